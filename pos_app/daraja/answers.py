@@ -1,0 +1,95 @@
+"""Reads M-PESA's answers; the same for the sync and the async client."""
+
+from __future__ import annotations
+
+from typing import NoReturn, TypeVar
+
+from pydantic import ValidationError
+
+from pos_app.daraja.codes import ErrorClass, error_meaning
+from pos_app.daraja.errors import CallbackUnreadable, MaybeSent, MpesaError, NotSent, Refused, Throttled
+from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, parse_json
+from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.web import Answer, MaybeSentError, NotSentError
+
+DEFAULT_AFTER_S = 60.0
+LONGEST_AFTER_S = 600.0
+_OK = 200
+_TOO_EARLY = "400.002.02"
+
+M = TypeVar("M", StkPushResponse, StkQueryResponse)
+
+
+def is_token_refusal(answer: Answer) -> bool:
+    """Whether the gateway refused the token: M-PESA never saw the request, so it may go again."""
+    if answer.status not in (400, 401, 403, 404, 500):
+        return False
+    body = ErrorBody.read(answer.body)
+    return error_meaning(answer.status, body.code, body.message).treatment == ErrorClass.TOKEN
+
+
+def read_push(answer: Answer) -> StkPushResponse:
+    """The answer to a push.
+
+    Raises:
+        Refused, Throttled, MaybeSent: see `pos_app.daraja.errors`.
+    """
+    if answer.status == _OK:
+        response = _model(answer, StkPushResponse)
+        if response is not None and (response.CheckoutRequestID or not response.is_successful()):
+            return response
+    _raise(answer)
+
+
+def read_query(answer: Answer) -> StkQueryResponse:
+    """The answer to a query; "not finished yet" in each of its three forms is an answer too.
+
+    Raises:
+        Refused, Throttled, MaybeSent: see `pos_app.daraja.errors`. None of them settles a payment.
+    """
+    if answer.status == _OK:
+        response = _model(answer, StkQueryResponse)
+        if response is not None and (response.ResultCode is not None or response.ResponseCode):
+            return response
+        _raise(answer)
+    body = ErrorBody.read(answer.body)
+    treatment = error_meaning(answer.status, body.code, body.message).treatment
+    too_early = body.code == _TOO_EARLY and "checkoutrequestid" in body.message.lower()
+    if treatment == ErrorClass.PENDING or too_early:
+        return StkQueryResponse(ResponseCode=body.code or str(answer.status), ResponseDescription=body.message)
+    _raise(answer)
+
+
+def _model(answer: Answer, model: type[M]) -> M | None:
+    try:
+        return model.model_validate(parse_json(answer.body))
+    except (CallbackUnreadable, ValidationError):
+        return None
+
+
+def _raise(answer: Answer) -> NoReturn:
+    body = ErrorBody.read(answer.body)
+    error = MpesaError(body.code or f"HTTP_{answer.status}", body.message, answer.status, body.request_id)
+    if answer.status == _OK:
+        raise MaybeSent(error, Outcome(OutcomeKind.NOT_UNDERSTOOD, error.error_code, body.message, is_final=False))
+    meaning = error_meaning(answer.status, body.code, body.message)
+    if meaning.treatment == ErrorClass.THROTTLED:
+        raise Throttled(error, meaning.outcome, _retry_after_s(answer))
+    if meaning.treatment in (ErrorClass.REFUSED, ErrorClass.TOKEN):
+        raise Refused(error, meaning.outcome)
+    raise MaybeSent(error, meaning.outcome)
+
+
+def _retry_after_s(answer: Answer) -> float:
+    text = answer.headers.get("retry-after", "")
+    return min(float(text), LONGEST_AFTER_S) if text.isascii() and text.isdigit() else DEFAULT_AFTER_S
+
+
+def from_web(error: NotSentError | MaybeSentError) -> NotSent | MaybeSent:
+    """A failure of the way to M-PESA as an error of this library."""
+    kind = str(error.params.get("kind", ""))
+    if isinstance(error, NotSentError):
+        outcome = Outcome(OutcomeKind.NO_CONNECTION, "NOT_SENT", kind)
+        return NotSent(MpesaError("NOT_SENT", f"M-PESA could not be reached ({kind})"), outcome)
+    outcome = Outcome(OutcomeKind.NO_ANSWER, "NO_ANSWER", kind, is_final=False)
+    return MaybeSent(MpesaError("NO_ANSWER", f"no whole answer came ({kind})"), outcome)

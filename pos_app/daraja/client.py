@@ -1,0 +1,355 @@
+"""The clients: one for scripts that wait, one for asyncio, over the same requests and answers.
+
+A push is sent once. The one exception is a token that the gateway does not
+know: M-PESA never saw that request, so it goes again, once, with a new token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from pos_app.clock import Clock, SystemClock
+from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query
+from pos_app.daraja.auth import TokenCache, read_token, token_request
+from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
+from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
+from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
+from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, Web, is_safe_address
+
+HOSTS: Final = {
+    "sandbox": "https://sandbox.safaricom.co.ke",
+    "production": "https://api.safaricom.co.ke",
+}
+
+Body = dict[str, str | int]
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class _Account:
+    """What both clients know: where, with which credentials, and the token they share."""
+
+    consumer_key: str = field(repr=False)
+    consumer_secret: str = field(repr=False)
+    base_url: str
+    tokens: TokenCache = field(default_factory=TokenCache, repr=False)
+    clock: Clock = field(default_factory=SystemClock, repr=False)
+    clock_ahead_ms: int | None = None
+
+    @classmethod
+    def check(
+        cls, consumer_key: str | None, consumer_secret: str | None, environment: str, base_url: str | None, clock: Clock | None
+    ) -> Self:
+        if not consumer_key or not consumer_secret:
+            raise InvalidRequest("consumer_key" if not consumer_key else "consumer_secret", "client.credentials")
+        address = base_url or HOSTS.get(str(environment).lower())
+        if address is None:
+            raise InvalidRequest("environment", "client.environment")
+        if not is_safe_address(address):
+            raise InvalidRequest("base_url", "client.base_url")
+        return cls(consumer_key, consumer_secret, address.rstrip("/"), clock=clock or SystemClock())
+
+    def note(self, answer: Answer) -> Answer:
+        if answer.clock_ahead_ms is not None:
+            self.clock_ahead_ms = answer.clock_ahead_ms
+        return answer
+
+    def keep_token(self, answer: Answer) -> str:
+        value, life_s = read_token(self.note(answer))
+        self.tokens.keep(value, life_s, time.monotonic())
+        return value
+
+
+class MpesaClient:
+    """M-PESA Express for programs that wait for the answer. Safe to share between threads.
+
+    Args:
+        consumer_key: Of the app on M-PESA's portal.
+        consumer_secret: Of the same app.
+        environment: ``sandbox`` or ``production``.
+        base_url: Another address for the API; https, or http on this machine alone.
+        patience: How long to wait.
+        use_proxies: Whether the proxies in the environment are used.
+
+    Raises:
+        InvalidRequest: for a parameter that cannot be right.
+    """
+
+    def __init__(
+        self,
+        consumer_key: str | None = None,
+        consumer_secret: str | None = None,
+        environment: str = "sandbox",
+        base_url: str | None = None,
+        *,
+        patience: Patience | None = None,
+        use_proxies: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock)
+        self._web = Web(patience, use_proxies=use_proxies)
+        self._one_fetch = threading.Lock()
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far this PC's clock is ahead of M-PESA's, as of the last answer."""
+        return self._account.clock_ahead_ms
+
+    def stk_push(
+        self,
+        *,
+        business_short_code: int | str,
+        transaction_type: TransactionType | str,
+        amount: int | str,
+        party_a: int | str,
+        party_b: int | str,
+        phone_number: int | str,
+        callback_url: str,
+        account_reference: str,
+        transaction_desc: str | None = None,
+        passkey: str | None = None,
+        password: str | None = None,
+        timestamp: str | None = None,
+    ) -> StkPushResponse:
+        """Asks a customer's phone for the PIN.
+
+        Args:
+            business_short_code: The paybill; for Buy Goods the store number.
+            transaction_type: Paybill or Buy Goods.
+            amount: Whole shillings, 1 to 250,000.
+            party_a: The payer's phone.
+            party_b: The paybill again; for Buy Goods the till number.
+            phone_number: The phone that is prompted, usually ``party_a``.
+            callback_url: Public https address for the result.
+            account_reference: At most 12 letters and digits.
+            transaction_desc: At most 13 letters, digits and spaces.
+            passkey: Makes password and timestamp; it never leaves in the body.
+            password: Instead of the passkey, together with its ``timestamp``; sent as given.
+            timestamp: ``YYYYMMDDHHMMSS`` in East Africa Time.
+
+        Returns:
+            M-PESA's answer: the prompt is queued, nothing is paid yet.
+
+        Raises:
+            InvalidRequest: a parameter is wrong; nothing was sent.
+            NotSent, MaybeSent, Refused, Throttled: see `pos_app.daraja.errors`.
+        """
+        body = build_push(
+            self._account.clock.now_ms(),
+            business_short_code=business_short_code,
+            transaction_type=transaction_type,
+            amount=amount,
+            party_a=party_a,
+            party_b=party_b,
+            phone_number=phone_number,
+            callback_url=callback_url,
+            account_reference=account_reference,
+            transaction_desc=transaction_desc,
+            passkey=passkey,
+            password=password,
+            timestamp=timestamp,
+        )
+        return self._call(PUSH_PATH, body, read_push)
+
+    def stk_query(
+        self,
+        *,
+        business_short_code: int | str,
+        checkout_request_id: str,
+        passkey: str | None = None,
+        password: str | None = None,
+        timestamp: str | None = None,
+    ) -> StkQueryResponse:
+        """Asks what became of a push.
+
+        Raises:
+            InvalidRequest: a parameter is wrong; nothing was sent.
+            NotSent, MaybeSent, Refused, Throttled: see `pos_app.daraja.errors`; none settles a payment.
+        """
+        body = build_query(
+            self._account.clock.now_ms(),
+            business_short_code=business_short_code,
+            checkout_request_id=checkout_request_id,
+            passkey=passkey,
+            password=password,
+            timestamp=timestamp,
+        )
+        return self._call(QUERY_PATH, body, read_query)
+
+    def fetch_token(self) -> None:
+        """Gets a token if there is none; what "Test connection" does.
+
+        Raises:
+            NotSent: there is none to be had; its outcome says why.
+        """
+        self._token()
+
+    def close(self) -> None:
+        self._web.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, path: str, body: Body, read: Callable[[Answer], R]) -> R:
+        try:
+            token = self._token()
+            answer = self._web.send(as_request(self._account.base_url, path, body, token))
+            if is_token_refusal(answer):
+                self._account.tokens.drop(token)
+                token = self._token()
+                answer = self._web.send(as_request(self._account.base_url, path, body, token))
+                if is_token_refusal(answer):
+                    self._account.tokens.drop(token)
+        except (NotSentError, MaybeSentError) as error:
+            raise from_web(error) from None
+        return read(self._account.note(answer))
+
+    def _token(self) -> str:
+        with self._one_fetch:
+            token = self._account.tokens.fresh(time.monotonic())
+            if token is not None:
+                return token
+            account = self._account
+            try:
+                answer = self._web.send(token_request(account.base_url, account.consumer_key, account.consumer_secret))
+            except (NotSentError, MaybeSentError) as error:
+                raise _no_token(error) from None
+            return account.keep_token(answer)
+
+
+class AsyncMpesaClient:
+    """The same for asyncio; belongs to the loop it is first used on. Parameters as `MpesaClient`."""
+
+    def __init__(
+        self,
+        consumer_key: str | None = None,
+        consumer_secret: str | None = None,
+        environment: str = "sandbox",
+        base_url: str | None = None,
+        *,
+        patience: Patience | None = None,
+        use_proxies: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock)
+        self._web = AsyncWeb(patience, use_proxies=use_proxies)
+        self._one_fetch = asyncio.Lock()
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far this PC's clock is ahead of M-PESA's, as of the last answer."""
+        return self._account.clock_ahead_ms
+
+    async def stk_push(
+        self,
+        *,
+        business_short_code: int | str,
+        transaction_type: TransactionType | str,
+        amount: int | str,
+        party_a: int | str,
+        party_b: int | str,
+        phone_number: int | str,
+        callback_url: str,
+        account_reference: str,
+        transaction_desc: str | None = None,
+        passkey: str | None = None,
+        password: str | None = None,
+        timestamp: str | None = None,
+    ) -> StkPushResponse:
+        """As `MpesaClient.stk_push`."""
+        body = build_push(
+            self._account.clock.now_ms(),
+            business_short_code=business_short_code,
+            transaction_type=transaction_type,
+            amount=amount,
+            party_a=party_a,
+            party_b=party_b,
+            phone_number=phone_number,
+            callback_url=callback_url,
+            account_reference=account_reference,
+            transaction_desc=transaction_desc,
+            passkey=passkey,
+            password=password,
+            timestamp=timestamp,
+        )
+        return await self._call(PUSH_PATH, body, read_push)
+
+    async def stk_query(
+        self,
+        *,
+        business_short_code: int | str,
+        checkout_request_id: str,
+        passkey: str | None = None,
+        password: str | None = None,
+        timestamp: str | None = None,
+    ) -> StkQueryResponse:
+        """As `MpesaClient.stk_query`."""
+        body = build_query(
+            self._account.clock.now_ms(),
+            business_short_code=business_short_code,
+            checkout_request_id=checkout_request_id,
+            passkey=passkey,
+            password=password,
+            timestamp=timestamp,
+        )
+        return await self._call(QUERY_PATH, body, read_query)
+
+    async def fetch_token(self) -> None:
+        """As `MpesaClient.fetch_token`."""
+        await self._token()
+
+    async def aclose(self) -> None:
+        await self._web.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _call(self, path: str, body: Body, read: Callable[[Answer], R]) -> R:
+        try:
+            token = await self._token()
+            answer = await self._web.send(as_request(self._account.base_url, path, body, token))
+            if is_token_refusal(answer):
+                self._account.tokens.drop(token)
+                token = await self._token()
+                answer = await self._web.send(as_request(self._account.base_url, path, body, token))
+                if is_token_refusal(answer):
+                    self._account.tokens.drop(token)
+        except (NotSentError, MaybeSentError) as error:
+            raise from_web(error) from None
+        return read(self._account.note(answer))
+
+    async def _token(self) -> str:
+        async with self._one_fetch:
+            token = self._account.tokens.fresh(time.monotonic())
+            if token is not None:
+                return token
+            account = self._account
+            try:
+                answer = await self._web.send(
+                    token_request(account.base_url, account.consumer_key, account.consumer_secret)
+                )
+            except (NotSentError, MaybeSentError) as error:
+                raise _no_token(error) from None
+            return account.keep_token(answer)
+
+
+def _no_token(error: NotSentError | MaybeSentError) -> NotSent:
+    """A token that did not come means that what wanted it did not leave, whatever became of the asking."""
+    failure: NotSent | MaybeSent = from_web(error)
+    return NotSent(failure.error, from_web(NotSentError("web.not_sent", **error.params)).outcome)

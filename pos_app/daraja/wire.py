@@ -1,0 +1,267 @@
+"""Requests and answers as M-PESA spells them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pos_app.daraja.codes import error_meaning, result_outcome, spell_code
+from pos_app.daraja.errors import CallbackUnreadable
+from pos_app.domain.outcome import Outcome, OutcomeKind
+
+MAX_CALLBACK_BYTES = 64 * 1024
+
+
+class TransactionType(StrEnum):
+    """Kind of payment; it must match the kind of shortcode (daraja.md, 2.3)."""
+
+    CUSTOMER_PAYBILL_ONLINE = "CustomerPayBillOnline"
+    CUSTOMER_BUYGOODS_ONLINE = "CustomerBuyGoodsOnline"
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True)
+
+
+class StkPushResponse(_Answer):
+    """M-PESA's answer to a push: the prompt is queued, nothing more (daraja.md, 2.5)."""
+
+    MerchantRequestID: str = ""
+    CheckoutRequestID: str = ""
+    ResponseCode: str
+    ResponseDescription: str = ""
+    CustomerMessage: str = ""
+
+    def is_successful(self) -> bool:
+        """Whether the prompt was queued. It does not mean that anything is paid."""
+        return spell_code(self.ResponseCode) == "0"
+
+    def error_message(self) -> str:
+        """M-PESA's words when it was not queued; empty when it was."""
+        return "" if self.is_successful() else self.ResponseDescription or f"ResponseCode {self.ResponseCode}"
+
+
+class StkQueryResponse(_Answer):
+    """M-PESA's answer to a status query, or the error by which it says "not finished yet".
+
+    ``ResponseCode`` says only that the query was understood; ``ResultCode`` is
+    the result, and is None while there is none (daraja.md, 3.1).
+    """
+
+    ResponseCode: str = ""
+    ResponseDescription: str = ""
+    MerchantRequestID: str = ""
+    CheckoutRequestID: str = ""
+    ResultCode: str | None = None
+    ResultDesc: str = ""
+
+    @field_validator("ResultCode", mode="before")
+    @classmethod
+    def _spell(cls, value: object) -> str | None:
+        return spell_code(value) or None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it means. Only a known, final ResultCode settles anything."""
+        if self.ResultCode is None:
+            text = self.ResultDesc or self.ResponseDescription
+            return Outcome(OutcomeKind.STILL_PROCESSING, self.ResponseCode, text, is_final=False)
+        return result_outcome(self.ResultCode, self.ResultDesc)
+
+    def is_successful(self) -> bool:
+        """Whether M-PESA says that the customer paid."""
+        return self.outcome.kind is OutcomeKind.PAID
+
+    def is_pending(self) -> bool:
+        """Whether nothing final is known yet."""
+        return not self.outcome.is_final
+
+    def error_message(self) -> str:
+        """M-PESA's words when it is finished and not paid; empty otherwise."""
+        return "" if self.is_successful() or self.is_pending() else self.ResultDesc or f"ResultCode {self.ResultCode}"
+
+
+class StkCallback(BaseModel):
+    """A callback, read by item name and tolerant of what is missing (daraja.md, section 4).
+
+    Callbacks are not signed: what one says counts only where the receiver can
+    tell that it belongs to a request of its own.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    merchant_request_id: str | None = None
+    checkout_request_id: str | None = None
+    result_code: str
+    result_desc: str = ""
+    items: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, body: bytes | str) -> Self:
+        """Reads a callback body.
+
+        Raises:
+            CallbackUnreadable: for anything that is not a callback.
+        """
+        callback = _dig(parse_json(body), "Body", "stkCallback")
+        if not isinstance(callback, dict):
+            raise CallbackUnreadable("no Body.stkCallback")
+        code = callback.get("ResultCode")
+        if isinstance(code, bool) or not isinstance(code, (int, float, str, Decimal)) or spell_code(code) == "":
+            raise CallbackUnreadable("no ResultCode")
+        return cls(
+            merchant_request_id=_text(callback.get("MerchantRequestID")),
+            checkout_request_id=_text(callback.get("CheckoutRequestID")),
+            result_code=spell_code(code),
+            result_desc=_text(callback.get("ResultDesc")) or "",
+            items=_items(callback.get("CallbackMetadata")),
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it means. In a callback an unknown code is final too: M-PESA reports once, at the end."""
+        outcome = result_outcome(self.result_code, self.result_desc)
+        if outcome.kind is OutcomeKind.OTHER:
+            return Outcome(OutcomeKind.OTHER, outcome.code, outcome.text, is_final=True)
+        return outcome
+
+    @property
+    def amount(self) -> Decimal | None:
+        """Shillings, exact; None where it is missing or not a number."""
+        value = self.items.get("Amount")
+        if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+            return None
+        try:
+            number = Decimal(str(value).strip())
+        except InvalidOperation:
+            return None
+        return number if number.is_finite() else None
+
+    @property
+    def has_amount(self) -> bool:
+        """Whether an amount was named at all, readable or not."""
+        return self.items.get("Amount") is not None
+
+    @property
+    def mpesa_code(self) -> str | None:
+        """The M-PESA code (``MpesaReceiptNumber``)."""
+        code = _text(self.items.get("MpesaReceiptNumber"))
+        return _as_mpesa_code(code.strip().upper()) if code else None
+
+    @property
+    def phone(self) -> str | None:
+        """The payer as M-PESA spells it; it may be masked or missing."""
+        return _text(self.items.get("PhoneNumber"))
+
+    @property
+    def transaction_date(self) -> str | None:
+        """``YYYYMMDDHHmmss`` in East Africa Time."""
+        return _text(self.items.get("TransactionDate"))
+
+
+def _as_mpesa_code(text: str) -> str | None:
+    """A code as M-PESA writes them: letters and digits; anything else is not one."""
+    return text if 6 <= len(text) <= 20 and text.isascii() and text.isalnum() else None  # noqa: PLR2004
+
+
+def parse_json(body: bytes | str) -> Any:
+    """Reads JSON from the outside; numbers exact, size and depth bounded.
+
+    Raises:
+        CallbackUnreadable: where it is not JSON, too large, or too deep.
+    """
+    if len(body) > MAX_CALLBACK_BYTES:
+        raise CallbackUnreadable("too large")
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        raise CallbackUnreadable(type(error).__name__) from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _dig(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, (bool, dict, list)):
+        return None
+    return str(value)[:500]
+
+
+def _items(metadata: Any) -> dict[str, Any]:
+    listed = _dig(metadata, "Item")
+    if isinstance(listed, dict):
+        listed = [listed]
+    if not isinstance(listed, list):
+        return {}
+    found: dict[str, Any] = {}
+    for item in listed[:100]:
+        if isinstance(item, dict) and isinstance(item.get("Name"), str) and item["Name"] not in found:
+            found[item["Name"]] = item.get("Value")
+    return found
+
+
+class ErrorBody(BaseModel):
+    """What any of the five shapes of error body says (daraja.md, 2.6)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str = ""
+    message: str = ""
+    request_id: str | None = None
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Reads Daraja's own shape, Apigee's fault, SOAP as JSON, HTML or an empty body; never raises."""
+        try:
+            parsed = parse_json(body[:MAX_CALLBACK_BYTES])
+        except CallbackUnreadable:
+            return cls(message=_plain_text(body))
+        if not isinstance(parsed, dict):
+            return cls()
+        if parsed.get("errorCode") is not None or parsed.get("errorMessage") is not None:
+            return cls(
+                code=_text(parsed.get("errorCode")) or "",
+                message=_text(parsed.get("errorMessage")) or "",
+                request_id=_text(parsed.get("requestId")),
+            )
+        fault = parsed.get("fault")
+        if isinstance(fault, dict):
+            return cls(
+                code=_text(_dig(fault, "detail", "errorcode")) or "", message=_text(fault.get("faultstring")) or ""
+            )
+        soap = _dig(parsed, "Envelope", "Body", "Fault")
+        if isinstance(soap, dict):
+            # A SOAP fault comes from behind the gateway: its code says nothing of what was done.
+            return cls(message=_text(soap.get("faultstring")) or "")
+        return cls(
+            message=_text(parsed.get("ResponseDescription")) or _text(parsed.get("message")) or "",
+            request_id=_text(parsed.get("requestId")),
+        )
+
+    def meaning(self, status: int) -> Any:
+        """Its classification, see `pos_app.daraja.codes.error_meaning`."""
+        return error_meaning(status, self.code, self.message)
+
+
+def _plain_text(body: bytes) -> str:
+    """The visible words of an HTML page, shortened: enough to recognise a firewall by."""
+    text = re.sub(r"<[^>]*>", " ", body[:4096].decode("utf-8", "replace"))
+    return " ".join(text.split())[:200]
+
+
+def stk_password(shortcode: str, passkey: str, timestamp: str) -> str:
+    """``base64(shortcode + passkey + timestamp)`` (daraja.md, 2.1)."""
+    return base64.b64encode(f"{shortcode}{passkey}{timestamp}".encode()).decode()

@@ -1,0 +1,124 @@
+"""What can happen to an attempt. Past tense: each is a fact when it arrives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pos_app.domain.money import Cents
+from pos_app.domain.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequested:
+    """The cashier pressed Enter (or Send again on an attempt that never left)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushAccepted:
+    """M-PESA queued the prompt."""
+
+    merchant_request_id: str
+    checkout_request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushNotSent:
+    """No byte of the push left the machine."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class PushRefused:
+    """M-PESA or its gateway refused the request; there is no prompt."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class PushLost:
+    """Bytes may have left and no trusted answer came.
+
+    Args:
+        checkout_request_id: Known where an answer came that could not be trusted otherwise.
+    """
+
+    outcome: Outcome
+    merchant_request_id: str | None = None
+    checkout_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The program came back and found the attempt as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """Nobody knows the result long after the prompt must have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A status query is about to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswered:
+    """M-PESA answered a status query. Such an answer never carries an M-PESA code."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackArrived:
+    """A callback with this attempt's own token in its address.
+
+    Args:
+        code_taken: Whether the ledger holds its M-PESA code for another attempt.
+    """
+
+    outcome: Outcome
+    merchant_request_id: str | None = None
+    checkout_request_id: str | None = None
+    amount_cents: Cents | None = None
+    mpesa_code: str | None = None
+    code_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A manager stopped waiting. It cancels nothing at M-PESA."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """An attempt that never left was taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSettled:
+    """A person looked at it and settled it."""
+
+    by: str
+    reason: str
+
+
+Event = (
+    SendRequested
+    | PushAccepted
+    | PushNotSent
+    | PushRefused
+    | PushLost
+    | Restarted
+    | DeadlinePassed
+    | Asked
+    | QueryAnswered
+    | CallbackArrived
+    | GivenUp
+    | Withdrawn
+    | ReviewSettled
+)

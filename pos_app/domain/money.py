@@ -1,0 +1,82 @@
+"""Amounts: whole Kenya shillings in, whole cents inside.
+
+M-PESA takes whole shillings from 1 to 250,000 (daraja.md, 2.1 and 2.2). Cents
+are kept all the same, because a callback spells amounts with a fraction.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import NewType
+
+from pos_app.errors import Mistake
+
+Cents = NewType("Cents", int)
+
+MIN_SHILLINGS = 1
+MAX_SHILLINGS = 250_000
+
+_GROUPED = re.compile(r"[0-9]{1,3}([, \u00a0\u202f][0-9]{3})+\Z")
+_PLAIN = re.compile(r"[0-9]+\Z")
+_NEGATIVE = re.compile(r"[-\u2212]\s*[0-9][0-9,. ]*\Z")
+_FRACTION = re.compile(r"[0-9][0-9,]*\.[0-9]*\Z|\.[0-9]+\Z")
+_CURRENCY = re.compile(r"\A(?:ksh|kes)\.?(?=[\s0-9.-])\s*", re.IGNORECASE)
+
+
+def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS) -> Cents:
+    """Reads what a cashier typed or pasted as an amount.
+
+    Args:
+        text: Digits, with or without thousands separators or a leading ``KSh``.
+        max_shillings: The most that one payment may be.
+
+    Returns:
+        The amount in cents, a multiple of 100.
+
+    Raises:
+        Mistake: ``amount.empty``, ``.zero``, ``.negative``, ``.fraction``,
+            ``.too_large`` (max), ``.digits`` (digits of another script) or ``.not_a_number``.
+    """
+    cleaned = _CURRENCY.sub("", text.strip())
+    if not cleaned:
+        raise Mistake("amount.empty")
+    if not cleaned.isascii() and any(char.isdigit() for char in cleaned if not char.isascii()):
+        raise Mistake("amount.digits")
+    if _NEGATIVE.match(cleaned):
+        raise Mistake("amount.negative")
+    if _FRACTION.match(cleaned):
+        raise Mistake("amount.fraction")
+    if not (_PLAIN.match(cleaned) or _GROUPED.match(cleaned)):
+        raise Mistake("amount.not_a_number")
+    digits = re.sub(r"\D", "", cleaned).lstrip("0")
+    if not digits:
+        raise Mistake("amount.zero")
+    if len(digits) > len(str(max_shillings)) or int(digits) > max_shillings:
+        raise Mistake("amount.too_large", max=max_shillings)
+    return Cents(int(digits) * 100)
+
+
+def cents_of(value: Decimal) -> Cents | None:
+    """A decimal number of shillings as cents; None when it is not a whole number of cents."""
+    if not value.is_finite() or abs(value) > 10**12:
+        return None
+    scaled = value * 100
+    return Cents(int(scaled)) if scaled == scaled.to_integral_value() else None
+
+
+def shillings_of(amount: int) -> int:
+    """Whole shillings in an amount in cents; the rest, if any, is dropped."""
+    return amount // 100
+
+
+def format_amount(amount: int) -> str:
+    """``1,250``; with ``.50`` only where there are cents."""
+    sign = "-" if amount < 0 else ""
+    shillings, cents = divmod(abs(amount), 100)
+    return f"{sign}{shillings:,}" + (f".{cents:02d}" if cents else "")
+
+
+def format_ksh(amount: int) -> str:
+    """``KSh 1,250``."""
+    return f"KSh {format_amount(amount)}"

@@ -1,0 +1,239 @@
+"""The day for the accountant: CSV, XLSX or JSON, one row a sale.
+
+Columns and their meaning are a contract; they stand in the README.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from pos_app.clock import to_eat
+from pos_app.errors import Outside
+from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.rows import SaleRow
+
+COLUMNS: Final = (
+    "date",
+    "time",
+    "sale",
+    "reference",
+    "phone",
+    "amount",
+    "received",
+    "state",
+    "payment",
+    "mpesa_codes",
+    "needs_review",
+    "cashier",
+    "till",
+)
+_NUMBERS: Final = frozenset({"sale", "amount", "received"})
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class Format(StrEnum):
+    """What the file is."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an export is."""
+
+    done: int
+    total: int
+
+
+class CancelledError(Exception):
+    """The export was stopped; no file was left."""
+
+
+def default_name(first_day: str, last_day: str, fmt: Format) -> str:
+    """``sales-2026-11-23.csv``."""
+    span = first_day if first_day == last_day else f"{first_day}-to-{last_day}"
+    return f"sales-{span}.{fmt}"
+
+
+def export(
+    reader: LedgerReader,
+    first_day: str,
+    last_day: str,
+    fmt: Format,
+    target: Path,
+    on_progress: Callable[[Progress], bool] = lambda _progress: True,
+) -> int:
+    """Writes the sales of a range of days.
+
+    The file appears whole or not at all.
+
+    Args:
+        on_progress: Told now and then; answers False to stop.
+
+    Returns:
+        How many sales it holds.
+
+    Raises:
+        Outside: ``file.unwritable`` or ``ledger.…``.
+        CancelledError: `on_progress` said so.
+    """
+    total = reader.count_between(first_day, last_day)
+    records = _counted(reader.between(first_day, last_day), total, on_progress)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        count = _WRITERS[fmt](draft, records, _Frame(first_day, last_day, reader.last_hash()))
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except OSError as error:
+        raise Outside("file.unwritable", path=str(target)) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return count
+
+
+def to_text(reader: LedgerReader, first_day: str, last_day: str, fmt: Format) -> str:
+    """The same as text, for a terminal; CSV or JSON."""
+    records = map(record_of, reader.between(first_day, last_day))
+    frame = _Frame(first_day, last_day, reader.last_hash())
+    return _json_text(list(records), frame) if fmt is Format.JSON else "".join(_csv_lines(records))
+
+
+def record_of(row: SaleRow) -> dict[str, Any]:
+    """One sale as the export words it; amounts in shillings."""
+    sold = to_eat(row.sale.created_at_ms)
+    return {
+        "date": row.sale.day,
+        "time": sold.strftime("%H:%M:%S"),
+        "sale": row.sale.id,
+        "reference": row.sale.reference,
+        "phone": row.attempt.phone_masked,
+        "amount": _shillings(row.sale.amount_cents),
+        "received": _shillings(row.sale.received_cents),
+        "state": row.sale.state.value,
+        "payment": row.attempt.state.value,
+        "mpesa_codes": " ".join(row.codes),
+        "needs_review": "yes" if row.review else "no",
+        "cashier": row.sale.cashier,
+        "till": row.sale.till_label,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    first_day: str
+    last_day: str
+    last_hash: str
+
+
+def _counted(
+    rows: Iterator[SaleRow], total: int, on_progress: Callable[[Progress], bool]
+) -> Iterator[dict[str, Any]]:
+    for done, row in enumerate(rows):
+        if done % 100 == 0 and not on_progress(Progress(done, total)):
+            raise CancelledError
+        yield record_of(row)
+    on_progress(Progress(total, total))
+
+
+def _shillings(cents: int) -> int | float:
+    return cents // 100 if cents % 100 == 0 else cents / 100
+
+
+def safe_cell(value: Any) -> Any:
+    """A text that a spreadsheet will not run as a formula."""
+    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def _csv_lines(records: Iterator[dict[str, Any]]) -> Iterator[str]:
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for record in records:
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+        writer.writerow([safe_cell(record[name]) for name in COLUMNS])
+    yield line.getvalue()
+
+
+def _write_csv(draft: Path, records: Iterator[dict[str, Any]], _frame: _Frame) -> int:
+    count = -1
+    # The mark at the start tells spreadsheets that it is UTF-8.
+    with draft.open("w", encoding="utf-8-sig", newline="") as file:
+        for line in _csv_lines(records):
+            file.write(line)
+            count += 1
+    return count
+
+
+def _json_text(sales: list[dict[str, Any]], frame: _Frame) -> str:
+    received = sum(sale["received"] for sale in sales)
+    document = {
+        "first_day": frame.first_day,
+        "last_day": frame.last_day,
+        "sales": sales,
+        "totals": {
+            "sales": len(sales),
+            "paid": sum(sale["state"] in ("paid", "overpaid") for sale in sales),
+            "received": received,
+        },
+        "ledger_hash": frame.last_hash,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _write_json(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) -> int:
+    sales = list(records)
+    draft.write_text(_json_text(sales, frame) + "\n", encoding="utf-8")
+    return len(sales)
+
+
+def _write_xlsx(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) -> int:
+    import xlsxwriter  # noqa: PLC0415 - 30 ms that only this format needs
+
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(str(draft), options) as book:
+        sheet = book.add_worksheet("Sales")
+        bold = book.add_format({"bold": True})
+        money = book.add_format({"num_format": "#,##0"})
+        bold_money = book.add_format({"num_format": "#,##0", "bold": True})
+        sheet.freeze_panes(1, 0)
+        for column, name in enumerate(COLUMNS):
+            sheet.set_column(column, column, 12)
+            sheet.write_string(0, column, name, bold)
+        count = 0
+        for count, record in enumerate(records, start=1):
+            for column, name in enumerate(COLUMNS):
+                if name in _NUMBERS:
+                    sheet.write_number(count, column, record[name], None if name == "sale" else money)
+                else:
+                    sheet.write_string(count, column, str(record[name]))
+        last = count + 1
+        sheet.write_string(last, 0, "Total", bold)
+        for name in ("amount", "received"):
+            column = COLUMNS.index(name)
+            letter = chr(ord("A") + column)
+            formula = f"=SUM({letter}2:{letter}{max(last, 2)})" if count else "=0"
+            sheet.write_formula(last, column, formula, bold_money)
+        sheet.write_string(last + 1, 0, f"Days {frame.first_day} to {frame.last_day}")
+        sheet.write_string(last + 2, 0, f"Ledger hash {frame.last_hash or '-'}")
+    return count
+
+
+_WRITERS: Final[dict[Format, Callable[[Path, Iterator[dict[str, Any]], _Frame], int]]] = {
+    Format.CSV: _write_csv,
+    Format.XLSX: _write_xlsx,
+    Format.JSON: _write_json,
+}

@@ -1,0 +1,294 @@
+"""Reads the ledger: pages for the table, totals, search, a sale's time line. Never writes."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.money import Cents
+from pos_app.errors import Mistake, Outside
+from pos_app.ledger.db import converting, key_file, open_reader
+from pos_app.ledger.rows import (
+    ATTEMPT_COLUMNS,
+    SALE_COLUMNS,
+    SALE_WIDTH,
+    EventRow,
+    SaleRow,
+    Totals,
+    attempt_of,
+    review_of,
+    sale_of,
+)
+from pos_app.ledger.vault import Vault, open_vault
+
+
+class Filter(StrEnum):
+    """What the table shows."""
+
+    ALL = "all"
+    WAITING = "waiting"
+    PAID = "paid"
+    NOT_PAID = "not_paid"
+    NEEDS_YOU = "needs_you"
+
+
+_WHERE: dict[Filter, str] = {
+    Filter.ALL: "1",
+    Filter.WAITING: "a.state IN ('ready', 'sending', 'pending', 'unknown')",
+    Filter.PAID: "s.received_cents >= s.amount_cents",
+    Filter.NOT_PAID: "s.received_cents < s.amount_cents AND a.state IN"
+    " ('declined', 'rejected', 'abandoned', 'withdrawn')",
+    Filter.NEEDS_YOU: "EXISTS (SELECT 1 FROM attempts r WHERE r.sale_id = s.id AND r.review <> '')",
+}
+_ROW_SQL = (
+    f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"
+    " (SELECT group_concat(p.mpesa_code) FROM attempts p WHERE p.sale_id = s.id AND p.mpesa_code IS NOT NULL),"
+    " (SELECT group_concat(r.review) FROM attempts r WHERE r.sale_id = s.id AND r.review <> '')"
+    " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"
+)
+
+
+class LedgerReader:
+    """A read-only view of a ledger; works beside the writer and beside an open window.
+
+    *Thread*: one at a time. The GUI has one for pages by key, the reports thread another.
+
+    Raises:
+        Outside: as `pos_app.ledger.db.open_reader`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_reader(path)
+        self._vault: Vault | None = None
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _open_vault(self) -> Vault | None:
+        """The key, where it is there; without it phones stay masked and are found by what shows."""
+        if self._vault is None:
+            try:
+                self._vault = open_vault(key_file(self.path), may_create=False)
+            except Outside:
+                return None
+        return self._vault
+
+    # Pages
+
+    def ids(self, *, day: str | None, only: Filter = Filter.ALL, search: str = "") -> array[int]:
+        """The sales of a day (or of all days), newest first, narrowed by state and search."""
+        conditions, values = [_WHERE[only]], []
+        if day is not None:
+            conditions.append("s.day = ?")
+            values.append(day)
+        with converting(self.path):
+            if search.strip():
+                found = self._matching(search)
+                conditions.append(f"s.id IN ({','.join('?' * len(found))})")
+                values.extend(found)  # type: ignore[arg-type]
+            rows = self._db.execute(
+                "SELECT s.id FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"  # noqa: S608
+                f" WHERE {' AND '.join(conditions)} ORDER BY s.id DESC",
+                values,
+            )
+            return array("q", (row[0] for row in rows))
+
+    def rows(self, ids: Sequence[int]) -> list[SaleRow]:
+        """The sales with these ids, in their order; ids that are not there are left out."""
+        if not ids:
+            return []
+        with converting(self.path):
+            found = {
+                row.sale.id: row
+                for row in map(
+                    _sale_row,
+                    self._db.execute(f"{_ROW_SQL} WHERE s.id IN ({','.join('?' * len(ids))})", list(ids)),  # noqa: S608
+                )
+            }
+        return [found[SaleId(sale_id)] for sale_id in ids if sale_id in found]
+
+    def between(self, first_day: str, last_day: str) -> Iterator[SaleRow]:
+        """Every sale of a range of days, oldest first, one at a time."""
+        with converting(self.path):
+            rows = self._db.execute(f"{_ROW_SQL} WHERE s.day BETWEEN ? AND ? ORDER BY s.id", (first_day, last_day))
+            for row in rows:
+                yield _sale_row(row)
+
+    def count_between(self, first_day: str, last_day: str) -> int:
+        """How many sales a range of days has."""
+        with converting(self.path):
+            row = self._db.execute(
+                "SELECT coalesce(sum(sales), 0) FROM day_totals WHERE day BETWEEN ? AND ?", (first_day, last_day)
+            ).fetchone()
+        return int(row[0])
+
+    # Search
+
+    def _matching(self, search: str) -> list[int]:
+        """Sales whose reference, M-PESA code, amount or phone fits, at most a thousand, newest first."""
+        text = search.strip()
+        found: set[int] = set()
+        found.update(self._by_text(text))
+        digits = re.sub(r"[\s().+-]", "", text)
+        if digits.isascii() and digits.isdigit():
+            found.update(self._by_phone(digits))
+        amount = re.sub(r"(?i)\A(ksh|kes)|[\s,]", "", text)
+        if amount.isascii() and amount.isdigit() and len(amount) <= 9:  # noqa: PLR2004
+            found.update(
+                self._ids("SELECT id FROM sales WHERE amount_cents = ? ORDER BY id DESC LIMIT 1000", int(amount) * 100)
+            )
+        return sorted(found, reverse=True)[:1000]
+
+    def _by_text(self, text: str) -> Iterator[int]:
+        prefix = re.sub(r"([\\%_])", r"\\\1", text) + "%"
+        yield from self._ids(
+            "SELECT id FROM sales WHERE reference LIKE ? ESCAPE '\\' ORDER BY id DESC LIMIT 1000", prefix
+        )
+        # Codes are upper case: a range on the index instead of a scan.
+        low = text.upper()
+        yield from self._ids(
+            "SELECT sale_id FROM attempts WHERE mpesa_code >= ? AND mpesa_code < ? LIMIT 1000", low, low + "\uffff"
+        )
+
+    def _by_phone(self, digits: str) -> Iterator[int]:
+        national = digits.removeprefix("254") if len(digits) > 9 or digits.startswith("254") else digits  # noqa: PLR2004
+        national = national.removeprefix("0")
+        if len(digits) <= 3:  # noqa: PLR2004
+            yield from self._ids("SELECT sale_id FROM attempts WHERE phone_last3 LIKE ? LIMIT 1000", "%" + digits)
+        if 1 <= len(national) <= 3:  # noqa: PLR2004
+            head = ("0" + national).ljust(4, "_")
+            yield from self._ids(
+                "SELECT sale_id FROM attempts WHERE phone_head LIKE ? ORDER BY id DESC LIMIT 1000", head
+            )
+        if len(national) >= 4:  # noqa: PLR2004
+            yield from self._by_sealed_phone(national)
+
+    def _by_sealed_phone(self, national: str) -> Iterator[int]:
+        vault = self._open_vault()
+        if vault is None:
+            return
+        by_tail = self._db.execute(
+            "SELECT sale_id, phone_sealed FROM attempts WHERE phone_tail = ?", (vault.tail(national),)
+        ).fetchall()
+        for sale_id, sealed in by_tail:
+            if (vault.open(sealed) or b"").endswith(national.encode()):
+                yield sale_id
+        # The beginning of a number, as it is typed: narrowed by the four digits that show.
+        by_head = self._db.execute(
+            "SELECT sale_id, phone_sealed FROM attempts WHERE phone_head = ? ORDER BY id DESC LIMIT 5000",
+            ("0" + national[:3],),
+        ).fetchall()
+        for sale_id, sealed in by_head:
+            if (vault.open(sealed) or b"").startswith(b"254" + national.encode()):
+                yield sale_id
+
+    def _ids(self, sql: str, *values: str | int) -> Iterator[int]:
+        return (row[0] for row in self._db.execute(sql, values).fetchall())
+
+    # One sale
+
+    def sale(self, sale_id: SaleId) -> SaleRow:
+        """One sale.
+
+        Raises:
+            Mistake: ``sale.not_found``.
+        """
+        found = self.rows([sale_id])
+        if not found:
+            raise Mistake("sale.not_found")
+        return found[0]
+
+    def sale_by_code(self, mpesa_code: str) -> SaleRow | None:
+        """The sale that an M-PESA code paid."""
+        with converting(self.path):
+            row = self._db.execute(
+                "SELECT sale_id FROM attempts WHERE mpesa_code = ?", (mpesa_code.strip().upper(),)
+            ).fetchone()
+        return self.sale(SaleId(row[0])) if row is not None else None
+
+    def attempts_of(self, sale_id: SaleId) -> list[Attempt]:
+        """All attempts of a sale, oldest first."""
+        with converting(self.path):
+            rows = self._db.execute(
+                f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id"  # noqa: S608
+                " WHERE a.sale_id = ? ORDER BY a.id",
+                (sale_id,),
+            ).fetchall()
+        return [attempt_of(row) for row in rows]
+
+    def timeline(self, sale_id: SaleId) -> list[EventRow]:
+        """Every event of a sale, oldest first."""
+        with converting(self.path):
+            rows = self._db.execute(
+                "SELECT e.id, e.attempt_id, e.at_ms, e.kind, e.from_state, e.to_state, e.details FROM attempt_events e"
+                " JOIN attempts a ON a.id = e.attempt_id WHERE a.sale_id = ? ORDER BY e.id",
+                (sale_id,),
+            ).fetchall()
+        return [
+            EventRow(
+                row[0], AttemptId(row[1]), row[2], row[3], AttemptState(row[4]), AttemptState(row[5]), json.loads(row[6])
+            )
+            for row in rows
+        ]
+
+    def full_phone(self, attempt_id: AttemptId) -> str:
+        """The phone of an attempt in full; empty where its key is gone."""
+        with converting(self.path):
+            row = self._db.execute("SELECT phone_sealed FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+        vault = self._open_vault()
+        return (vault.open(row[0]) or b"").decode() if row is not None and vault is not None else ""
+
+    # Sums
+
+    def totals(self, day: str) -> Totals:
+        """The numbers of a day, with what is open over all days."""
+        with converting(self.path):
+            kept = self._db.execute(
+                "SELECT sales, paid_sales, paid_cents FROM day_totals WHERE day = ?", (day,)
+            ).fetchone() or (0, 0, 0)
+            live = self._db.execute(
+                "SELECT coalesce(sum(state IN ('sending', 'pending')), 0), coalesce(sum(state = 'unknown'), 0)"
+                " FROM attempts WHERE state IN ('ready', 'sending', 'pending', 'unknown')"
+            ).fetchone()
+            review = self._db.execute("SELECT count(DISTINCT sale_id) FROM attempts WHERE review <> ''").fetchone()
+        return Totals(day, kept[0], kept[1], Cents(kept[2]), live[0], live[1], review[0])
+
+    def days(self) -> list[str]:
+        """The days that have sales, newest first."""
+        with converting(self.path):
+            return [row[0] for row in self._db.execute("SELECT day FROM day_totals ORDER BY day DESC")]
+
+    def last_reference(self) -> str | None:
+        """The reference of the newest sale."""
+        with converting(self.path):
+            row = self._db.execute("SELECT reference FROM sales ORDER BY id DESC LIMIT 1").fetchone()
+        return row[0] if row is not None else None
+
+    def last_hash(self) -> str:
+        """The end of the hash chain, in hexadecimal; empty for a ledger without events."""
+        with converting(self.path):
+            row = self._db.execute("SELECT hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
+        return row[0].hex() if row is not None else ""
+
+
+def _sale_row(row: tuple[object, ...] | sqlite3.Row) -> SaleRow:
+    plain = tuple(row)
+    codes, review = str(plain[-2] or ""), str(plain[-1] or "")
+    return SaleRow(
+        sale_of(plain[:SALE_WIDTH]),
+        attempt_of(plain[SALE_WIDTH:-2]),
+        tuple(code for code in codes.split(",") if code),
+        review_of(review),
+    )
+
+
+def total_of(rows: Iterable[SaleRow]) -> Cents:
+    """What was received for these sales."""
+    return Cents(sum(row.sale.received_cents for row in rows))

@@ -1,0 +1,123 @@
+"""What the ledger gives to readers: plain frozen rows, and their mapping from SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.money import Cents
+from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.phone import Msisdn
+from pos_app.domain.reference import Reference
+from pos_app.domain.sale import Sale
+
+ATTEMPT_COLUMNS: Final = (
+    "a.id, a.sale_id, a.amount_cents, a.phone_head, a.phone_last3, s.reference, a.state, a.merchant_request_id,"
+    " a.checkout_request_id, a.mpesa_code, a.heard_code, a.outcome_kind, a.outcome_code, a.outcome_text,"
+    " a.outcome_is_final, a.outcome_may_turn, a.created_at_ms, a.sent_at_ms, a.settled_at_ms, a.asked_at_ms, a.asks,"
+    " a.said_paid_at_ms, a.said_failed_at_ms, a.review,"
+    " EXISTS (SELECT 1 FROM attempts o WHERE o.sale_id = a.sale_id AND o.id <> a.id AND o.state = 'paid'),"
+    " a.phone_sealed"
+)
+SALE_COLUMNS: Final = (
+    "s.id, s.reference, s.amount_cents, s.received_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.is_voided"
+)
+SALE_WIDTH: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class SaleRow:
+    """A sale with its latest attempt, as the table shows it.
+
+    Args:
+        codes: The M-PESA codes of all its paid attempts.
+        review: Everything that needs a person, over all its attempts.
+    """
+
+    sale: Sale
+    attempt: Attempt
+    codes: tuple[str, ...]
+    review: frozenset[Review]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One entry of a sale's time line."""
+
+    id: int
+    attempt_id: AttemptId
+    at_ms: int
+    kind: str
+    from_state: AttemptState
+    to_state: AttemptState
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The numbers above the table. Waiting, unknown and review count over all days."""
+
+    day: str
+    sales: int = 0
+    paid_sales: int = 0
+    paid_cents: Cents = Cents(0)
+    waiting: int = 0
+    unknown: int = 0
+    review: int = 0
+
+
+def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:
+    """An attempt from the columns of `ATTEMPT_COLUMNS`."""
+    outcome = None
+    if row[11] is not None:
+        outcome = Outcome(OutcomeKind(row[11]), row[12], row[13], is_final=bool(row[14]), may_turn_paid=bool(row[15]))
+    return Attempt(
+        id=AttemptId(row[0]),
+        sale_id=SaleId(row[1]),
+        amount_cents=Cents(row[2]),
+        msisdn=Msisdn(msisdn),
+        phone_masked=f"{row[3]}•••{row[4]}",
+        reference=Reference(row[5]),
+        state=AttemptState(row[6]),
+        merchant_request_id=row[7],
+        checkout_request_id=row[8],
+        mpesa_code=row[9],
+        heard_code=row[10],
+        outcome=outcome,
+        created_at_ms=row[16],
+        sent_at_ms=row[17],
+        settled_at_ms=row[18],
+        asked_at_ms=row[19],
+        asks=row[20],
+        said_paid_at_ms=row[21],
+        said_failed_at_ms=row[22],
+        review=review_of(row[23]),
+        paid_elsewhere=bool(row[24]),
+    )
+
+
+def sale_of(row: tuple[Any, ...] | sqlite3.Row) -> Sale:
+    """A sale from the columns of `SALE_COLUMNS`."""
+    return Sale(
+        id=SaleId(row[0]),
+        reference=Reference(row[1]),
+        amount_cents=Cents(row[2]),
+        received_cents=Cents(row[3]),
+        day=row[4],
+        created_at_ms=row[5],
+        cashier=row[6],
+        till_label=row[7],
+        is_voided=bool(row[8]),
+    )
+
+
+def review_of(text: str) -> frozenset[Review]:
+    """The reasons kept in a column."""
+    return frozenset(Review(word) for word in text.split(",") if word)
+
+
+def review_text(review: frozenset[Review]) -> str:
+    """The reasons as a column keeps them."""
+    return ",".join(sorted(review))

@@ -1,0 +1,365 @@
+"""The one writer. Every method is one transaction; when it returns, it is on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pos_app.clock import day_of
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.commands import Command
+from pos_app.domain.flow import DEFAULT_RULES, Rules, step
+from pos_app.domain.phone import Msisdn
+from pos_app.domain.sale import Draft
+from pos_app.domain.schedule import SAME_AMOUNT_WAIT_MS, Wait, WaitReason, resend_wait
+from pos_app.errors import Bug, Mistake
+from pos_app.ledger import chain
+from pos_app.ledger.db import converting, copy_to, key_file, open_writer
+from pos_app.ledger.describe import describe
+from pos_app.ledger.rows import ATTEMPT_COLUMNS, attempt_of, review_text
+from pos_app.ledger.vault import Vault, open_vault
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An event that is in the ledger: the attempt before and after, and what follows."""
+
+    before: Attempt
+    attempt: Attempt
+    commands: tuple[Command, ...]
+
+    @property
+    def has_changed(self) -> bool:
+        return self.before != self.attempt
+
+
+def token_hash(token: str) -> bytes:
+    """How the ledger knows an attempt's token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class LedgerWriter:
+    """Writes sales, attempts, events and evidence.
+
+    *Thread*: one at a time; the engine gives it a thread of its own.
+
+    Raises:
+        Outside: as `pos_app.ledger.db.open_writer`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_writer(path)
+        try:
+            with converting(path):
+                is_empty = self._db.execute("SELECT NOT EXISTS (SELECT 1 FROM attempts)").fetchone()[0]
+            self.vault: Vault = open_vault(key_file(path), may_create=bool(is_empty))
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Closes the file; everything is on the disk already."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with converting(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                # On a full disk SQLite may have rolled back by itself.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    # Sales and attempts
+
+    def record_sale(
+        self, draft: Draft, token: str, now_ms: int, *, cashier: str = "", till_label: str = ""
+    ) -> Attempt:
+        """A new sale with its first attempt, ready to be sent.
+
+        Raises:
+            Mistake: ``sale.wait_…`` where M-PESA would refuse the prompt.
+            Outside: ``ledger.…``; then nothing was recorded.
+        """
+        with self._transaction() as db:
+            self._refuse_wait(self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=False), now_ms)
+            cursor = db.execute(
+                "INSERT INTO sales (reference, amount_cents, day, created_at_ms, cashier, till_label)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (draft.reference, draft.amount_cents, day_of(now_ms), now_ms, cashier, till_label),
+            )
+            return self._add_attempt(SaleId(cursor.lastrowid or 0), draft, token, now_ms)
+
+    def record_attempt(self, sale_id: SaleId, token: str, now_ms: int, *, msisdn: Msisdn | None = None) -> Attempt:
+        """Another attempt for an open sale, to the same phone unless told otherwise.
+
+        Raises:
+            Mistake: ``sale.not_found``, ``.already_paid``, ``.live_attempt``, ``.wait_…``.
+        """
+        with self._transaction() as db:
+            row = db.execute(
+                "SELECT reference, amount_cents, received_cents, last_attempt_id FROM sales WHERE id = ?", (sale_id,)
+            ).fetchone()
+            if row is None:
+                raise Mistake("sale.not_found")
+            if row[2] >= row[1]:
+                raise Mistake("sale.already_paid")
+            last = self._attempt(row[3])
+            draft = Draft(last.amount_cents, msisdn or last.msisdn, row[0])
+            wait = self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=last.is_live)
+            self._refuse_wait(wait, now_ms)
+            return self._add_attempt(sale_id, draft, token, now_ms)
+
+    def wait_of(self, attempt_id: AttemptId, now_ms: int) -> Wait | None:
+        """What stands in the way of prompting the sale of this attempt again."""
+        with converting(self.path):
+            last = self._attempt(attempt_id)
+            return self._wait(last.msisdn, last.amount_cents, now_ms, has_live_attempt=last.is_live)
+
+    def _wait(self, msisdn: Msisdn, amount_cents: int, now_ms: int, *, has_live_attempt: bool) -> Wait | None:
+        recent = [
+            (row[0], row[1])
+            for row in self._db.execute(
+                "SELECT sent_at_ms, amount_cents, phone_sealed FROM attempts"
+                " WHERE phone_tail = ? AND sent_at_ms > ? AND state <> 'rejected'",
+                (self.vault.tail(msisdn), now_ms - SAME_AMOUNT_WAIT_MS),
+            )
+            if self.vault.open(row[2]) == msisdn.encode()
+        ]
+        return resend_wait(
+            now_ms,
+            has_live_attempt=has_live_attempt,
+            last_prompt_ms=max((sent for sent, _ in recent), default=None),
+            last_same_amount_ms=max((sent for sent, amount in recent if amount == amount_cents), default=None),
+        )
+
+    @staticmethod
+    def _refuse_wait(wait: Wait | None, now_ms: int) -> None:
+        if wait is None:
+            return
+        if wait.reason is WaitReason.LIVE_ATTEMPT or wait.until_ms is None:
+            raise Mistake("sale.live_attempt")
+        seconds = max(1, -(-(wait.until_ms - now_ms) // 1000))
+        same = wait.reason is WaitReason.SAME_AMOUNT
+        raise Mistake("sale.wait_same_amount" if same else "sale.wait_phone", seconds=seconds)
+
+    def _add_attempt(self, sale_id: SaleId, draft: Draft, token: str, now_ms: int) -> Attempt:
+        national = "0" + draft.msisdn[3:]
+        cursor = self._db.execute(
+            "INSERT INTO attempts (sale_id, amount_cents, phone_head, phone_last3, phone_tail, phone_sealed,"
+            " token_hash, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                sale_id,
+                draft.amount_cents,
+                national[:4],
+                national[-3:],
+                self.vault.tail(draft.msisdn),
+                self.vault.seal(draft.msisdn.encode()),
+                token_hash(token),
+                now_ms,
+            ),
+        )
+        attempt_id = AttemptId(cursor.lastrowid or 0)
+        attempt = self._attempt(attempt_id)
+        sale = self._db.execute("SELECT day, cashier, created_at_ms FROM sales WHERE id = ?", (sale_id,)).fetchone()
+        details = {
+            "sale": sale_id,
+            "reference": draft.reference,
+            "amount_cents": draft.amount_cents,
+            "phone": attempt.phone_masked,
+            "day": sale[0],
+            "cashier": sale[1],
+            "sold_at_ms": sale[2],
+        }
+        self._add_event(attempt_id, now_ms, "requested", AttemptState.READY, AttemptState.READY, details)
+        return attempt
+
+    # Events
+
+    def apply(self, attempt_id: AttemptId, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_RULES) -> Applied:
+        """Decides what an event means for an attempt and writes it down.
+
+        Raises:
+            Mistake: as `pos_app.domain.flow.step`.
+            Outside: ``ledger.…``; then nothing was written.
+        """
+        with self._transaction():
+            return self._apply(attempt_id, event, now_ms, rules)
+
+    def take_callback(
+        self,
+        *,
+        token_digest: bytes,
+        body: bytes,
+        event: ev.CallbackArrived | None,
+        now_ms: int,
+        mailbox: str,
+        position: int,
+        rules: Rules = DEFAULT_RULES,
+    ) -> Applied | None:
+        """Evidence, its effect, and how far the mailbox is read: one transaction.
+
+        Args:
+            token_digest: SHA-256 of the token in the callback's address; it says whose callback it is.
+            body: As it came.
+            event: What it says; None where it cannot be read.
+            mailbox: Which relay's.
+            position: Its cursor.
+
+        Returns:
+            The effect, or None for an unknown token, a duplicate or an unreadable body.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO cursors (mailbox, position, read_at_ms) VALUES (?, ?, ?) ON CONFLICT (mailbox)"
+                " DO UPDATE SET position = max(position, excluded.position), read_at_ms = excluded.read_at_ms",
+                (mailbox, position, now_ms),
+            )
+            found = db.execute("SELECT id FROM attempts WHERE token_hash = ?", (token_digest,)).fetchone()
+            attempt_id = AttemptId(found[0]) if found is not None else None
+            verdict = "read" if event is not None else "unreadable"
+            if attempt_id is None:
+                verdict = "unknown token"
+            if not self._keep_evidence(attempt_id, now_ms, verdict, token_digest, body):
+                return None
+            if attempt_id is None or event is None:
+                return None
+            return self._apply(attempt_id, event, now_ms, rules)
+
+    def _keep_evidence(self, attempt_id: AttemptId | None, now_ms: int, verdict: str, token_digest: bytes, body: bytes) -> bool:
+        digest = hashlib.sha256(token_digest + body).digest()
+        cursor = self._db.execute(
+            "INSERT INTO evidence (attempt_id, received_at_ms, source, verdict, digest, body_sealed)"
+            " VALUES (?, ?, 'callback', ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+            (attempt_id, now_ms, verdict, digest, self.vault.seal(body)),
+        )
+        return cursor.rowcount == 1
+
+    def _apply(self, attempt_id: AttemptId, event: ev.Event, now_ms: int, rules: Rules) -> Applied:
+        before = self._attempt(attempt_id)
+        if isinstance(event, ev.CallbackArrived):
+            event = replace(event, code_taken=self._is_code_taken(event.mpesa_code, attempt_id))
+        decision = step(before, event, now_ms, rules)
+        after = decision.attempt
+        kind, details = describe(event, before, after)
+        # Asking leaves no event of its own: its answer does. The time of it is kept all the same.
+        if kind:
+            self._add_event(attempt_id, now_ms, kind, before.state, after.state, details)
+        elif before.state is not after.state:
+            raise Bug("ledger.silent_change", event=type(event).__name__)
+        if after != before:
+            self._store(after)
+        return Applied(before, after, decision.commands)
+
+    def _is_code_taken(self, mpesa_code: str | None, attempt_id: AttemptId) -> bool:
+        if mpesa_code is None:
+            return False
+        query = "SELECT 1 FROM attempts WHERE mpesa_code = ? AND id <> ?"
+        return self._db.execute(query, (mpesa_code, attempt_id)).fetchone() is not None
+
+    def _store(self, attempt: Attempt) -> None:
+        outcome = attempt.outcome
+        self._db.execute(
+            "UPDATE attempts SET merchant_request_id = ?, checkout_request_id = ?, mpesa_code = ?, heard_code = ?,"
+            " outcome_kind = ?, outcome_code = ?, outcome_text = ?, outcome_is_final = ?, outcome_may_turn = ?,"
+            " sent_at_ms = ?, settled_at_ms = ?, asked_at_ms = ?, asks = ?, said_paid_at_ms = ?,"
+            " said_failed_at_ms = ?, review = ? WHERE id = ?",
+            (
+                attempt.merchant_request_id,
+                attempt.checkout_request_id,
+                attempt.mpesa_code,
+                attempt.heard_code,
+                outcome.kind if outcome else None,
+                outcome.code if outcome else None,
+                outcome.text if outcome else None,
+                outcome.is_final if outcome else None,
+                outcome.may_turn_paid if outcome else None,
+                attempt.sent_at_ms,
+                attempt.settled_at_ms,
+                attempt.asked_at_ms,
+                attempt.asks,
+                attempt.said_paid_at_ms,
+                attempt.said_failed_at_ms,
+                review_text(attempt.review),
+                attempt.id,
+            ),
+        )
+
+    def _add_event(
+        self,
+        attempt_id: AttemptId,
+        at_ms: int,
+        kind: str,
+        from_state: AttemptState,
+        to_state: AttemptState,
+        details: dict[str, Any],
+    ) -> None:
+        last = self._db.execute("SELECT id, hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
+        event_id, previous = (last[0] + 1, last[1]) if last is not None else (1, chain.FIRST)
+        text = chain.canonical(details)
+        digest = chain.link(previous, event_id, attempt_id, at_ms, kind, from_state, to_state, text)
+        self._db.execute(
+            "INSERT INTO attempt_events (id, attempt_id, at_ms, kind, from_state, to_state, details, hash)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (event_id, attempt_id, at_ms, kind, from_state, to_state, text, digest),
+        )
+
+    # Reading back
+
+    def _attempt(self, attempt_id: int) -> Attempt:
+        row = self._db.execute(
+            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id WHERE a.id = ?",  # noqa: S608
+            (attempt_id,),
+        ).fetchone()
+        if row is None:
+            raise Mistake("sale.not_found")
+        return attempt_of(row, (self.vault.open(row[25]) or b"").decode())
+
+    def attempt(self, attempt_id: AttemptId) -> Attempt:
+        """One attempt, its phone in full."""
+        with converting(self.path):
+            return self._attempt(attempt_id)
+
+    def last_attempt_of(self, sale_id: SaleId) -> Attempt:
+        """The latest attempt of a sale.
+
+        Raises:
+            Mistake: ``sale.not_found``.
+        """
+        with converting(self.path):
+            row = self._db.execute("SELECT last_attempt_id FROM sales WHERE id = ?", (sale_id,)).fetchone()
+            if row is None:
+                raise Mistake("sale.not_found")
+            return self._attempt(row[0])
+
+    def to_follow(self, since_ms: int) -> list[Attempt]:
+        """Attempts that may still turn paid: all live ones, and the declined since a time."""
+        with converting(self.path):
+            rows = self._db.execute(
+                f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id"  # noqa: S608
+                " WHERE a.state IN ('sending', 'pending', 'unknown')"
+                " OR (a.state = 'declined' AND a.checkout_request_id IS NOT NULL AND a.sent_at_ms >= ?) ORDER BY a.id",
+                (since_ms,),
+            ).fetchall()
+        return [attempt_of(row, (self.vault.open(row[25]) or b"").decode()) for row in rows]
+
+    def position(self, mailbox: str) -> int:
+        """How far a relay's mailbox is read."""
+        with converting(self.path):
+            row = self._db.execute("SELECT position FROM cursors WHERE mailbox = ?", (mailbox,)).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def copy(self, target: Path) -> None:
+        """Writes a checked copy of the whole ledger, as of now."""
+        copy_to(self._db, target)

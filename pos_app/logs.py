@@ -1,0 +1,57 @@
+"""Logs: JSON lines, rotated, with phones, tokens and keys taken out before they are written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import sys
+from pathlib import Path
+from typing import Final
+
+from pos_app.redact import redact
+
+MAX_BYTES: Final = 1_000_000
+KEPT_FILES: Final = 4
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname,
+            "where": record.name,
+            "what": redact(record.getMessage()),
+        }
+        if record.exc_info:
+            line["trace"] = redact(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up(folder: Path | None, *, to_stderr: bool = False) -> None:
+    """Starts logging: to rotating private files in a folder, and to the terminal if wanted."""
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    handlers: list[logging.Handler] = []
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            log_file = folder / "till.log"
+            log_file.touch(mode=0o600)
+            handlers.append(
+                logging.handlers.RotatingFileHandler(
+                    log_file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
+                )
+            )
+        except OSError:
+            # A full or read-only disk must not keep the till from saying so itself.
+            to_stderr = True
+    if to_stderr:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    for handler in handlers or [logging.NullHandler()]:
+        handler.setFormatter(_JsonLines())
+        root.addHandler(handler)
+    for noisy in ("httpx", "httpcore", "uvicorn", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

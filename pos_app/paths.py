@@ -1,0 +1,81 @@
+"""Where the program keeps its files.
+
+``POS_APP_HOME`` puts everything under one folder; without it the folders of the
+operating system are used.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_APP = "pos-app"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders of one installation.
+
+    Practice, sandbox and production have a folder each, so that practice sales
+    can never stand among real ones.
+    """
+
+    config: Path
+    data: Path
+    logs: Path
+    exports: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.config / "settings.toml"
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.config / "secrets.toml"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.data / "till.lock"
+
+    def of_environment(self, environment: str) -> Path:
+        """The folder of the ledger of an environment (``practice``, ``sandbox``, ``production``)."""
+        return self.data / environment
+
+    def ledger_file(self, environment: str) -> Path:
+        return self.of_environment(environment) / "ledger.sqlite3"
+
+    def copies(self, environment: str) -> Path:
+        return self.of_environment(environment) / "copies"
+
+    def receipts(self, environment: str) -> Path:
+        return self.of_environment(environment) / "receipts"
+
+
+def home() -> Home:
+    """The folders in use; nothing is created by asking."""
+    one_folder = os.environ.get("POS_APP_HOME")
+    if one_folder:
+        root = Path(one_folder).expanduser().absolute()
+        return Home(config=root, data=root, logs=root / "logs", exports=root / "exports")
+    import platformdirs  # noqa: PLC0415 - not needed by a program started with POS_APP_HOME
+
+    dirs = platformdirs.PlatformDirs(_APP, appauthor=False)
+    return Home(
+        config=dirs.user_config_path,
+        data=dirs.user_data_path,
+        logs=dirs.user_log_path,
+        exports=dirs.user_documents_path / "M-PESA till",
+    )
+
+
+def resources() -> Path:
+    """The folder of icons, fonts, sounds and translations, installed or in a checkout."""
+    packaged = Path(__file__).parent / "_resources"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "resources"
+
+
+def make_private(folder: Path) -> Path:
+    """Creates a folder that only its owner can read."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder

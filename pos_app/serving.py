@@ -1,0 +1,67 @@
+"""Serves an ASGI application from inside a running asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class _QuietServer(uvicorn.Server):
+    """A server that leaves the process's signals alone: they belong to whoever runs the loop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class LoopbackServer:
+    """One server on one address.
+
+    Args:
+        app: The application.
+        host: Address to listen on.
+        port: 0 for any free one; `url` tells which it became.
+        options: Passed to uvicorn.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> None:
+        self._socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", date_header=False, server_header=False, **options
+        )
+        self._server = _QuietServer(config)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """``http://127.0.0.1:PORT``."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def start(self) -> None:
+        """Serves from now on; returns when requests are taken."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="server")
+        while not self._server.started:
+            if self._task.done():
+                await self._task
+                return
+            await asyncio.sleep(0.005)
+
+    async def wait(self) -> None:
+        """Waits until it has stopped."""
+        if self._task is not None:
+            await self._task
+
+    async def stop(self) -> None:
+        """Stops; requests that hang are cut."""
+        self._server.should_exit = True
+        self._server.force_exit = True
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._socket.close()

@@ -1,0 +1,109 @@
+"""The reason beside a field, for each code of `Mistake` and `Outside`."""
+
+from __future__ import annotations
+
+from pos_app.errors import TillError
+from pos_app.i18n import N_, _
+
+REASONS: dict[str, str] = {
+    # Amount
+    "amount.empty": N_("Type the amount in shillings."),
+    "amount.zero": N_("The amount must be at least KSh 1."),
+    "amount.negative": N_("The amount cannot be below zero."),
+    "amount.fraction": N_("M-PESA takes whole shillings only, without cents."),
+    "amount.too_large": N_("M-PESA takes at most KSh {max:,} in one payment."),
+    "amount.digits": N_("Use the digits 0 to 9."),
+    "amount.not_a_number": N_("This is not an amount: use digits only, for example 1250."),
+    # Phone
+    "phone.empty": N_("Type the customer's phone number."),
+    "phone.digits": N_("Use the digits 0 to 9."),
+    "phone.letters": N_("A phone number has digits only, for example 0712 345 678."),
+    "phone.foreign": N_("M-PESA prompts go to Kenyan numbers only (07…, 01… or +254…)."),
+    "phone.landline": N_("This is a landline. Type a mobile number (07… or 01…)."),
+    "phone.too_short": N_("The number is too short: digits missing: {missing}."),
+    "phone.too_long": N_("The number is too long: digits too many: {extra}."),
+    "phone.not_mobile": N_("Kenyan mobile numbers begin with 07 or 01."),
+    # Reference
+    "reference.empty": N_("Type an order reference."),
+    "reference.too_long": N_("At most 12 letters and digits; this has {length}."),
+    "reference.symbols": N_("Letters and digits only: no spaces, symbols or line breaks. {bad}"),
+    # Library
+    "request.shortcode": N_("A shortcode is 5 to 7 digits."),
+    "request.party_b": N_("Party B is a till or paybill number of 5 to 7 digits."),
+    "request.transaction_type": N_("The transaction type is CustomerPayBillOnline or CustomerBuyGoodsOnline."),
+    "request.callback_url": N_("The callback address must begin with https:// (http:// only on this machine)."),
+    "request.description": N_("The description is at most 13 letters, digits and spaces."),
+    "request.password": N_("Give the passkey, or a password together with its timestamp."),
+    "request.timestamp": N_("A timestamp is 14 digits, YYYYMMDDHHMMSS."),
+    "request.checkout_id": N_("A CheckoutRequestID is needed to ask for a result."),
+    "client.environment": N_("The environment is sandbox or production (or give base_url)."),
+    "client.base_url": N_("The address of the API must begin with https:// (http:// only on this machine)."),
+    "client.credentials": N_("A consumer key and a consumer secret are needed."),
+    # Attempts
+    "attempt.not_ready": N_("This payment has already left the till."),
+    "attempt.not_unknown": N_("Only a payment that is not known yet can be given up."),
+    "sale.live_attempt": N_("This sale has a payment that may still be paid. Wait until it is settled."),
+    "sale.same_reference": N_("There is already an open sale with this reference that may still be paid."),
+    "sale.wait_phone": N_("M-PESA needs a minute between two prompts to one phone. Wait {seconds} s."),
+    "sale.wait_same_amount": N_("M-PESA refuses the same amount to the same phone within two minutes. Wait {seconds} s."),
+    "sale.not_found": N_("There is no such sale."),
+    "sale.already_paid": N_("This sale is paid."),
+    # Settings
+    "settings.broken": N_("The settings file cannot be read (line {line}): {path}. Mend it, or move it away to start with new settings."),
+    "settings.invalid": N_("A setting is not valid: {field}."),
+    "settings.newer": N_("The settings file was written by a newer version of the till (format {found}): {path}. Update this program."),
+    "settings.unreadable": N_("The settings file cannot be read: {path}. Check the folder's permissions."),
+    "settings.unwritable": N_("The settings file cannot be written: {path}. Check the disk and the folder's permissions."),
+    "settings.missing": N_("M-PESA is not set up yet: {names} missing. Set it in Settings or by the environment."),
+    "settings.base_url": N_("POS_APP_BASE_URL must begin with https:// (http:// only on this machine)."),
+    "settings.callback_url": N_("POS_APP_CALLBACK_URL must begin with https:// (http:// only on this machine)."),
+    "settings.relay_url": N_("The relay's address must begin with https:// (http:// only on this machine)."),
+    "settings.relay_incomplete": N_("The relay needs an address, a till and a token; {names} missing."),
+    "settings.environment": N_("POS_APP_ENVIRONMENT is practice, sandbox or production."),
+    "settings.number": N_("{name} must be a number of seconds."),
+    "settings.callback_words": N_("M-PESA refuses addresses with the word “{word}” in them."),
+    "secrets.no_keyring": N_("There is no password store on this machine. Allow a private file instead, in Settings."),
+    "secrets.file_open": N_("The file with the secrets can be read by others: {path}. Make it private (chmod 600)."),
+    # Ledger
+    "ledger.in_use": N_("The till is already open on this machine. Use that window, or close it first."),
+    "ledger.newer": N_("The ledger was written by a newer version of the till: {path}. Update this program; nothing was changed."),
+    "ledger.foreign": N_("This is not a ledger of the till: {path}. Nothing was changed."),
+    "ledger.damaged": N_("The ledger is damaged: {path}. It was left as it is. Restore the last good copy with: pos-app restore FILE (copies: {copies})."),
+    "ledger.read_only": N_("The ledger cannot be written: {path}. Check the folder's permissions and that the disk is not write-protected."),
+    "ledger.disk_full": N_("The disk is full. Free some space; nothing was sent."),
+    "ledger.locked": N_("Another program holds the ledger (a backup program?). Wait until it has finished and try again."),
+    "ledger.vanished": N_("The ledger is gone, but it was here: {path}. Put it back, or restore the last good copy with: pos-app restore FILE (copies: {copies})."),
+    "ledger.missing": N_("There is no ledger yet: no sale was made here."),
+    "ledger.unreadable": N_("The ledger cannot be opened: {path}. Check the disk and the folder's permissions."),
+    "ledger.key_missing": N_("The key to the phone numbers in the ledger is missing: {path}. Restore it from a copy."),
+    # Files
+    "file.unwritable": N_("The file cannot be written: {path}. Check the folder and the space on the disk."),
+    "file.exists": N_("The file exists already: {path}. Choose another name."),
+    "file.missing": N_("There is no such file: {path}."),
+    "day.invalid": N_("A day is written YYYY-MM-DD, for example 2026-11-23."),
+    "copy.bad": N_("This copy is damaged or not a ledger: {path}. Nothing was changed."),
+    # Network
+    "relay.refused": N_("The relay does not accept this till's token. Pair the till again."),
+    "relay.unreachable": N_("The relay cannot be reached. Payments go on, M-PESA is asked instead."),
+    "relay.pairing": N_("This is not a pairing line. Copy the whole line that add-till printed."),
+    "relay.store": N_("The relay cannot use its database: {path}. Check the disk and the folder's permissions."),
+    "relay.unknown_till": N_("The relay knows no such till."),
+    "relay.name_taken": N_("There is already a till of this name."),
+    "relay.till_name": N_("A till's name has letters, digits and dashes only, 32 at most."),
+    # Printing
+    "printer.none": N_("No printer is set. Choose one in Settings, or save the receipt as PDF."),
+    "printer.failed": N_("The printer did not take the receipt ({detail}). It can be printed later from the sale."),
+}
+
+
+def reason_of(error: TillError) -> str:
+    """The sentence for an error, in the language in use."""
+    return reason(error.code, error.params)
+
+
+def reason(code: str, params: dict[str, str | int] | None = None) -> str:
+    """The sentence for a code; a code without one is shown as it is."""
+    text = REASONS.get(code)
+    if text is None:
+        return code
+    return _(text).format(**(params or {})).strip()

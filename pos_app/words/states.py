@@ -1,0 +1,145 @@
+"""What each state is called, with its sentence for the cashier and its next step."""
+
+from __future__ import annotations
+
+from pos_app.domain.attempt import Attempt, AttemptState, Review
+from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.sale import SaleState
+from pos_app.i18n import N_, _
+from pos_app.words.outcomes import words_of
+
+S = AttemptState
+
+_STATE: dict[AttemptState, str] = {
+    S.READY: N_("Not sent"),
+    S.SENDING: N_("Sending"),
+    S.PENDING: N_("Waiting for PIN"),
+    S.PAID: N_("Paid"),
+    S.DECLINED: N_("Not paid"),
+    S.REJECTED: N_("Not sent"),
+    S.UNKNOWN: N_("Not known yet"),
+    S.ABANDONED: N_("Given up"),
+    S.WITHDRAWN: N_("Withdrawn"),
+}
+
+_SALE: dict[SaleState, str] = {
+    SaleState.OPEN: N_("Open"),
+    SaleState.PART_PAID: N_("Part paid"),
+    SaleState.PAID: N_("Paid"),
+    SaleState.OVERPAID: N_("Paid twice"),
+    SaleState.VOIDED: N_("Voided"),
+}
+
+_REVIEW: dict[Review, tuple[str, str]] = {
+    Review.OTHER_AMOUNT: (
+        N_("Other amount"),
+        N_("A message named another amount. Look the payment up in the M-PESA statement, then settle it here."),
+    ),
+    Review.OTHER_PROMPT: (
+        N_("Other prompt"),
+        N_("A message named another prompt. Look the payment up in the M-PESA statement, then settle it here."),
+    ),
+    Review.CONTRADICTION: (
+        N_("M-PESA contradicts itself"),
+        N_("M-PESA said paid and not paid. Look the payment up in the M-PESA statement before you hand over goods or charge again."),
+    ),
+    Review.CODE_REUSED: (
+        N_("Code already used"),
+        N_("A message carried an M-PESA code that paid another sale. Hand over nothing until it is cleared."),
+    ),
+    Review.SECOND_CODE: (
+        N_("Second code"),
+        N_("Two M-PESA codes came for one payment. Check the statement: the customer may be owed money."),
+    ),
+    Review.PAID_LATE: (
+        N_("Paid late"),
+        N_("The payment arrived after the sale was closed as not paid. Hand over the goods or pay the money back."),
+    ),
+    Review.PAID_TWICE: (
+        N_("Paid twice"),
+        N_("The customer paid this sale twice. Pay one of the payments back in the M-PESA business app."),
+    ),
+}
+
+
+def attempt_word(attempt: Attempt) -> str:
+    """The large word for an attempt, its reason included: ``Wrong PIN`` rather than ``Not paid``."""
+    if attempt.state is S.DECLINED and attempt.outcome is not None:
+        return words_of(attempt.outcome.kind).word
+    if attempt.state is S.REJECTED and attempt.outcome is not None:
+        return words_of(attempt.outcome.kind).word
+    if attempt.is_being_confirmed and attempt.state in (S.PENDING, S.UNKNOWN):
+        return _("Paid? Checking")
+    return state_word(attempt.state)
+
+
+def state_word(state: AttemptState) -> str:
+    """The word for a state alone."""
+    return _(_STATE[state])
+
+
+def sale_word(state: SaleState) -> str:
+    """The word for a sale's state."""
+    return _(_SALE[state])
+
+
+def review_word(reason: Review) -> str:
+    """What needs a person, in two words."""
+    return _(_REVIEW[reason][0])
+
+
+def review_step(reason: Review) -> str:
+    """What that person should do."""
+    return _(_REVIEW[reason][1])
+
+
+def customer_sentence(attempt: Attempt) -> str:
+    """What to tell the customer now."""
+    if attempt.state in (S.DECLINED, S.REJECTED, S.PAID, S.READY) and attempt.outcome is not None:
+        return words_of(attempt.outcome.kind).customer
+    if attempt.is_being_confirmed:
+        return _("One moment: M-PESA says it is paid and we are making sure.")
+    return _(
+        {
+            S.READY: N_("One moment, the request has not been sent yet."),
+            S.SENDING: N_("One moment, the request is on its way to your phone."),
+            S.PENDING: N_("Please look at your phone and enter your M-PESA PIN."),
+            S.PAID: N_("Thank you, it is paid."),
+            S.DECLINED: N_("You have not been charged."),
+            S.REJECTED: N_("You have not been charged."),
+            S.UNKNOWN: N_("Please wait a moment, we are checking with M-PESA. Keep the SMS if one comes."),
+            S.ABANDONED: N_("If M-PESA still takes the money, come back with the SMS and we settle it."),
+            S.WITHDRAWN: N_("Nothing was sent to your phone."),
+        }[attempt.state]
+    )
+
+
+def cashier_sentence(attempt: Attempt) -> str:
+    """What the cashier should do now."""
+    if attempt.review:
+        return review_step(sorted(attempt.review)[0])
+    if attempt.is_being_confirmed:
+        return _("M-PESA says paid. Wait for the second answer before you hand over the goods.")
+    if attempt.state in (S.DECLINED, S.REJECTED, S.READY) and attempt.outcome is not None:
+        return words_of(attempt.outcome.kind).cashier
+    return _(
+        {
+            S.READY: N_("Nothing has left the till. Send it, or withdraw it."),
+            S.SENDING: N_("The request is on its way. You can start the next sale."),
+            S.PENDING: N_("Ask the customer to look at the phone and enter the M-PESA PIN."),
+            S.PAID: N_("Hand over the goods."),
+            S.DECLINED: N_("Ask for another way to pay, or send again."),
+            S.REJECTED: N_("Nothing was sent to the customer."),
+            S.UNKNOWN: N_("Not known yet: do not charge again. The till keeps asking M-PESA by itself."),
+            S.ABANDONED: N_("Nobody waits for this payment any more. If it is paid after all, the till rings."),
+            S.WITHDRAWN: N_("Nothing was sent."),
+        }[attempt.state]
+    )
+
+
+def own_words(attempt: Attempt) -> str:
+    """M-PESA's own words, where ours are not enough."""
+    outcome = attempt.outcome
+    if outcome is None or not outcome.text or outcome.kind not in (OutcomeKind.OTHER, OutcomeKind.BAD_REQUEST):
+        return ""
+    return outcome.text
