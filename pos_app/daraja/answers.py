@@ -12,7 +12,6 @@ from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, pa
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.web import Answer, MaybeSentError, NotSentError
 
-DEFAULT_AFTER_S = 60.0
 LONGEST_AFTER_S = 600.0
 _OK = 200
 _TOO_EARLY = "400.002.02"
@@ -80,9 +79,9 @@ def _raise(answer: Answer) -> NoReturn:
     raise MaybeSent(error, meaning.outcome)
 
 
-def _retry_after_s(answer: Answer) -> float:
+def _retry_after_s(answer: Answer) -> float | None:
     text = answer.headers.get("retry-after", "")
-    return min(float(text), LONGEST_AFTER_S) if text.isascii() and text.isdigit() else DEFAULT_AFTER_S
+    return min(float(text), LONGEST_AFTER_S) if text.isascii() and text.isdigit() else None
 
 
 def from_web(error: NotSentError | MaybeSentError) -> NotSent | MaybeSent:

@@ -58,10 +58,10 @@ class Throttled(MpesaApiException):
     """The gateway refused it for its rate: it was not carried out.
 
     Args:
-        after_s: How long to wait, in seconds.
+        after_s: How long to wait, in seconds; None where M-PESA did not say (the sandbox's own rate is a minute).
     """
 
-    def __init__(self, error: MpesaError, outcome: Outcome, after_s: float) -> None:
+    def __init__(self, error: MpesaError, outcome: Outcome, after_s: float | None = None) -> None:
         super().__init__(error, outcome)
         self.after_s = after_s
 

@@ -354,6 +354,12 @@ class LedgerWriter:
             ).fetchall()
         return [attempt_of(row, (self.vault.open(row[25]) or b"").decode()) for row in rows]
 
+    def left_ready(self) -> list[Attempt]:
+        """Attempts that were recorded and never left."""
+        with converting(self.path):
+            ids = self._db.execute("SELECT id FROM attempts WHERE state = 'ready' ORDER BY id").fetchall()
+            return [self._attempt(row[0]) for row in ids]
+
     def position(self, mailbox: str) -> int:
         """How far a relay's mailbox is read."""
         with converting(self.path):

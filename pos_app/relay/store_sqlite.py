@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS mail (
 CREATE INDEX IF NOT EXISTS mail_of_till ON mail (till, id);
 """
 _LARGEST_GROUP = 200
+_SEEN_EVERY_MS = 60_000
 
 
 @dataclass(slots=True)
@@ -136,9 +137,11 @@ class SqliteStore:
 
     def _after(self, till: str, position: int, limit: int) -> list[Message]:
         try:
+            now = int(time.time() * 1000)
             self._read.execute(
-                "UPDATE tills SET position = max(position, ?), seen_at_ms = ? WHERE name = ?",
-                (position, int(time.time() * 1000), till),
+                "UPDATE tills SET position = max(position, ?), seen_at_ms = ?"
+                " WHERE name = ? AND (position < ? OR coalesce(seen_at_ms, 0) < ?)",
+                (position, now, till, position, now - _SEEN_EVERY_MS),
             )
             rows = self._read.execute(
                 "SELECT id, token_digest, body, received_at_ms FROM mail WHERE till = ? AND id > ? ORDER BY id LIMIT ?",

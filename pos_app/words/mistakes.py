@@ -91,6 +91,8 @@ REASONS: dict[str, str] = {
     "relay.name_taken": N_("There is already a till of this name."),
     "relay.till_name": N_("A till's name has letters, digits and dashes only, 32 at most."),
     # Printing
+    "server.port": N_("Port {port} is taken or not allowed. Choose another one."),
+    "engine.bug": N_("A part of the till fell over ({part}). What is in the ledger is safe; start the till again. The log has the details."),
     "printer.none": N_("No printer is set. Choose one in Settings, or save the receipt as PDF."),
     "printer.failed": N_("The printer did not take the receipt ({detail}). It can be printed later from the sale."),
 }

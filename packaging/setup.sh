@@ -1,0 +1,83 @@
+#!/bin/sh
+# Sets up what is missing and nothing else: system libraries (apt), a virtual environment, pinned packages.
+#   packaging/setup.sh run    what the window needs
+#   packaging/setup.sh dev    the same, and what the tests need
+set -eu
+cd "$(dirname "$0")/.."
+WHAT=${1:-run}
+
+RUN_PACKAGES="libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxcb-cursor0 libxkbcommon-x11-0
+libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-image0 libxcb-randr0 libxcb-render-util0 libxcb-xinerama0 libcups2"
+SCREEN_PACKAGES="xvfb xauth"
+TEST_PACKAGES="xdotool openbox x11-utils imagemagick poppler-utils zbar-tools"
+
+say() { printf '%s\n' "setup: $*"; }
+fail() { printf '%s\n' "setup: $*" >&2; exit 1; }
+
+LOCK=packaging/requirements.lock
+[ "$WHAT" = dev ] && LOCK=packaging/requirements-dev.lock
+PACKAGES=$RUN_PACKAGES
+{ [ "$WHAT" = dev ] || [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; } && PACKAGES="$PACKAGES $SCREEN_PACKAGES"
+[ "$WHAT" = dev ] && PACKAGES="$PACKAGES $TEST_PACKAGES"
+
+# Done before, with these very files, on a machine that still has its system packages: say nothing.
+KEY=$(cat "$LOCK" pyproject.toml packaging/setup.sh | cksum | tr ' ' '-')
+STAMP=".venv/.set-up-$WHAT-$KEY-$([ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && echo screen || echo none)"
+[ -f "$STAMP" ] && [ -x .venv/bin/pos-app ] && exit 0
+
+PYTHON=""
+for candidate in "${PYTHON_FOR_POS_APP:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+    [ -n "$candidate" ] || continue
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then PYTHON=$candidate; break; fi
+done
+[ -n "$PYTHON" ] || fail "Python 3.11 or newer is needed (on Debian 12: apt-get install python3)."
+
+# System packages, only where they are missing.
+if command -v dpkg-query >/dev/null 2>&1; then
+    "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null || PACKAGES="$PACKAGES python3-venv"
+    MISSING=""
+    for package in $PACKAGES; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || {
+            # Newer Debian and Ubuntu rename some libraries; the new name provides the old one.
+            dpkg-query -W -f '${db:Status-Status}\n' "${package}t64" 2>/dev/null | grep -qx installed || MISSING="$MISSING $package"
+        }
+    done
+    if [ -n "$MISSING" ]; then
+        say "installing system packages:$MISSING"
+        if [ "$(id -u)" = 0 ]; then SUDO=""
+        elif command -v sudo >/dev/null 2>&1; then SUDO=sudo
+        else fail "these packages are missing and this is not root. Run, then try again:
+    su -c 'apt-get update && apt-get install -y --no-install-recommends$MISSING'"
+        fi
+        $SUDO apt-get update -qq || say "apt-get update failed; trying with the lists that are there"
+        $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $MISSING >/dev/null ||
+            fail "apt-get failed. Mend what it says above, then run, and try again:
+    ${SUDO:+sudo }apt-get install -y --no-install-recommends$MISSING"
+    fi
+else
+    say "not a Debian system: if the window does not open, install the libraries that Qt names"
+fi
+
+if [ ! -x .venv/bin/python ]; then
+    say "making .venv with $("$PYTHON" --version)"
+    "$PYTHON" -m venv .venv
+fi
+say "installing pinned packages ($LOCK)"
+.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$LOCK"
+# The build backend is pinned too: it comes from the dev lock, without its friends.
+.venv/bin/python -c 'import hatchling, editables' 2>/dev/null || {
+    .venv/bin/python - <<'EOF' > .venv/build.lock
+import re
+text = open("packaging/requirements-dev.lock").read()
+for name in ("hatchling", "editables", "packaging", "pathspec", "pluggy", "trove-classifiers"):
+    found = re.search(rf"^{name}==.*(?:\n    .*)*", text, re.M)
+    print(found.group(0) if found else "")
+EOF
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r .venv/build.lock
+}
+.venv/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+# Without this each start would compile again where PYTHONDONTWRITEBYTECODE is set: a second instead of a third of one.
+env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m compileall -q .venv/lib pos_app >/dev/null 2>&1 || true
+rm -f .venv/.set-up-"$WHAT"-*
+touch "$STAMP"
+say "done: .venv/bin/pos-app"

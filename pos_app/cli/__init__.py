@@ -1,0 +1,1 @@
+"""The command line: the same engine with no window. One file a command."""

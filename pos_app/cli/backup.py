@@ -1,0 +1,49 @@
+"""``pos-app backup FILE`` and ``pos-app restore FILE``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pos_app.cli import exits
+from pos_app.cli.context import only_one, open_context
+from pos_app.cli.lines import say
+from pos_app.i18n import _
+from pos_app.ledger.copies import backup, restore
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds both commands."""
+    keep = commands.add_parser(
+        "backup",
+        help="write a checked copy of the ledger",
+        description="Writes a copy of the ledger, checks it, and puts the key to its phone numbers beside it "
+        "(FILE.key). Works beside an open window.",
+    )
+    keep.add_argument("file", metavar="FILE", type=Path)
+    keep.set_defaults(run=run_backup)
+    back = commands.add_parser(
+        "restore",
+        help="put a copy of the ledger back",
+        description="Checks a copy and puts it in the ledger's place. The ledger that was there is kept beside it.",
+    )
+    back.add_argument("file", metavar="FILE", type=Path)
+    back.set_defaults(run=run_restore)
+
+
+def run_backup(arguments: argparse.Namespace) -> int:
+    """Writes the copy."""
+    backup(open_context().ledger, arguments.file.absolute())
+    say(_("Copied and checked: {path}").format(path=arguments.file))
+    return exits.PAID
+
+
+def run_restore(arguments: argparse.Namespace) -> int:
+    """Puts it back."""
+    context = open_context()
+    with only_one(context.home):
+        kept = restore(arguments.file.absolute(), context.ledger)
+    say(_("Restored: {path}").format(path=context.ledger))
+    if kept is not None:
+        say(_("What was there before is kept as {path}").format(path=kept))
+    return exits.PAID

@@ -1,0 +1,11 @@
+"""Exit codes, a contract (`pos-app --help` lists them)."""
+
+from typing import Final
+
+PAID: Final = 0
+NOT_PAID: Final = 1
+WRONG_USE: Final = 2
+NOT_KNOWN: Final = 3
+FAILED: Final = 1
+CANNOT_RUN: Final = 2
+"""The till cannot work as it is: settings, ledger, another window. Nothing was done."""

@@ -1,0 +1,45 @@
+"""``pos-app export``: the day for the accountant."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from pos_app.cli import exits
+from pos_app.cli.context import open_context
+from pos_app.cli.lines import complain, say
+from pos_app.cli.sales import checked_day
+from pos_app.i18n import _
+from pos_app.ledger.export import COLUMNS, Format, default_name, export
+from pos_app.ledger.reader import LedgerReader
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "export",
+        help="write the day for the accountant",
+        description="Writes the sales of a day as CSV, XLSX or JSON, whole or not at all.",
+        epilog=f"Columns: {', '.join(COLUMNS)}. Example: pos-app export --day 2026-11-23 --format xlsx",
+    )
+    parser.add_argument("--day", metavar="D", help="YYYY-MM-DD; default: today in Kenya")
+    parser.add_argument("--to", metavar="D", help="last day of a range")
+    parser.add_argument("--format", choices=[str(one) for one in Format], default="csv", help="default: csv")
+    parser.add_argument("--output", metavar="FILE", type=Path, help="default: by date, in the exports folder")
+    parser.set_defaults(run=command)
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    first = checked_day(arguments.day)
+    last = checked_day(arguments.to) if arguments.to is not None else first
+    context = open_context()
+    fmt = Format(arguments.format)
+    folder = context.settings.data.export_folder
+    target = arguments.output or (Path(folder) if folder else context.home.exports) / default_name(first, last, fmt)
+    with closing(LedgerReader(context.ledger)) as reader:
+        count = export(reader, first, last, fmt, target)
+    complain(_("{count} sales written.").format(count=count))
+    say(str(target))
+    return exits.PAID

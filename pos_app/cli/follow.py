@@ -1,0 +1,53 @@
+"""``pos-app follow``: asks for every attempt that may still be paid, as at start."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from pos_app.cli import exits
+from pos_app.cli.context import only_one, open_context
+from pos_app.cli.lines import say
+from pos_app.cli.request import seconds
+from pos_app.cli.session import Session, run
+from pos_app.domain.attempt import FOLLOWED, AttemptState
+from pos_app.i18n import _
+
+DEFAULT_WAIT_S = 120.0
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "follow",
+        help="ask M-PESA for every payment that is not known yet",
+        description="Takes up every payment that was left pending or unknown and asks M-PESA for its result.",
+        epilog="Exit: 0 nothing is left open; 1 at least one was declined; 3 at least one is still not known.",
+    )
+    parser.add_argument(
+        "--wait", metavar="SECONDS", type=seconds, default=DEFAULT_WAIT_S, help="how long to wait (default 120)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line for each change")
+    parser.set_defaults(run=command)
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    context = open_context()
+    if not context.ledger.exists():
+        # Opening it would create it; asking must not.
+        if not arguments.json:
+            say(_("There is nothing to follow."))
+        return exits.PAID
+
+    async def work(session: Session) -> None:
+        await session.until(lambda: not session.engine.following, arguments.wait)
+
+    with only_one(context.home):
+        attempts = asyncio.run(run(context, as_json=arguments.json, work=work)).values()
+    if not attempts and not arguments.json:
+        say(_("There is nothing to follow."))
+    if any(attempt.state in FOLLOWED for attempt in attempts):
+        return exits.NOT_KNOWN
+    declined = any(attempt.state in (AttemptState.DECLINED, AttemptState.REJECTED) for attempt in attempts)
+    return exits.NOT_PAID if declined else exits.PAID

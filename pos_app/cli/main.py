@@ -1,0 +1,86 @@
+"""Parses the command line and runs one command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from pos_app import __version__
+from pos_app.cli import backup, doctor, exits, export, follow, practice, relay, request, sales, verify
+from pos_app.cli.lines import complain
+from pos_app.errors import TillError
+from pos_app.words.mistakes import reason_of
+
+_EPILOG = """\
+without a command the window opens; practice mode until M-PESA is set up
+
+exit codes: 0 paid, or done   1 declined, rejected or not sent; something is wrong
+            2 wrong usage, or the till cannot run as it is   3 not known yet, or still pending
+
+examples:
+  pos-app                                   the window
+  pos-app request 1250 0712345678 --json    one payment, followed by a program
+  pos-app follow                            what became of payments that were left open
+  pos-app export --format xlsx              today for the accountant
+  pos-app doctor                            is everything set up and reachable?
+
+environment (over the settings file): POS_APP_HOME POS_APP_ENVIRONMENT POS_APP_BASE_URL
+  POS_APP_CONSUMER_KEY POS_APP_CONSUMER_SECRET POS_APP_SHORTCODE POS_APP_TILL_NUMBER POS_APP_PASSKEY
+  POS_APP_CALLBACK_URL POS_APP_RELAY_URL POS_APP_RELAY_TILL POS_APP_RELAY_TOKEN
+  POS_APP_FIRST_QUERY_S POS_APP_QUERY_INTERVAL_S POS_APP_CONFIRM_GAP_S
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with a hint where to read on."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(f"{self.prog}: {message}")
+        complain(f"{self.prog} --help explains.")
+        raise SystemExit(exits.WRONG_USE)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = _Parser(
+        prog="pos-app",
+        description="The till: takes M-PESA payments and never guesses about money.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pos-app {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    for module in (request, follow, sales, export, verify, backup, doctor, relay, practice):
+        module.add(commands)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command; the exit code."""
+    parser = make_parser()
+    parsed, unknown = parser.parse_known_args(_protect_negative(arguments))
+    if unknown:
+        parser.error(f"not understood: {' '.join(unknown)}")
+    run: Callable[[argparse.Namespace], int] = parsed.run
+    try:
+        return run(parsed)
+    except TillError as error:
+        complain(f"pos-app: {reason_of(error)}")
+        return exits.CANNOT_RUN
+    except BrokenPipeError:
+        # Whoever read our lines went away: nothing is lost by that, the ledger has it.
+        sys.stdout = None  # type: ignore[assignment]
+        return exits.NOT_KNOWN
+
+
+def _protect_negative(arguments: Sequence[str]) -> list[str]:
+    """Lets ``request -5 07…`` reach the check of the amount, which says what is wrong with it."""
+    if not arguments or arguments[0] != "request":
+        return list(arguments)
+    rest = list(arguments[1:])
+    for index, word in enumerate(rest):
+        if word.startswith("-") and word[1:2].isdigit():
+            rest[index] = "\u2212" + word[1:]
+    return ["request", *rest]

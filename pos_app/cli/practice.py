@@ -1,0 +1,97 @@
+"""``pos-app practice``: the practice M-PESA alone, for anyone's tests."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+
+from pos_app.cli import exits
+from pos_app.cli.lines import say
+from pos_app.cli.request import seconds
+from pos_app.errors import Outside
+from pos_app.i18n import _
+from pos_app.practice.customers import Habit
+from pos_app.practice.server import PracticeServer
+from pos_app.practice.service import PracticeMpesa
+from pos_app.practice.shop import Manner, Shop
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    shop, manner = Shop(), Manner()
+    parser = commands.add_parser(
+        "practice",
+        help="run the practice M-PESA on this machine",
+        description="A look-alike of M-PESA on loopback, for tests: token, STK push, STK query and callbacks. "
+        "Control it over HTTP: GET /practice/books; GET and POST /practice/customers/2547…; "
+        "POST /practice/customers/2547…/answer; POST /practice/faults; POST /practice/manner.",
+        epilog='Example: curl -d \'{"target": "push", "fault": "accept_lost"}\' 127.0.0.1:8200/practice/faults',
+    )
+    parser.add_argument("--port", metavar="N", type=int, default=8200, help="default 8200; 0 for any free one")
+    parser.add_argument(
+        "--customers",
+        choices=[str(habit) for habit in Habit],
+        default=str(Habit.PAYS),
+        help="what customers do by themselves (default: pays)",
+    )
+    parser.add_argument("--after", metavar="SECONDS", type=seconds, default=2.0, help="how soon they do it (default 2)")
+    parser.add_argument("--speed", metavar="X", type=seconds, default=1.0, help="practice seconds in a real one")
+    parser.add_argument("--consumer-key", default=shop.consumer_key)
+    parser.add_argument("--consumer-secret", default=shop.consumer_secret)
+    parser.add_argument("--passkey", default=shop.passkey)
+    parser.add_argument("--shortcode", default=shop.paybill, help=f"paybill (default {shop.paybill})")
+    parser.add_argument("--store", default=shop.store, help=f"store number for Buy Goods (default {shop.store})")
+    parser.add_argument("--till", default=shop.till, help=f"till number under it (default {shop.till})")
+    parser.add_argument(
+        "--query-spacing",
+        metavar="SECONDS",
+        type=seconds,
+        default=manner.query_spacing_s,
+        help="one query in so many seconds, else 429 (default 12, as the sandbox; 0 for none)",
+    )
+    parser.set_defaults(run=command)
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Runs it until it is stopped."""
+    shop = Shop(
+        consumer_key=arguments.consumer_key,
+        consumer_secret=arguments.consumer_secret,
+        passkey=arguments.passkey,
+        paybill=arguments.shortcode,
+        store=arguments.store,
+        till=arguments.till,
+    )
+    manner = Manner(
+        speed=arguments.speed or 1.0,
+        habit=Habit(arguments.customers),
+        habit_after_s=arguments.after,
+        query_spacing_s=arguments.query_spacing,
+    )
+    asyncio.run(_serve(PracticeMpesa(shop, manner), arguments.port))
+    return exits.PAID
+
+
+async def _serve(mpesa: PracticeMpesa, port: int) -> None:
+    try:
+        server = PracticeServer(mpesa, port)
+    except OSError:
+        raise Outside("server.port", port=port) from None
+    await server.start()
+    shop = mpesa.shop
+    say(_("Practice M-PESA on {url} (no money moves). Ctrl+C stops it.").format(url=server.url))
+    say(f"POS_APP_BASE_URL={server.url}")
+    say(f"POS_APP_CONSUMER_KEY={shop.consumer_key}")
+    # Public by design: these open nothing but this practice server.
+    say(f"POS_APP_CONSUMER_SECRET={shop.consumer_secret}")
+    say(f"POS_APP_PASSKEY={shop.passkey}")
+    say(f"POS_APP_SHORTCODE={shop.paybill}")
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(name, stopped.set)
+    await stopped.wait()
+    await server.stop()

@@ -1,0 +1,92 @@
+"""``pos-app request AMOUNT PHONE``: one payment with no window."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from contextlib import closing
+
+from pos_app.cli import exits
+from pos_app.cli.context import Context, only_one, open_context
+from pos_app.cli.lines import advice, complain
+from pos_app.cli.session import Session, is_settled, run
+from pos_app.domain.attempt import AttemptId, AttemptState
+from pos_app.domain.money import parse_amount
+from pos_app.domain.phone import parse_phone
+from pos_app.domain.reference import Reference, next_reference, parse_reference
+from pos_app.domain.sale import Draft
+from pos_app.errors import Outside
+from pos_app.ledger.reader import LedgerReader
+
+DEFAULT_WAIT_S = 150.0
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "request",
+        help="ask one customer for one payment",
+        description="Asks a customer's phone for the M-PESA PIN and waits for the result.",
+        epilog="Exit: 0 paid; 1 declined, rejected or not sent; 2 wrong usage; 3 not known yet or still pending "
+        "(it is followed at the next start, or by: pos-app follow). "
+        "Example: pos-app request 1250 0712345678 --reference A0044",
+    )
+    parser.add_argument("amount", metavar="AMOUNT", help="whole shillings, 1 to 250,000")
+    parser.add_argument("phone", metavar="PHONE", help="07…, 01…, 254… or +254…")
+    parser.add_argument("--reference", metavar="R", help="order reference, at most 12 letters and digits")
+    parser.add_argument(
+        "--wait", metavar="SECONDS", type=seconds, default=DEFAULT_WAIT_S, help="how long to wait (default 150)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line for each change")
+    parser.set_defaults(run=command)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, for argparse."""
+    value = float(text)
+    if not 0 <= value <= 86_400:  # noqa: PLR2004
+        raise ValueError(text)
+    return value
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    context = open_context()
+    draft = Draft(
+        parse_amount(arguments.amount, max_shillings=context.settings.mpesa.max_shillings),
+        parse_phone(arguments.phone),
+        parse_reference(arguments.reference) if arguments.reference is not None else _suggested(context),
+    )
+
+    asked: list[AttemptId] = []
+
+    async def work(session: Session) -> None:
+        attempt = await session.engine.request_payment(draft)
+        asked.append(attempt.id)
+        session.tell(attempt)
+        await session.until(lambda: is_settled(session.attempts[attempt.id]), arguments.wait)
+
+    with only_one(context.home):
+        # Stopping the engine may change it: what was on its way is unknown then.
+        attempt = asyncio.run(run(context, as_json=arguments.json, work=work))[asked[0]]
+    if not arguments.json:
+        complain(advice(attempt))
+    return _exit_of(attempt.state)
+
+
+def _exit_of(state: AttemptState) -> int:
+    if state is AttemptState.PAID:
+        return exits.PAID
+    if state in (AttemptState.DECLINED, AttemptState.REJECTED, AttemptState.READY, AttemptState.WITHDRAWN):
+        return exits.NOT_PAID
+    return exits.NOT_KNOWN
+
+
+def _suggested(context: Context) -> Reference:
+    try:
+        with closing(LedgerReader(context.ledger)) as reader:
+            return next_reference(reader.last_reference())
+    except Outside as error:
+        if error.code != "ledger.missing":
+            raise
+        return next_reference(None)

@@ -1,0 +1,79 @@
+"""``pos-app sales``: the ledger, one line a sale."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+
+from pos_app.cli import exits
+from pos_app.cli.context import open_context
+from pos_app.cli.lines import as_line, sale_json, sale_text, say
+from pos_app.clock import SystemClock, day_of, parse_day
+from pos_app.domain.money import format_ksh
+from pos_app.errors import Mistake, Outside
+from pos_app.i18n import _
+from pos_app.ledger.reader import LedgerReader
+from pos_app.receipts.code import search_of
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "sales",
+        help="list the sales of a day",
+        description="Lists the ledger, oldest first. Works beside an open window.",
+        epilog="Example: pos-app sales --day 2026-11-23 --json",
+    )
+    parser.add_argument("--day", metavar="YYYY-MM-DD", help="default: today in Kenya")
+    parser.add_argument(
+        "--find", metavar="TEXT", help="phone digits, reference, M-PESA code, amount or a receipt's QR text; all days"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(run=command)
+
+
+def checked_day(text: str | None) -> str:
+    """A day, today without one.
+
+    Raises:
+        Mistake: ``day.invalid``.
+    """
+    if text is None:
+        return day_of(SystemClock().now_ms())
+    try:
+        return parse_day(text).isoformat()
+    except ValueError:
+        raise Mistake("day.invalid") from None
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    day = checked_day(arguments.day)
+    context = open_context()
+    try:
+        reader = LedgerReader(context.ledger)
+    except Outside as error:
+        if error.code != "ledger.missing":
+            raise
+        if not arguments.json:
+            say(_("No sales on {day}.").format(day=day))
+        return exits.PAID
+    with closing(reader):
+        if arguments.find is not None:
+            ids = reader.ids(day=arguments.day and day, search=search_of(arguments.find))
+        else:
+            ids = reader.ids(day=day)
+        rows = reader.rows(ids[::-1])
+        for row in rows:
+            say(as_line(sale_json(row)) if arguments.json else sale_text(row))
+        if not arguments.json:
+            if not rows:
+                say(_("No sales found.") if arguments.find else _("No sales on {day}.").format(day=day))
+            elif arguments.find is None:
+                totals = reader.totals(day)
+                say(
+                    _("Paid: {count} sales, {sum}").format(
+                        count=totals.paid_sales, sum=format_ksh(totals.paid_cents)
+                    )
+                )
+    return exits.PAID

@@ -1,0 +1,106 @@
+"""Runs the engine for a while, without a window, and tells each change as a line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pos_app.cli.context import Context
+from pos_app.cli.lines import as_line, attempt_json, attempt_text, complain, say
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
+from pos_app.engine.engine import Counter, Engine
+from pos_app.engine.events import AttemptChanged, EngineEvent, EngineFailed, LightChanged, Status
+from pos_app.practice.customers import Habit
+from pos_app.words.lights import light_words
+from pos_app.words.mistakes import reason
+
+
+class Session:
+    """One run of the engine.
+
+    Args:
+        as_json: One JSON object a line instead of words.
+    """
+
+    def __init__(self, context: Context, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._told: dict[AttemptId, dict[str, Any]] = {}
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self.attempts: dict[AttemptId, Attempt] = {}
+        shop = context.settings.shop
+        self.engine = Engine(
+            context.ledger,
+            context.access(),
+            Counter(shop.cashier, shop.till_label, shop.name),
+            self._hear,
+            practice_habit=Habit.PAYS,
+        )
+
+    def _hear(self, event: EngineEvent) -> None:
+        match event:
+            case AttemptChanged(attempt):
+                self.tell(attempt)
+            case LightChanged(_, Status.BAD, code, detail) if not self._as_json:
+                complain(light_words(code, detail)[1])
+            case EngineFailed(code, params):
+                complain(reason(code, params))
+            case _:
+                pass
+
+    def tell(self, attempt: Attempt) -> None:
+        """Prints an attempt if anything of it that is printed has changed."""
+        self.attempts[attempt.id] = attempt
+        document = attempt_json(attempt)
+        if self._told.get(attempt.id) != document:
+            self._told[attempt.id] = document
+            say(as_line(document) if self._as_json else attempt_text(attempt))
+        self._changed.set()
+
+    async def until(self, is_done: Callable[[], bool], wait_s: float) -> None:
+        """Waits until something is so, the time is over, or the user stops it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while not is_done() and not self._stopping:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._changed.set()
+
+    def listen_to_signals(self) -> None:
+        """Ctrl+C and a polite end of the process write down what is known, as closing the window does."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(name, self._stop)
+
+
+async def run(
+    context: Context, *, as_json: bool, work: Callable[[Session], Awaitable[None]]
+) -> dict[AttemptId, Attempt]:
+    """Starts the engine, does the work, stops the engine, whatever happens.
+
+    Returns:
+        Every attempt it saw, as it was at the end.
+
+    Raises:
+        Mistake, Outside: as the engine's start and the work.
+    """
+    session = Session(context, as_json=as_json)
+    session.listen_to_signals()
+    try:
+        await session.engine.start()
+        await work(session)
+    finally:
+        await session.engine.stop()
+    return session.attempts
+
+
+def is_settled(attempt: Attempt) -> bool:
+    """Whether nothing more will come of it by itself."""
+    return attempt.state not in (AttemptState.SENDING, AttemptState.PENDING, AttemptState.UNKNOWN)

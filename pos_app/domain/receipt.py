@@ -1,0 +1,41 @@
+"""What a receipt says, before it is words on paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pos_app.domain.money import Cents, shillings_of
+from pos_app.domain.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One receipt.
+
+    Args:
+        mpesa_codes: Empty where M-PESA has not given one yet: "code to follow".
+        is_copy: It was printed before.
+        is_practice: No money moved.
+    """
+
+    shop: str
+    till_label: str
+    cashier: str
+    header: str
+    footer: str
+    day: str
+    time: str
+    sale: int
+    reference: Reference
+    phone_masked: str
+    amount_cents: Cents
+    mpesa_codes: tuple[str, ...]
+    is_paid: bool
+    is_copy: bool = False
+    is_practice: bool = False
+
+    @property
+    def lookup_text(self) -> str:
+        """The compact text of its QR code: ``POS1/A0044/20261123/17/1250/TKN7RT61SV``."""
+        parts = ["POS1", self.reference, self.day.replace("-", ""), str(self.sale), str(shillings_of(self.amount_cents))]
+        return "/".join([*parts, *self.mpesa_codes[:1]])

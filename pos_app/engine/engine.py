@@ -1,0 +1,416 @@
+"""The engine: the same under the window, the command line and the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pos_app.clock import Clock, SystemClock
+from pos_app.daraja import AsyncMpesaClient
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.commands import Announce, AskSoon, SendPush
+from pos_app.domain.flow import Rules
+from pos_app.domain.phone import Msisdn
+from pos_app.domain.sale import Draft
+from pos_app.domain.schedule import RECHECK_DECLINED_MS
+from pos_app.engine import events as out
+from pos_app.engine.inbox import Inbox, mailbox_of
+from pos_app.engine.ledger_thread import LedgerThread
+from pos_app.engine.poller import Poller
+from pos_app.engine.practice_mode import PracticeMode, with_practice_account
+from pos_app.engine.sender import STOPPED, push
+from pos_app.errors import Mistake, Outside, TillError
+from pos_app.ledger.writer import Applied, LedgerWriter
+from pos_app.practice.customers import Habit
+from pos_app.settings.effective import MpesaAccess
+from pos_app.settings.model import Environment
+from pos_app.web import is_loopback
+
+_log = logging.getLogger("pos_app.engine")
+RETRY_WRITE_S: Final = 2.0
+CLOCK_TOLERANCE_MS: Final = 60_000
+_STOPPED_EVENT: Final = ev.PushLost(STOPPED)
+PRACTICE_RESTARTED: Final = "The practice M-PESA was started anew and does not know this prompt."
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Who sells and where, for the sale's row."""
+
+    cashier: str = ""
+    till_label: str = ""
+    shop_name: str = ""
+
+
+class Engine:
+    """Takes payments.
+
+    *Thread*: everything but the constructor belongs to the loop that runs `start`.
+
+    Args:
+        ledger: The ledger's file.
+        access: Which M-PESA, how.
+        on_event: Told everything, in the loop's thread.
+        practice_habit: What customers of the built-in practice M-PESA do by themselves.
+    """
+
+    def __init__(
+        self,
+        ledger: Path,
+        access: MpesaAccess,
+        counter: Counter,
+        on_event: Callable[[out.EngineEvent], None],
+        *,
+        clock: Clock | None = None,
+        practice_habit: Habit = Habit.WAITS,
+    ) -> None:
+        self._path = ledger
+        self._access = access
+        self._counter = counter
+        self._on_event = on_event
+        self._clock = clock or SystemClock()
+        self._practice_habit = practice_habit
+        self._ledger = LedgerThread()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pushes: set[asyncio.Task[None]] = set()
+        self._tokens: dict[AttemptId, str] = {}
+        self._rules = Rules(access.pacing.confirm_gap_ms)
+        self._lights: dict[out.Light, out.LightChanged] = {}
+        self._followed: dict[AttemptId, Attempt] = {}
+        self.practice: PracticeMode | None = None
+        self._client: AsyncMpesaClient | None = None
+        self._poller: Poller | None = None
+        self._inbox: Inbox | None = None
+
+    # Life
+
+    async def start(self) -> None:
+        """Opens the ledger, takes up what was left, and takes requests.
+
+        Raises:
+            Outside: ``ledger.…``; then nothing runs.
+        """
+        await self._ledger.open(self._path)
+        access = self._access
+        if access.environment is Environment.PRACTICE:
+            if access.runs_practice:
+                self.practice = PracticeMode(
+                    self._path.parent, self._counter.shop_name, self._practice_habit, self._on_event
+                )
+                access = await self.practice.start(access)
+            else:
+                access = with_practice_account(access)
+        self._access = access
+        if not access.missing():
+            self._client = AsyncMpesaClient(
+                access.consumer_key,
+                access.consumer_secret,
+                environment="production" if access.environment is Environment.PRODUCTION else "sandbox",
+                base_url=access.base_url,
+                use_proxies=self.practice is None,
+                clock=self._clock,
+            )
+            self._poller = Poller(
+                self._client,
+                access,
+                self._clock,
+                apply=self._apply_surely,
+                spawn=self._spawn,
+                tell=self._tell,
+            )
+            self._spawn(self._poller.run(), "poller")
+            self._tell(out.LightChanged(out.Light.MPESA, out.Status.READY, "mpesa.set_up"))
+        else:
+            self._tell(
+                out.LightChanged(out.Light.MPESA, out.Status.OFF, "mpesa.missing", ", ".join(access.missing()))
+            )
+        following = await self._take_up()
+        await self._listen(access)
+        self._on_event(out.EngineStarted(following))
+
+    async def _take_up(self) -> int:
+        """What an earlier run left: what was being sent is unknown now, what never left is withdrawn."""
+        now_ms = self._clock.now_ms()
+        following = 0
+        for attempt in await self._ledger.call(LedgerWriter.left_ready):
+            await self._apply(attempt.id, ev.Withdrawn())
+        for attempt in await self._ledger.call(LedgerWriter.to_follow, now_ms - RECHECK_DECLINED_MS):
+            if self.practice is not None and attempt.state in FOLLOWED:
+                await self._give_up_practice(attempt)
+                continue
+            following += attempt.state in FOLLOWED
+            await self._apply(attempt.id, ev.Restarted(), always_tell=attempt.state in FOLLOWED)
+        return following
+
+    async def _give_up_practice(self, attempt: Attempt) -> None:
+        """Its M-PESA lived in the process that ended: nobody will ever know, and no money is at stake."""
+        await self._apply(attempt.id, ev.Restarted())
+        if attempt.state is AttemptState.PENDING:
+            await self._apply(attempt.id, ev.DeadlinePassed())
+        await self._apply(attempt.id, ev.GivenUp("practice", PRACTICE_RESTARTED))
+
+    async def _listen(self, access: MpesaAccess) -> None:
+        relay = access.relay
+        if relay is None:
+            self._tell(out.LightChanged(out.Light.RELAY, out.Status.OFF, "relay.off"))
+            return
+        mailbox = "practice" if self.practice is not None else mailbox_of(relay)
+        position = await self._ledger.call(LedgerWriter.position, mailbox)
+
+        async def take(digest: bytes, body: bytes, event: ev.CallbackArrived | None, cursor: int) -> None:
+            await self._take_callback(mailbox, digest, body, event, cursor)
+
+        use_proxies = not is_loopback(relay.url)
+        self._inbox = Inbox(relay, position, take=take, tell=self._tell, use_proxies=use_proxies)
+        self._spawn(self._inbox.run(), "inbox")
+
+    async def stop(self) -> None:
+        """Stops. A push on its way is written down as unknown; everything goes on at the next start."""
+        for task in (*self._pushes, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._pushes, *self._tasks, return_exceptions=True)
+        if self._inbox is not None:
+            await self._inbox.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+        if self.practice is not None:
+            await self.practice.stop()
+        await self._ledger.close()
+
+    @property
+    def following(self) -> list[Attempt]:
+        """The attempts that may still be paid."""
+        return [attempt for attempt in self._followed.values() if attempt.state in FOLLOWED]
+
+    # Requests
+
+    async def request_payment(self, draft: Draft) -> Attempt:
+        """Records a sale and sends its prompt; returns when both are in the ledger, before any byte left.
+
+        Raises:
+            Mistake: ``sale.wait_…`` or ``settings.missing``.
+            Outside: ``ledger.…``; then nothing was recorded and nothing is sent.
+        """
+        self._refuse_unset()
+        token = secrets.token_urlsafe(16)
+        counter = self._counter
+        attempt = await self._ledger.call(
+            LedgerWriter.record_sale,
+            draft,
+            token,
+            self._clock.now_ms(),
+            cashier=counter.cashier,
+            till_label=counter.till_label,
+        )
+        self._tokens[attempt.id] = token
+        return (await self._apply(attempt.id, ev.SendRequested())).attempt
+
+    async def send_again(self, sale_id: SaleId, msisdn: Msisdn | None = None) -> Attempt:
+        """Prompts again: the same attempt if it never left, else a new one once the old is settled.
+
+        Raises:
+            Mistake: ``sale.…`` or ``settings.missing``.
+            Outside: ``ledger.…``
+        """
+        self._refuse_unset()
+        last = await self._ledger.call(LedgerWriter.last_attempt_of, sale_id)
+        if last.state is AttemptState.READY and last.id in self._tokens and msisdn in (None, last.msisdn):
+            return (await self._apply(last.id, ev.SendRequested())).attempt
+        if last.state is AttemptState.READY:
+            await self._apply(last.id, ev.Withdrawn())
+        token = secrets.token_urlsafe(16)
+        attempt = await self._ledger.call(
+            LedgerWriter.record_attempt, sale_id, token, self._clock.now_ms(), msisdn=msisdn
+        )
+        self._tokens[attempt.id] = token
+        return (await self._apply(attempt.id, ev.SendRequested())).attempt
+
+    async def check_now(self, attempt_id: AttemptId) -> Attempt:
+        """Asks M-PESA as soon as the limiter allows."""
+        attempt = await self._ledger.call(LedgerWriter.attempt, attempt_id)
+        if self._poller is not None:
+            self._poller.follow(attempt)
+            self._poller.ask_now(attempt_id)
+        await self._emit(attempt, attempt.state)
+        return attempt
+
+    async def withdraw(self, attempt_id: AttemptId) -> Attempt:
+        """Takes back an attempt that never left.
+
+        Raises:
+            Mistake: ``attempt.not_ready``.
+        """
+        return (await self._apply(attempt_id, ev.Withdrawn())).attempt
+
+    async def give_up(self, attempt_id: AttemptId, by: str, reason: str) -> Attempt:
+        """Stops waiting for an attempt that is not known. Late proof still counts.
+
+        Raises:
+            Mistake: ``attempt.not_unknown``.
+        """
+        return (await self._apply(attempt_id, ev.GivenUp(by, reason))).attempt
+
+    async def settle_review(self, attempt_id: AttemptId, by: str, reason: str) -> Attempt:
+        """Notes that a person settled what needed one."""
+        return (await self._apply(attempt_id, ev.ReviewSettled(by, reason))).attempt
+
+    async def copy_ledger(self, target: Path) -> None:
+        """Writes a checked copy while selling goes on.
+
+        Raises:
+            Outside: ``file.unwritable`` or ``copy.bad``.
+        """
+        await self._ledger.call(LedgerWriter.copy, target)
+
+    def _refuse_unset(self) -> None:
+        if self._client is None:
+            raise Mistake("settings.missing", names=", ".join(self._access.missing()))
+
+    # Events and their consequences
+
+    async def _apply(self, attempt_id: AttemptId, event: ev.Event, *, always_tell: bool = False) -> Applied:
+        applied = await self._ledger.call(LedgerWriter.apply, attempt_id, event, self._clock.now_ms(), self._rules)
+        await self._follow_up(applied, always_tell=always_tell)
+        return applied
+
+    async def _apply_surely(self, attempt_id: AttemptId, event: ev.Event) -> None:
+        """For facts from outside, which must not be lost to a full or locked disk: tries until it is written."""
+        while True:
+            try:
+                await self._apply(attempt_id, event)
+            except Outside as error:
+                _log.error("an event of attempt %s waits for the disk: %s", attempt_id, error.code)
+                self._tell(out.LightChanged(out.Light.LEDGER, out.Status.BAD, error.code))
+                await asyncio.sleep(RETRY_WRITE_S)
+            else:
+                if out.Light.LEDGER in self._lights:
+                    self._tell(out.LightChanged(out.Light.LEDGER, out.Status.READY, "ledger.ready"))
+                return
+
+    async def _take_callback(
+        self, mailbox: str, digest: bytes, body: bytes, event: ev.CallbackArrived | None, cursor: int
+    ) -> None:
+        while True:
+            try:
+                applied = await self._ledger.call(
+                    LedgerWriter.take_callback,
+                    token_digest=digest,
+                    body=body,
+                    event=event,
+                    now_ms=self._clock.now_ms(),
+                    mailbox=mailbox,
+                    position=cursor,
+                    rules=self._rules,
+                )
+            except Outside as error:
+                self._tell(out.LightChanged(out.Light.LEDGER, out.Status.BAD, error.code))
+                await asyncio.sleep(RETRY_WRITE_S)
+            else:
+                break
+        if applied is not None:
+            await self._follow_up(applied)
+
+    async def _follow_up(self, applied: Applied, *, always_tell: bool = False) -> None:
+        attempt = applied.attempt
+        self._followed[attempt.id] = attempt
+        if attempt.state not in FOLLOWED:
+            del self._followed[attempt.id]
+        if self._poller is not None:
+            self._poller.follow(attempt)
+        for command in applied.commands:
+            match command:
+                case SendPush():
+                    task = self._start(self._push(attempt), f"push {attempt.id}")
+                    self._pushes.add(task)
+                    task.add_done_callback(self._pushes.discard)
+                case AskSoon():
+                    if self._poller is not None:
+                        self._poller.ask_now(attempt.id)
+                case Announce(news):
+                    self._on_event(out.Announced(news, attempt))
+        if always_tell or applied.has_changed:
+            await self._emit(attempt, applied.before.state)
+
+    async def _emit(self, attempt: Attempt, before: AttemptState | None) -> None:
+        next_ask = self._poller.next_ask_in_s(attempt.id) if self._poller is not None else None
+        resend: float | None = None
+        if not attempt.is_live and attempt.state is not AttemptState.PAID:
+            now_ms = self._clock.now_ms()
+            wait = await self._ledger.call(LedgerWriter.wait_of, attempt.id, now_ms)
+            resend = 0.0 if wait is None else max(0.0, ((wait.until_ms or now_ms) - now_ms) / 1000)
+        self._on_event(out.AttemptChanged(attempt, before, next_ask, resend))
+
+    async def _push(self, attempt: Attempt) -> None:
+        token = self._tokens[attempt.id]
+        client = self._client
+        assert client is not None, "a push needs a client"  # noqa: S101
+        # Whatever ends this early, bytes may have left: the till says so before it closes.
+        event: ev.Event = _STOPPED_EVENT
+        try:
+            event = await push(client, self._access, attempt, token)
+        finally:
+            if event is _STOPPED_EVENT:
+                await self._apply(attempt.id, event)
+        if not isinstance(event, ev.PushNotSent):
+            del self._tokens[attempt.id]
+        self._light_of_push(event)
+        await self._apply_surely(attempt.id, event)
+
+    def _light_of_push(self, event: ev.Event) -> None:
+        match event:
+            case ev.PushNotSent(outcome):
+                self._tell(out.LightChanged(out.Light.MPESA, out.Status.BAD, f"mpesa.{outcome.kind}"))
+            case ev.PushRefused(outcome) | ev.PushLost(outcome):
+                self._tell(out.LightChanged(out.Light.MPESA, out.Status.BUSY, f"mpesa.{outcome.kind}"))
+            case _:
+                ahead_ms = (self._client.clock_ahead_ms if self._client else None) or 0
+                if abs(ahead_ms) > CLOCK_TOLERANCE_MS:
+                    minutes = str(round(ahead_ms / 60_000))
+                    self._tell(out.LightChanged(out.Light.MPESA, out.Status.BUSY, "mpesa.clock", minutes))
+                else:
+                    self._tell(out.LightChanged(out.Light.MPESA, out.Status.READY, "mpesa.ready"))
+
+    # Supervision
+
+    def _tell(self, light: out.LightChanged) -> None:
+        if self._lights.get(light.light) != light:
+            self._lights[light.light] = light
+            self._on_event(light)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._start(work, name)
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._supervise(work, name), name=name)
+        self._tasks.add(task)
+
+        def done(_task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            # A task that is cancelled before its first step never awaited its work.
+            work.close()
+
+        task.add_done_callback(done)
+        return task
+
+    async def _supervise(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """The one place where an unexpected error is caught: it becomes visible, and is logged."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except TillError as error:
+            _log.error("%s: %s", name, error)
+            self._on_event(out.EngineFailed(error.code, error.params))
+        except Exception:
+            _log.exception("%s fell over", name)
+            self._on_event(out.EngineFailed("engine.bug", {"part": name}))
+
+
+Request = Callable[[Engine], Coroutine[Any, Any, Any]]
+"""Something to do on the engine's loop."""

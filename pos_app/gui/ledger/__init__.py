@@ -1,0 +1,1 @@
+"""The day: totals, search, the table, one sale in full, the export."""

@@ -1,0 +1,1 @@
+"""Typing a payment in, and the payment at hand."""

@@ -1,0 +1,1 @@
+"""Receipts: laid out as data, painted for paper and PDF."""

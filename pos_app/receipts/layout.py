@@ -1,0 +1,88 @@
+"""A receipt as a list of elements, the same for every paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pos_app.domain.money import format_ksh
+from pos_app.domain.receipt import Receipt
+from pos_app.i18n import _
+
+
+class Size(StrEnum):
+    """How large a text is."""
+
+    SMALL = "small"
+    NORMAL = "normal"
+    LARGE = "large"
+    HUGE = "huge"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A centred text, wrapped where it is too wide."""
+
+    text: str
+    size: Size = Size.NORMAL
+    is_bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A label on the left and a value on the right."""
+
+    label: str
+    value: str
+    is_bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A thin line across."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A QR code."""
+
+    text: str
+
+
+Element = Text | Pair | Rule | Code
+
+
+def lay_out(receipt: Receipt) -> list[Element]:
+    """The elements from top to bottom."""
+    elements: list[Element] = []
+    if receipt.is_practice:
+        elements.append(Text(_("PRACTICE: no money moved"), Size.NORMAL, is_bold=True))
+    if receipt.is_copy:
+        elements.append(Text(_("COPY"), Size.LARGE, is_bold=True))
+    elements.append(Text(receipt.shop or _("Receipt"), Size.LARGE, is_bold=True))
+    if receipt.header:
+        elements.append(Text(receipt.header, Size.SMALL))
+    elements.append(Rule())
+    elements.append(Pair(_("Date"), f"{receipt.day}  {receipt.time}"))
+    elements.append(Pair(_("Order"), receipt.reference))
+    if receipt.till_label:
+        elements.append(Pair(_("Till"), receipt.till_label))
+    if receipt.cashier:
+        elements.append(Pair(_("Served by"), receipt.cashier))
+    elements.append(Pair(_("Phone"), receipt.phone_masked))
+    elements.append(Rule())
+    elements.append(Pair(_("Amount"), format_ksh(receipt.amount_cents), is_bold=True))
+    if not receipt.is_paid:
+        elements.append(Text(_("NOT PAID"), Size.LARGE, is_bold=True))
+    else:
+        elements.append(Text(_("Paid by M-PESA"), Size.NORMAL))
+        if receipt.mpesa_codes:
+            elements.extend(Text(code, Size.HUGE, is_bold=True) for code in receipt.mpesa_codes)
+        else:
+            elements.append(Text(_("M-PESA code to follow"), Size.NORMAL, is_bold=True))
+    elements.append(Rule())
+    elements.append(Code(receipt.lookup_text))
+    elements.append(Text(_("Not a tax invoice"), Size.SMALL))
+    if receipt.footer:
+        elements.append(Text(receipt.footer, Size.SMALL))
+    return elements

@@ -1,0 +1,38 @@
+"""What the status lights say when one points at them."""
+
+from __future__ import annotations
+
+from pos_app.i18n import N_, _
+from pos_app.words.mistakes import REASONS
+from pos_app.words.outcomes import WORDS
+
+_LIGHTS: dict[str, tuple[str, str]] = {
+    "mpesa.set_up": (N_("ready"), N_("M-PESA is set up.")),
+    "mpesa.ready": (N_("ready"), N_("M-PESA answers.")),
+    "mpesa.missing": (N_("not set up"), N_("M-PESA is not set up: {detail} missing. Open Settings.")),
+    "mpesa.throttled": (N_("busy"), N_("M-PESA asks this till to slow down; answers take longer.")),
+    "mpesa.clock": (N_("clock wrong"), N_("This PC's clock is wrong by {detail} minutes. Set the date and time.")),
+    "relay.ready": (N_("{detail} ms"), N_("The relay answers in {detail} ms; results arrive at once.")),
+    "relay.off": (N_("off"), N_("No relay is set. M-PESA is asked for results instead.")),
+    "relay.unreachable": (N_("away"), REASONS["relay.unreachable"]),
+    "relay.refused": (N_("refused"), REASONS["relay.refused"]),
+    "relay.not_understood": (N_("error"), N_("The relay's answer is not understood. Check its address.")),
+    "printer.ready": (N_("ready"), N_("The printer {detail} is set.")),
+    "printer.off": (N_("none"), N_("No printer is set. Receipts can be saved as PDF.")),
+    "printer.busy": (N_("printing"), N_("A receipt is being printed.")),
+    "printer.bad": (N_("failed"), N_("The last receipt was not printed: {detail}. Print it again from its sale.")),
+    "ledger.ready": (N_("ready"), N_("The ledger can be written again.")),
+}
+
+
+def light_words(code: str, detail: str = "") -> tuple[str, str]:
+    """A word for beside the light and a sentence for its tooltip."""
+    found = _LIGHTS.get(code)
+    if found is not None:
+        return _(found[0]).format(detail=detail), _(found[1]).format(detail=detail)
+    kind = code.partition(".")[2]
+    for outcome, words in WORDS.items():
+        if outcome.value == kind:
+            return words.word, words.meaning
+    sentence = _(REASONS[code]) if code in REASONS else code
+    return _("error"), sentence.replace("{path}", "").replace("{copies}", "")
