@@ -14,6 +14,7 @@ from pos_app.redact import redact
 MAX_BYTES: Final = 1_000_000
 KEPT_FILES: Final = 4
 
+
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {

@@ -117,8 +117,10 @@ def _answer(response: httpx.Response, body: bytes) -> Answer:
 def _failure(error: Exception) -> NotSentError | MaybeSentError:
     """One converter for all that httpx raises. Addresses stay out: they may hold tokens."""
     kind = type(error).__name__
-    return NotSentError("web.not_sent", kind=kind) if isinstance(error, _NOT_SENT) else MaybeSentError(
-        "web.maybe_sent", kind=kind
+    return (
+        NotSentError("web.not_sent", kind=kind)
+        if isinstance(error, _NOT_SENT)
+        else MaybeSentError("web.maybe_sent", kind=kind)
     )
 
 

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from pos_app.cli import exits
-from pos_app.cli.context import only_one, open_context
+from pos_app.cli.context import open_context
 from pos_app.cli.lines import say
 from pos_app.i18n import _
 from pos_app.ledger.copies import backup, restore
+from pos_app.settings.lock import only_one
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from pos_app import i18n, logs, paths
-from pos_app.errors import Mistake, Outside
 from pos_app.settings import file as settings_file
 from pos_app.settings.effective import MpesaAccess, access, environment_of
 from pos_app.settings.model import Environment, Settings
@@ -36,9 +31,7 @@ class Context:
         Raises:
             Mistake, Outside: ``settings.…`` or ``secrets.…``
         """
-        store = open_store(
-            self.settings.installation, self.home.secrets_file, in_file=self.settings.secrets_in_file
-        )
+        store = open_store(self.settings.installation, self.home.secrets_file, in_file=self.settings.secrets_in_file)
         return access(self.settings, store)
 
 
@@ -53,25 +46,3 @@ def open_context() -> Context:
     settings = settings_file.load(home.settings_file)
     i18n.use_language(os.environ.get("POS_APP_LANGUAGE", settings.look.language))
     return Context(home, settings, environment_of(settings))
-
-
-@contextmanager
-def only_one(home: paths.Home) -> Iterator[None]:
-    """Holds the installation's lock.
-
-    Raises:
-        Mistake: ``ledger.in_use``.
-        Outside: ``ledger.read_only``.
-    """
-    try:
-        paths.make_private(home.data)
-        lock = filelock.FileLock(home.lock_file, timeout=0)
-        lock.acquire()
-    except filelock.Timeout:
-        raise Mistake("ledger.in_use") from None
-    except (OSError, NotImplementedError):
-        raise Outside("ledger.read_only", path=str(home.data), copies="") from None
-    try:
-        yield
-    finally:
-        lock.release()

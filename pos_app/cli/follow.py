@@ -6,12 +6,13 @@ import argparse
 import asyncio
 
 from pos_app.cli import exits
-from pos_app.cli.context import only_one, open_context
+from pos_app.cli.context import open_context
 from pos_app.cli.lines import say
 from pos_app.cli.request import seconds
 from pos_app.cli.session import Session, run
 from pos_app.domain.attempt import FOLLOWED, AttemptState
 from pos_app.i18n import _
+from pos_app.settings.lock import only_one
 
 DEFAULT_WAIT_S = 120.0
 

@@ -7,7 +7,7 @@ import asyncio
 from contextlib import closing
 
 from pos_app.cli import exits
-from pos_app.cli.context import Context, only_one, open_context
+from pos_app.cli.context import Context, open_context
 from pos_app.cli.lines import advice, complain
 from pos_app.cli.session import Session, is_settled, run
 from pos_app.domain.attempt import AttemptId, AttemptState
@@ -17,6 +17,7 @@ from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Draft
 from pos_app.errors import Outside
 from pos_app.ledger.reader import LedgerReader
+from pos_app.settings.lock import only_one
 
 DEFAULT_WAIT_S = 150.0
 

@@ -71,9 +71,5 @@ def command(arguments: argparse.Namespace) -> int:
                 say(_("No sales found.") if arguments.find else _("No sales on {day}.").format(day=day))
             elif arguments.find is None:
                 totals = reader.totals(day)
-                say(
-                    _("Paid: {count} sales, {sum}").format(
-                        count=totals.paid_sales, sum=format_ksh(totals.paid_cents)
-                    )
-                )
+                say(_("Paid: {count} sales, {sum}").format(count=totals.paid_sales, sum=format_ksh(totals.paid_cents)))
     return exits.PAID

@@ -44,7 +44,12 @@ class _Account:
 
     @classmethod
     def check(
-        cls, consumer_key: str | None, consumer_secret: str | None, environment: str, base_url: str | None, clock: Clock | None
+        cls,
+        consumer_key: str | None,
+        consumer_secret: str | None,
+        environment: str,
+        base_url: str | None,
+        clock: Clock | None,
     ) -> Self:
         if not consumer_key or not consumer_secret:
             raise InvalidRequest("consumer_key" if not consumer_key else "consumer_secret", "client.credentials")

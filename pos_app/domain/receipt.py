@@ -37,5 +37,11 @@ class Receipt:
     @property
     def lookup_text(self) -> str:
         """The compact text of its QR code: ``POS1/A0044/20261123/17/1250/TKN7RT61SV``."""
-        parts = ["POS1", self.reference, self.day.replace("-", ""), str(self.sale), str(shillings_of(self.amount_cents))]
+        parts = [
+            "POS1",
+            self.reference,
+            self.day.replace("-", ""),
+            str(self.sale),
+            str(shillings_of(self.amount_cents)),
+        ]
         return "/".join([*parts, *self.mpesa_codes[:1]])

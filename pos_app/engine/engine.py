@@ -127,9 +127,7 @@ class Engine:
             self._spawn(self._poller.run(), "poller")
             self._tell(out.LightChanged(out.Light.MPESA, out.Status.READY, "mpesa.set_up"))
         else:
-            self._tell(
-                out.LightChanged(out.Light.MPESA, out.Status.OFF, "mpesa.missing", ", ".join(access.missing()))
-            )
+            self._tell(out.LightChanged(out.Light.MPESA, out.Status.OFF, "mpesa.missing", ", ".join(access.missing())))
         following = await self._take_up()
         await self._listen(access)
         self._on_event(out.EngineStarted(following))
@@ -256,9 +254,10 @@ class Engine:
         """
         return (await self._apply(attempt_id, ev.GivenUp(by, reason))).attempt
 
-    async def settle_review(self, attempt_id: AttemptId, by: str, reason: str) -> Attempt:
-        """Notes that a person settled what needed one."""
-        return (await self._apply(attempt_id, ev.ReviewSettled(by, reason))).attempt
+    async def settle_review(self, sale_id: SaleId, by: str, reason: str) -> None:
+        """Notes that a person settled what needed one, for every attempt of a sale."""
+        for attempt_id in await self._ledger.call(LedgerWriter.for_review, sale_id):
+            await self._apply(attempt_id, ev.ReviewSettled(by, reason))
 
     async def copy_ledger(self, target: Path) -> None:
         """Writes a checked copy while selling goes on.

@@ -30,9 +30,7 @@ class LedgerThread:
         loop = asyncio.get_running_loop()
         self._writer = await loop.run_in_executor(self._executor, LedgerWriter, path)
 
-    async def call(
-        self, method: Callable[Concatenate[LedgerWriter, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
+    async def call(self, method: Callable[Concatenate[LedgerWriter, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs one method. A caller that is cancelled does not undo what is being written."""
         writer = self._writer
         assert writer is not None, "open() comes first"  # noqa: S101

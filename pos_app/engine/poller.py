@@ -133,7 +133,9 @@ class Poller:
         )
 
     async def _pass_deadlines(self, now_s: float) -> None:
-        overdue = [entry for entry in self._followed.values() if entry.overdue_s is not None and entry.overdue_s <= now_s]
+        overdue = [
+            entry for entry in self._followed.values() if entry.overdue_s is not None and entry.overdue_s <= now_s
+        ]
         for entry in overdue:
             entry.overdue_s = None
             await self._apply(entry.attempt.id, ev.DeadlinePassed())

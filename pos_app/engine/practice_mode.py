@@ -41,9 +41,7 @@ class PracticeMode:
         on_phone: Told when the customer's phone changes.
     """
 
-    def __init__(
-        self, folder: Path, shop_name: str, habit: Habit, on_phone: Callable[[PhoneChanged], None]
-    ) -> None:
+    def __init__(self, folder: Path, shop_name: str, habit: Habit, on_phone: Callable[[PhoneChanged], None]) -> None:
         shop = Shop(name=shop_name or "PRACTICE SHOP")
         self.mpesa = PracticeMpesa(shop, Manner(habit=habit, habit_after_s=2.0))
         self.mpesa.on_phone = self._phone_changed
@@ -98,9 +96,7 @@ class PracticeMode:
     def _phone_changed(self, msisdn: str) -> None:
         customer = self.mpesa.customer(msisdn)
         prompt = self.mpesa.books.open_prompt_of(msisdn)
-        last = next(
-            (one for one in reversed(self.mpesa.books.prompts.values()) if one.msisdn == msisdn), None
-        )
+        last = next((one for one in reversed(self.mpesa.books.prompts.values()) if one.msisdn == msisdn), None)
         is_shown = prompt is not None and prompt.is_delivered
         self._on_phone(
             PhoneChanged(

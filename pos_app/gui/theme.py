@@ -160,9 +160,14 @@ def pixmap(name: str, colour: str, side: int, ratio: float = 1.0) -> QPixmap:
 
 def icon(name: str, tone: Tone = Tone.PLAIN) -> QIcon:
     """An icon for a button."""
+    return icon_in(name, Theme.colours.of(tone))
+
+
+def icon_in(name: str, colour: str) -> QIcon:
+    """An icon in any colour of the theme."""
     made = QIcon()
     for ratio in (1.0, 1.5, 2.0):
-        made.addPixmap(pixmap(name, Theme.colours.of(tone), 20, ratio))
+        made.addPixmap(pixmap(name, colour, 20, ratio))
     return made
 
 

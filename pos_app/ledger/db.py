@@ -110,7 +110,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
     _refuse_truncated(path)
     with converting(path):
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
             check_same_thread=False,
         )
         try:

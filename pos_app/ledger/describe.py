@@ -33,7 +33,10 @@ def describe(event: ev.Event, before: Attempt, after: Attempt) -> tuple[str, dic
     details: dict[str, Any] = {}
     match event:
         case ev.PushAccepted():
-            details = {"merchant_request_id": event.merchant_request_id, "checkout_request_id": event.checkout_request_id}
+            details = {
+                "merchant_request_id": event.merchant_request_id,
+                "checkout_request_id": event.checkout_request_id,
+            }
         case ev.PushNotSent() | ev.PushRefused() | ev.PushLost() | ev.QueryAnswered():
             details = _outcome(event.outcome)
         case ev.CallbackArrived():

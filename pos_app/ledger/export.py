@@ -137,9 +137,7 @@ class _Frame:
     last_hash: str
 
 
-def _counted(
-    rows: Iterator[SaleRow], total: int, on_progress: Callable[[Progress], bool]
-) -> Iterator[dict[str, Any]]:
+def _counted(rows: Iterator[SaleRow], total: int, on_progress: Callable[[Progress], bool]) -> Iterator[dict[str, Any]]:
     for done, row in enumerate(rows):
         if done % 100 == 0 and not on_progress(Progress(done, total)):
             raise CancelledError

@@ -233,7 +233,13 @@ class LedgerReader:
             ).fetchall()
         return [
             EventRow(
-                row[0], AttemptId(row[1]), row[2], row[3], AttemptState(row[4]), AttemptState(row[5]), json.loads(row[6])
+                row[0],
+                AttemptId(row[1]),
+                row[2],
+                row[3],
+                AttemptState(row[4]),
+                AttemptState(row[5]),
+                json.loads(row[6]),
             )
             for row in rows
         ]

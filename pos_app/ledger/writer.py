@@ -83,9 +83,7 @@ class LedgerWriter:
 
     # Sales and attempts
 
-    def record_sale(
-        self, draft: Draft, token: str, now_ms: int, *, cashier: str = "", till_label: str = ""
-    ) -> Attempt:
+    def record_sale(self, draft: Draft, token: str, now_ms: int, *, cashier: str = "", till_label: str = "") -> Attempt:
         """A new sale with its first attempt, ready to be sent.
 
         Raises:
@@ -237,7 +235,9 @@ class LedgerWriter:
                 return None
             return self._apply(attempt_id, event, now_ms, rules)
 
-    def _keep_evidence(self, attempt_id: AttemptId | None, now_ms: int, verdict: str, token_digest: bytes, body: bytes) -> bool:
+    def _keep_evidence(
+        self, attempt_id: AttemptId | None, now_ms: int, verdict: str, token_digest: bytes, body: bytes
+    ) -> bool:
         digest = hashlib.sha256(token_digest + body).digest()
         cursor = self._db.execute(
             "INSERT INTO evidence (attempt_id, received_at_ms, source, verdict, digest, body_sealed)"
@@ -342,6 +342,12 @@ class LedgerWriter:
             if row is None:
                 raise Mistake("sale.not_found")
             return self._attempt(row[0])
+
+    def for_review(self, sale_id: SaleId) -> list[AttemptId]:
+        """The attempts of a sale that need a person."""
+        with converting(self.path):
+            rows = self._db.execute("SELECT id FROM attempts WHERE sale_id = ? AND review <> ''", (sale_id,))
+            return [AttemptId(row[0]) for row in rows]
 
     def to_follow(self, since_ms: int) -> list[Attempt]:
         """Attempts that may still turn paid: all live ones, and the declined since a time."""

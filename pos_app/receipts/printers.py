@@ -19,13 +19,13 @@ from PySide6.QtGui import (
     QFont,
     QFontMetricsF,
     QImage,
+    QPagedPaintDevice,
     QPageLayout,
     QPageSize,
     QPainter,
     QPainterPath,
     QPdfWriter,
     QPen,
-    QPagedPaintDevice,
 )
 from PySide6.QtPrintSupport import QPrinter, QPrinterInfo
 

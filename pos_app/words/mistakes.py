@@ -45,15 +45,23 @@ REASONS: dict[str, str] = {
     "sale.live_attempt": N_("This sale has a payment that may still be paid. Wait until it is settled."),
     "sale.same_reference": N_("There is already an open sale with this reference that may still be paid."),
     "sale.wait_phone": N_("M-PESA needs a minute between two prompts to one phone. Wait {seconds} s."),
-    "sale.wait_same_amount": N_("M-PESA refuses the same amount to the same phone within two minutes. Wait {seconds} s."),
+    "sale.wait_same_amount": N_(
+        "M-PESA refuses the same amount to the same phone within two minutes. Wait {seconds} s."
+    ),
     "sale.not_found": N_("There is no such sale."),
     "sale.already_paid": N_("This sale is paid."),
     # Settings
-    "settings.broken": N_("The settings file cannot be read (line {line}): {path}. Mend it, or move it away to start with new settings."),
+    "settings.broken": N_(
+        "The settings file cannot be read (line {line}): {path}. Mend it, or move it away to start with new settings."
+    ),
     "settings.invalid": N_("A setting is not valid: {field}."),
-    "settings.newer": N_("The settings file was written by a newer version of the till (format {found}): {path}. Update this program."),
+    "settings.newer": N_(
+        "The settings file was written by a newer version of the till (format {found}): {path}. Update this program."
+    ),
     "settings.unreadable": N_("The settings file cannot be read: {path}. Check the folder's permissions."),
-    "settings.unwritable": N_("The settings file cannot be written: {path}. Check the disk and the folder's permissions."),
+    "settings.unwritable": N_(
+        "The settings file cannot be written: {path}. Check the disk and the folder's permissions."
+    ),
     "settings.missing": N_("M-PESA is not set up yet: {names} missing. Set it in Settings or by the environment."),
     "settings.base_url": N_("POS_APP_BASE_URL must begin with https:// (http:// only on this machine)."),
     "settings.callback_url": N_("POS_APP_CALLBACK_URL must begin with https:// (http:// only on this machine)."),
@@ -66,13 +74,23 @@ REASONS: dict[str, str] = {
     "secrets.file_open": N_("The file with the secrets can be read by others: {path}. Make it private (chmod 600)."),
     # Ledger
     "ledger.in_use": N_("The till is already open on this machine. Use that window, or close it first."),
-    "ledger.newer": N_("The ledger was written by a newer version of the till: {path}. Update this program; nothing was changed."),
+    "ledger.newer": N_(
+        "The ledger was written by a newer version of the till: {path}. Update this program; nothing was changed."
+    ),
     "ledger.foreign": N_("This is not a ledger of the till: {path}. Nothing was changed."),
-    "ledger.damaged": N_("The ledger is damaged: {path}. It was left as it is. Restore the last good copy with: pos-app restore FILE (copies: {copies})."),
-    "ledger.read_only": N_("The ledger cannot be written: {path}. Check the folder's permissions and that the disk is not write-protected."),
+    "ledger.damaged": N_(
+        "The ledger is damaged: {path}. It was left as it is. Restore the last good copy with: pos-app restore FILE (copies: {copies})."
+    ),
+    "ledger.read_only": N_(
+        "The ledger cannot be written: {path}. Check the folder's permissions and that the disk is not write-protected."
+    ),
     "ledger.disk_full": N_("The disk is full. Free some space; nothing was sent."),
-    "ledger.locked": N_("Another program holds the ledger (a backup program?). Wait until it has finished and try again."),
-    "ledger.vanished": N_("The ledger is gone, but it was here: {path}. Put it back, or restore the last good copy with: pos-app restore FILE (copies: {copies})."),
+    "ledger.locked": N_(
+        "Another program holds the ledger (a backup program?). Wait until it has finished and try again."
+    ),
+    "ledger.vanished": N_(
+        "The ledger is gone, but it was here: {path}. Put it back, or restore the last good copy with: pos-app restore FILE (copies: {copies})."
+    ),
     "ledger.missing": N_("There is no ledger yet: no sale was made here."),
     "ledger.unreadable": N_("The ledger cannot be opened: {path}. Check the disk and the folder's permissions."),
     "ledger.key_missing": N_("The key to the phone numbers in the ledger is missing: {path}. Restore it from a copy."),
@@ -92,7 +110,9 @@ REASONS: dict[str, str] = {
     "relay.till_name": N_("A till's name has letters, digits and dashes only, 32 at most."),
     # Printing
     "server.port": N_("Port {port} is taken or not allowed. Choose another one."),
-    "engine.bug": N_("A part of the till fell over ({part}). What is in the ledger is safe; start the till again. The log has the details."),
+    "engine.bug": N_(
+        "A part of the till fell over ({part}). What is in the ledger is safe; start the till again. The log has the details."
+    ),
     "printer.none": N_("No printer is set. Choose one in Settings, or save the receipt as PDF."),
     "printer.failed": N_("The printer did not take the receipt ({detail}). It can be printed later from the sale."),
 }

@@ -50,7 +50,10 @@ WORDS: dict[K, OutcomeWords] = {
         N_("Paid"), N_("M-PESA confirmed the payment."), N_("Hand over the goods."), N_("Thank you, it is paid.")
     ),
     K.STILL_PROCESSING: OutcomeWords(
-        N_("Waiting for PIN"), N_("M-PESA is still working on it."), _WAIT, N_("Please look at your phone and enter your M-PESA PIN.")
+        N_("Waiting for PIN"),
+        N_("M-PESA is still working on it."),
+        _WAIT,
+        N_("Please look at your phone and enter your M-PESA PIN."),
     ),
     K.INSUFFICIENT_FUNDS: OutcomeWords(
         N_("Not enough money"),
@@ -85,7 +88,9 @@ WORDS: dict[K, OutcomeWords] = {
     K.UNREACHABLE: OutcomeWords(
         N_("Phone not reached"),
         N_("The phone was off, out of network, busy with another prompt, or the prompt was ignored."),
-        N_("Ask the customer to switch the phone on, or to take the other SIM, then send again. The till keeps checking for a late payment."),
+        N_(
+            "Ask the customer to switch the phone on, or to take the other SIM, then send again. The till keeps checking for a late payment."
+        ),
         N_("Your phone could not be reached. Is it on, with network? An old SIM may need *234#."),
     ),
     K.LINE_BUSY: OutcomeWords(
@@ -133,7 +138,9 @@ WORDS: dict[K, OutcomeWords] = {
     K.BAD_REQUEST: OutcomeWords(
         N_("Refused by M-PESA"),
         N_("M-PESA did not accept the request."),
-        N_("Check the amount and the phone number. If they are right, the M-PESA set-up is wrong: open Settings and test the connection."),
+        N_(
+            "Check the amount and the phone number. If they are right, the M-PESA set-up is wrong: open Settings and test the connection."
+        ),
         _NOT_CHARGED,
     ),
     K.RECEIVER_FULL: OutcomeWords(
@@ -187,7 +194,9 @@ WORDS: dict[K, OutcomeWords] = {
         N_("Wait a minute, then send again."),
         N_("M-PESA asks us to wait a minute. You have not been charged."),
     ),
-    K.INTERNAL_ERROR: OutcomeWords(N_("M-PESA error"), N_("M-PESA reported an error of its own."), _WAIT, _WAIT_CUSTOMER),
+    K.INTERNAL_ERROR: OutcomeWords(
+        N_("M-PESA error"), N_("M-PESA reported an error of its own."), _WAIT, _WAIT_CUSTOMER
+    ),
     K.NO_CONNECTION: OutcomeWords(
         N_("Not sent"),
         N_("The till could not reach M-PESA. Nothing was sent to the customer."),

@@ -41,7 +41,9 @@ _REVIEW: dict[Review, tuple[str, str]] = {
     ),
     Review.CONTRADICTION: (
         N_("M-PESA contradicts itself"),
-        N_("M-PESA said paid and not paid. Look the payment up in the M-PESA statement before you hand over goods or charge again."),
+        N_(
+            "M-PESA said paid and not paid. Look the payment up in the M-PESA statement before you hand over goods or charge again."
+        ),
     ),
     Review.CODE_REUSED: (
         N_("Code already used"),

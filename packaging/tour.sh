@@ -1,0 +1,10 @@
+#!/bin/sh
+# The tour on a virtual screen of its own; with a screen's size and theme as arguments.
+set -eu
+cd "$(dirname "$0")/.."
+SIZE=${1:-1366x768}
+OUT=${2:-build/tour}
+command -v Xvfb >/dev/null 2>&1 && command -v xdotool >/dev/null 2>&1 || env -u DISPLAY -u WAYLAND_DISPLAY packaging/setup.sh run
+env QT_QPA_PLATFORM=xcb QT_LOGGING_RULES="qt.qpa.*=false" \
+    xvfb-run -a -s "-screen 0 ${SIZE}x24 -nolisten tcp" \
+    .venv/bin/python packaging/tour.py --out "$OUT" --size "$SIZE"

@@ -1,0 +1,103 @@
+"""Starts the window: paints first, then starts the engine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import ExitStack
+
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from pos_app import __version__, i18n, logs, paths
+from pos_app.errors import TillError
+from pos_app.gui import theme
+from pos_app.gui.installation import Installation
+from pos_app.gui.main_window import MainWindow
+from pos_app.gui.problem import Problem
+from pos_app.settings.lock import only_one
+from pos_app.settings.model import Theme as ThemeChoice
+
+
+class Program:
+    """The running program: one window, made anew when its settings change."""
+
+    def __init__(self, app: QApplication) -> None:
+        self._app = app
+        self._held = ExitStack()
+        self.window: MainWindow | Problem | None = None
+
+    def open(self) -> None:
+        """Opens the window, or says what stands in its way."""
+        try:
+            installation = Installation()
+            i18n.use_language(os.environ.get("POS_APP_LANGUAGE", installation.settings.look.language))
+            self._dress(installation.settings.look.theme)
+            with ExitStack() as stack:
+                stack.enter_context(only_one(installation.home))
+                window = MainWindow(installation, self._reopen)
+                self._held = stack.pop_all()
+        except TillError as error:
+            self._dress(ThemeChoice.SYSTEM)
+            self._show(Problem(error, self.open))
+            return
+        self._show(window)
+        # The window is painted before anything else is loaded.
+        QTimer.singleShot(0, window.start_engine)
+        window.form.start_over()
+
+    def _show(self, window: MainWindow | Problem) -> None:
+        old, self.window = self.window, window
+        window.show()
+        if old is not None:
+            old.deleteLater()
+
+    def _dress(self, choice: ThemeChoice) -> None:
+        is_dark = choice is ThemeChoice.DARK or (choice is ThemeChoice.SYSTEM and theme.system_is_dark())
+        theme.apply(self._app, dark=is_dark)
+
+    def _reopen(self) -> None:
+        """New settings: the old window stops its engine, the new one takes up what is open."""
+        if isinstance(self.window, MainWindow):
+            self.window.hide()
+            self.window.shut_down()
+        self._held.close()
+        self.open()
+
+    def close(self) -> None:
+        """Lets go of the lock."""
+        self._held.close()
+
+
+def main() -> int:
+    """Runs the window; the exit code."""
+    logs.set_up(paths.home().logs)
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("pos-app")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("pos-app")
+    theme.load_fonts()
+    app.setWindowIcon(QIcon(str(paths.resources() / "icons" / "app.svg")))
+    program = Program(app)
+    program.open()
+    close_politely(app, program)
+    code = app.exec()
+    program.close()
+    return code
+
+
+def close_politely(app: QApplication, program: Program) -> None:
+    """A polite end of the process (Ctrl+C, SIGTERM) closes the window without asking."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        if isinstance(program.window, MainWindow):
+            program.window.close_without_asking()
+        app.quit()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    # Python sees signals only between Qt's events: let there be some.
+    timer = QTimer(app)
+    timer.start(200)

@@ -1,0 +1,82 @@
+"""The one door from the engine to the window: each signal carries one frozen dataclass.
+
+*Thread*: `post` may be called from any; all signals are emitted in the GUI's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from pos_app.engine import events as ev
+
+FRAME_MS = 33
+
+
+class Bridge(QObject):
+    """Carries engine events to the GUI thread; bursts become one update a frame.
+
+    Signals:
+        attempt_changed: `AttemptChanged`; only the newest of an attempt within a frame.
+        announced, light_changed, request_failed, request_taken, started, failed, phone_changed: as named.
+    """
+
+    attempt_changed = Signal(object)
+    announced = Signal(object)
+    light_changed = Signal(object)
+    request_failed = Signal(object)
+    request_taken = Signal(object)
+    started = Signal(object)
+    failed = Signal(object)
+    phone_changed = Signal(object)
+    _arrived = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._waiting: deque[ev.EngineEvent] = deque()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(FRAME_MS)
+        self._timer.timeout.connect(self._deliver)
+        self._arrived.connect(self._arm, Qt.ConnectionType.QueuedConnection)
+
+    def post(self, event: ev.EngineEvent) -> None:
+        """Takes an event from the engine's thread."""
+        self._waiting.append(event)
+        self._arrived.emit()
+
+    @Slot()
+    def _arm(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    @Slot()
+    def _deliver(self) -> None:
+        events: list[ev.EngineEvent] = []
+        while self._waiting:
+            events.append(self._waiting.popleft())
+        newest = {event.attempt.id: index for index, event in enumerate(events) if isinstance(event, ev.AttemptChanged)}
+        for index, event in enumerate(events):
+            if isinstance(event, ev.AttemptChanged) and newest[event.attempt.id] != index:
+                continue
+            self._emit(event)
+
+    def _emit(self, event: ev.EngineEvent) -> None:
+        match event:
+            case ev.AttemptChanged():
+                self.attempt_changed.emit(event)
+            case ev.Announced():
+                self.announced.emit(event)
+            case ev.LightChanged():
+                self.light_changed.emit(event)
+            case ev.RequestFailed():
+                self.request_failed.emit(event)
+            case ev.RequestTaken():
+                self.request_taken.emit(event)
+            case ev.EngineStarted():
+                self.started.emit(event)
+            case ev.EngineFailed():
+                self.failed.emit(event)
+            case ev.PhoneChanged():
+                self.phone_changed.emit(event)

@@ -1,0 +1,110 @@
+"""The engine's thread: a QThread whose run() is one asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QThread
+
+from pos_app.domain.attempt import Attempt
+from pos_app.engine.events import EngineFailed, RequestFailed, RequestTaken
+from pos_app.errors import TillError
+from pos_app.gui.bridge import Bridge
+from pos_app.gui.installation import Installation
+
+if TYPE_CHECKING:
+    from pos_app.engine.engine import Engine
+
+_log = logging.getLogger("pos_app.gui.engine_thread")
+Work = Callable[["Engine"], Awaitable[Attempt | None]]
+
+
+class EngineThread(QThread):
+    """Runs an engine until it is told to stop.
+
+    *Thread*: `ask`, `stop` from the GUI's. Everything the engine needs is
+    imported here and not by the window, so that the window paints first.
+    """
+
+    def __init__(self, installation: Installation, bridge: Bridge) -> None:
+        super().__init__()
+        self.setObjectName("engine")
+        self._installation = installation
+        self._bridge = bridge
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._engine: Engine | None = None
+        self._stop: asyncio.Event | None = None
+        self._stop_wanted = False
+        self._asked = 0
+        self._kept: set[asyncio.Task[None]] = set()
+
+    def ask(self, work: Work) -> int:
+        """Has the engine do something; the answer comes as `RequestTaken` or `RequestFailed` with this number."""
+        self._asked += 1
+        number = self._asked
+        loop = self._loop
+        if loop is None or self._engine is None:
+            self._bridge.post(RequestFailed(number, "engine.starting", {}))
+        else:
+            loop.call_soon_threadsafe(self._begin, number, work)
+        return number
+
+    def stop(self) -> None:
+        """Stops the engine; what is on its way is written down first. Returns at once: see `wait`."""
+        self._stop_wanted = True
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    def run(self) -> None:
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        from pos_app.engine.engine import Counter, Engine  # noqa: PLC0415 - painted first, imported later
+
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        shop = self._installation.settings.shop
+        try:
+            access = await asyncio.to_thread(self._installation.access)
+            engine = Engine(
+                self._installation.ledger,
+                access,
+                Counter(shop.cashier, shop.till_label, shop.name),
+                self._bridge.post,
+            )
+        except TillError as error:
+            self._bridge.post(EngineFailed(error.code, error.params))
+            return
+        try:
+            await engine.start()
+            self._engine = engine
+            if not self._stop_wanted:
+                await self._stop.wait()
+        except TillError as error:
+            self._bridge.post(EngineFailed(error.code, error.params))
+        finally:
+            self._engine = None
+            await engine.stop()
+
+    def _begin(self, number: int, work: Work) -> None:
+        assert self._loop is not None  # noqa: S101
+        task = self._loop.create_task(self._do(number, work))
+        # Kept until it is done: the loop itself holds tasks only weakly.
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+
+    async def _do(self, number: int, work: Work) -> None:
+        engine = self._engine
+        if engine is None:
+            self._bridge.post(RequestFailed(number, "engine.starting", {}))
+            return
+        try:
+            attempt = await work(engine)
+        except TillError as error:
+            self._bridge.post(RequestFailed(number, error.code, error.params))
+        else:
+            if attempt is not None:
+                self._bridge.post(RequestTaken(number, attempt))

@@ -1,0 +1,171 @@
+"""What stands around the cards: the top bar with its lights, the banner, notices, the keys at the bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+
+from pos_app.engine.events import Light, Status
+from pos_app.gui import theme
+from pos_app.gui.theme import Tone
+from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.light import LightWidget
+from pos_app.i18n import N_, _
+from pos_app.settings.model import Environment
+
+KEYS = (
+    ("F1", N_("Help")),
+    ("F2", N_("New")),
+    ("F5", N_("Check now")),
+    ("F6", N_("Receipt")),
+    ("F7", N_("Export")),
+    ("F8", N_("Send again")),
+    ("F12", N_("Customer's phone")),
+    ("Ctrl+F", N_("Search")),
+    ("Ctrl+,", N_("Settings")),
+)
+
+
+class TopBar(QWidget):
+    """Shop, till, lights, cashier, settings."""
+
+    def __init__(self, shop: str, till: str, cashier: str) -> None:
+        super().__init__()
+        self.setObjectName("topBar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._lights = {
+            Light.MPESA: LightWidget("lightMpesa", "M-PESA"),
+            Light.RELAY: LightWidget("lightRelay", _("Relay")),
+            Light.PRINTER: LightWidget("lightPrinter", _("Printer")),
+            Light.LEDGER: LightWidget("lightLedger", _("Ledger")),
+        }
+        self.settings = QToolButton()
+        self.settings.setObjectName("openSettings")
+        self.settings.setAccessibleName(_("Settings"))
+        self.settings.setToolTip(_("Settings (Ctrl+,)"))
+        self.settings.setProperty("flat", True)
+        self.settings.setIcon(theme.icon("settings"))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 0, 8, 0)
+        layout.setSpacing(14)
+        layout.addWidget(label(shop, "shop", name="shopName"))
+        layout.addWidget(label(till, "muted", name="tillLabel"))
+        layout.addStretch(1)
+        for light in self._lights.values():
+            layout.addWidget(light)
+        # The ledger's light shows only when there is something to say.
+        self._lights[Light.LEDGER].hide()
+        layout.addWidget(label(cashier, name="cashier"))
+        layout.addWidget(self.settings)
+        self.show_light(Light.MPESA, Status.OFF, _("starting"), _("The till is starting."))
+        self.show_light(Light.RELAY, Status.OFF, _("starting"), _("The till is starting."))
+        self.set_compact(False)
+
+    def show_light(self, light: Light, status: Status, word: str, sentence: str) -> None:
+        """Shows how something is."""
+        widget = self._lights[light]
+        widget.show_status(status, word, sentence)
+        if light is Light.LEDGER:
+            widget.setVisible(status is not Status.READY)
+
+    def set_compact(self, is_compact: bool) -> None:
+        """Lower on small screens."""
+        self.setFixedHeight(36 if is_compact else 42)
+
+
+def banner(environment: Environment) -> QLabel | None:
+    """The line that says that no money moves; None where it does."""
+    texts = {
+        Environment.PRACTICE: _("PRACTICE: no money moves. Set up M-PESA in Settings (Ctrl+,)"),
+        Environment.SANDBOX: _("SANDBOX: M-PESA's test system. No real sales here."),
+    }
+    if environment not in texts:
+        return None
+    made = QLabel(texts[environment])
+    made.setObjectName("banner")
+    made.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    made.setFixedHeight(26)
+    return made
+
+
+class Notice(QWidget):
+    """A line under the banner: something to know, in nobody's way, until it is closed.
+
+    Signals:
+        pressed: the sale it is about.
+    """
+
+    pressed = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("notice")
+        self._sale_id: int | None = None
+        self._text = label("", name="noticeText", wrap=True)
+        self._open = button(_("Open"), "noticeOpen")
+        self._close = QToolButton()
+        self._close.setObjectName("noticeClose")
+        self._close.setAccessibleName(_("Close this notice"))
+        self._close.setProperty("flat", True)
+        self._close.setIcon(theme.icon("close", Tone.MUTED))
+        self._close.clicked.connect(self.clear)
+        self._open.clicked.connect(self._press)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 6, 8, 0)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._open)
+        layout.addWidget(self._close)
+        self.hide()
+
+    def say(self, text: str, *, is_bad: bool = False, sale_id: int | None = None) -> None:
+        """Shows a text."""
+        self._sale_id = sale_id
+        self._text.setText(text)
+        dress(self._text, role="error" if is_bad else "muted")
+        self._open.setVisible(sale_id is not None)
+        self.show()
+
+    @Slot()
+    def clear(self) -> None:
+        """Takes it away."""
+        self.hide()
+        self._text.clear()
+
+    @Slot()
+    def _press(self) -> None:
+        if self._sale_id is not None:
+            self.pressed.emit(self._sale_id)
+
+
+class KeyBar(QWidget):
+    """The keys, where they act; each can be clicked as well."""
+
+    def __init__(self, *, has_phone: bool) -> None:
+        super().__init__()
+        self.setObjectName("keyBar")
+        self._buttons: dict[str, QPushButton] = {}
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 0, 10, 0)
+        layout.setSpacing(2)
+        for key, text in KEYS:
+            if key == "F12" and not has_phone:
+                continue
+            made = button(f"{key}  {_(text)}", f"key{key.replace('+', '')}")
+            made.setProperty("key", True)
+            made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            layout.addWidget(made)
+            self._buttons[key] = made
+        layout.addStretch(1)
+        self.set_compact(False)
+
+    def connect_key(self, key: str, action: Callable[[], None]) -> None:
+        """What a click on a key does."""
+        found = self._buttons.get(key)
+        if found is not None:
+            found.clicked.connect(action)
+
+    def set_compact(self, is_compact: bool) -> None:
+        """Lower on small screens."""
+        self.setFixedHeight(30 if is_compact else 34)

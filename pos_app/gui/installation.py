@@ -1,0 +1,57 @@
+"""What the window needs to know of its installation: folders, settings, which M-PESA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pos_app import paths
+from pos_app.settings import file as settings_file
+from pos_app.settings.effective import access, environment_of
+from pos_app.settings.model import Environment, Settings
+from pos_app.settings.secrets import SecretStore, open_store
+
+if TYPE_CHECKING:
+    from pos_app.settings.effective import MpesaAccess
+
+
+class Installation:
+    """Folders and settings; `reload` after the settings were saved.
+
+    Raises:
+        Mistake, Outside: ``settings.…``
+    """
+
+    def __init__(self) -> None:
+        self.home = paths.home()
+        self.settings: Settings = settings_file.load(self.home.settings_file)
+
+    def reload(self) -> None:
+        """Reads the settings again."""
+        self.settings = settings_file.load(self.home.settings_file)
+
+    @property
+    def environment(self) -> Environment:
+        """Practice, sandbox or production."""
+        return environment_of(self.settings)
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger of that environment."""
+        return self.home.ledger_file(self.environment)
+
+    @property
+    def is_practice(self) -> bool:
+        return self.environment is Environment.PRACTICE
+
+    def secrets(self) -> SecretStore:
+        """Where its secrets are. May wait for a person: not on the GUI's thread."""
+        return open_store(self.settings.installation, self.home.secrets_file, in_file=self.settings.secrets_in_file)
+
+    def access(self) -> MpesaAccess:
+        """What the engine needs; not on the GUI's thread.
+
+        Raises:
+            Mistake, Outside: ``settings.…`` or ``secrets.…``
+        """
+        return access(self.settings, self.secrets())

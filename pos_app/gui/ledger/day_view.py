@@ -1,0 +1,422 @@
+"""The card of the day: totals, search, filters, the table."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from PySide6.QtCore import QDate, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QButtonGroup,
+    QDateEdit,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QStackedLayout,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pos_app.clock import SystemClock, day_of
+from pos_app.domain.attempt import Attempt
+from pos_app.domain.money import format_ksh
+from pos_app.gui import theme
+from pos_app.gui.background import Background, Done
+from pos_app.gui.ledger.delegate import CellDelegate
+from pos_app.gui.ledger.model import Column, SalesModel
+from pos_app.gui.ledger.reports import Page, Reports
+from pos_app.gui.theme import Tone
+from pos_app.gui.widgets.dress import button, card, dress, label
+from pos_app.i18n import N_, _, ngettext
+from pos_app.ledger.reader import Filter, LedgerReader
+from pos_app.ledger.rows import SaleRow, Totals
+from pos_app.receipts.code import search_of
+from pos_app.words.mistakes import reason_of
+
+_FILTERS = (
+    (Filter.ALL, N_("All")),
+    (Filter.WAITING, N_("Open")),
+    (Filter.PAID, N_("Paid")),
+    (Filter.NOT_PAID, N_("Not paid")),
+    (Filter.NEEDS_YOU, N_("Needs you")),
+)
+_WIDTHS = {
+    Column.TIME: 64, Column.ORDER: 116, Column.PHONE: 112, Column.AMOUNT: 88, Column.CODE: 116, Column.AGE: 58,
+}  # fmt: skip
+SEARCH_AFTER_MS = 150
+
+
+class _Table(QTableView):
+    """A table whose Enter opens a sale."""
+
+    opened = Signal(int)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+            self.opened.emit(self.currentIndex().row())
+            return
+        super().keyPressEvent(event)
+
+
+class DayView(QWidget):
+    """Today's sales, or another day's.
+
+    Signals:
+        sale_opened: a sale's id.
+    """
+
+    sale_opened = Signal(int)
+
+    def __init__(self, reports: Reports, background: Background) -> None:
+        super().__init__()
+        self.setObjectName("day")
+        self._reports = reports
+        self._background = background
+        self._clock = SystemClock()
+        self._asked = 0
+        self._today = day_of(self._clock.now_ms())
+        self._totals = Totals(self._today)
+        self.model = SalesModel(self)
+        self._build()
+        background.done.connect(self._hear_background)
+        self._search_timer = self._timer(SEARCH_AFTER_MS, self.reload, once=True)
+        self._seconds = self._timer(1000, self._tick, once=False)
+        self._seconds.start()
+        self._fade = self._timer(40, self._fade_on, once=False)
+
+    def _timer(self, interval_ms: int, slot: object, *, once: bool) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(interval_ms)
+        timer.setSingleShot(once)
+        timer.timeout.connect(slot)
+        return timer
+
+    # Layout
+
+    def _build(self) -> None:
+        self._title = label("", "title", name="dayTitle")
+        self._sums = {name: _Sum(name, tone) for name, tone in _SUMS}
+        head = QHBoxLayout()
+        head.setSpacing(18)
+        head.addWidget(self._title)
+        head.addStretch(1)
+        for shown in self._sums.values():
+            head.addWidget(shown)
+        self.search = QLineEdit()
+        self.search.setObjectName("search")
+        self.search.setAccessibleName(_("Search"))
+        self.search.setPlaceholderText(_("Search phone, order, code, amount (Ctrl+F)"))
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._search_changed)
+        self._filters = QButtonGroup(self)
+        tools = QHBoxLayout()
+        tools.setSpacing(8)
+        tools.addWidget(self.search, 1)
+        for number, (only, text) in enumerate(_FILTERS):
+            chip = button(_(text), f"filter_{only}")
+            chip.setCheckable(True)
+            chip.setProperty("chip", True)
+            chip.setChecked(only is Filter.ALL)
+            self._filters.addButton(chip, number)
+            tools.addWidget(chip)
+        self._filters.idClicked.connect(self._filter_changed)
+        self.day = QDateEdit()
+        self.day.setObjectName("dayPicker")
+        self.day.setAccessibleName(_("Day"))
+        self.day.setCalendarPopup(True)
+        self.day.setDisplayFormat("d MMM yyyy")
+        self.day.setDate(_qdate(self._today))
+        self.day.dateChanged.connect(self._day_changed)
+        tools.addWidget(self.day)
+        self._head, self._tools = head, tools
+        self.table = self._make_table()
+        self._empty = _Empty()
+        body = QWidget()
+        self._body = QStackedLayout(body)
+        self._body.addWidget(self._empty)
+        self._body.addWidget(self.table)
+        frame = card("dayCard")
+        self._column = QVBoxLayout(frame)
+        self._column.addLayout(head)
+        self._column.addLayout(tools)
+        self._column.addWidget(body, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(frame)
+        self._show_totals()
+        self.set_compact(False)
+
+    def _make_table(self) -> _Table:
+        table = _Table()
+        table.setObjectName("sales")
+        table.setAccessibleName(_("Sales"))
+        table.setModel(self.model)
+        self._delegate = CellDelegate(table)
+        table.setItemDelegate(self._delegate)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        table.verticalHeader().hide()
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(Column.STATE, QHeaderView.ResizeMode.Stretch)
+        for column, width in _WIDTHS.items():
+            table.setColumnWidth(column, width)
+        table.opened.connect(self._open_row)
+        table.doubleClicked.connect(self._double_clicked)
+        return table
+
+    def set_compact(self, is_compact: bool) -> None:
+        """Lower rows for small screens."""
+        self.table.verticalHeader().setDefaultSectionSize(32 if is_compact else 38)
+        margin = 10 if is_compact else 16
+        self._column.setContentsMargins(margin, margin - 4, margin, 2)
+        self._column.setSpacing(6 if is_compact else 10)
+        for shown in self._sums.values():
+            shown.set_compact(is_compact)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width = event.size().width()
+        self.table.setColumnHidden(Column.AGE, width < 500)
+        self.table.setColumnHidden(Column.CODE, width < 620)
+        self.table.setColumnHidden(Column.PHONE, width < 440)
+        self._title.setVisible(width >= 640)
+        self.search.setMinimumWidth(100 if width < 760 else 150)
+        for chip in self._filters.buttons()[1:]:
+            chip.setVisible(width >= 700)
+
+    def restyle(self) -> None:
+        """Draws in the theme's colours."""
+        self.table.viewport().update()
+
+    # What is shown
+
+    @property
+    def chosen_day(self) -> str:
+        """``YYYY-MM-DD``."""
+        return self.day.date().toString("yyyy-MM-dd")
+
+    def read_from(self, reader: LedgerReader | None) -> None:
+        """The ledger is open (or closed): shows its rows."""
+        self.model.read_from(reader)
+        self.reload()
+
+    def hear(self, attempt: Attempt) -> None:
+        """An attempt changed: its row, and the sums."""
+        self._delegate.mark(attempt.sale_id)
+        self._fade.start()
+        if self.model.refresh(attempt.sale_id) and self._only() is Filter.ALL:
+            self._ask("totals")
+        else:
+            self.reload()
+
+    @Slot()
+    def reload(self) -> None:
+        """Asks for the sales to show."""
+        self._ask("page")
+
+    def _ask(self, tag: str) -> None:
+        if tag == "page":
+            self._asked += 1
+        asked, day, only, search = self._asked, self.chosen_day, self._only(), search_of(self.search.text())
+        self._background.ask(tag, lambda: self._reports.page(asked, day, only, search))
+
+    def _only(self) -> Filter:
+        return _FILTERS[self._filters.checkedId()][0]
+
+    @Slot(object)
+    def _hear_background(self, done: Done) -> None:
+        if done.tag not in ("page", "totals"):
+            return
+        if done.error is not None:
+            self._empty.say(_("The ledger cannot be read"), reason_of(done.error))
+            self._body.setCurrentWidget(self._empty)
+            return
+        page: Page = done.result
+        if page.asked == self._asked:
+            self._show(page, only_totals=done.tag == "totals")
+
+    def _show(self, page: Page, *, only_totals: bool) -> None:
+        self._totals = page.totals
+        self._show_totals()
+        if not only_totals:
+            chosen = self.selected_sale()
+            self.model.spans_days = bool(self.search.text().strip()) or self._only() is Filter.NEEDS_YOU
+            self.table.setColumnWidth(Column.TIME, 104 if self.model.spans_days else _WIDTHS[Column.TIME])
+            self.model.show(page.ids)
+            if chosen is not None:
+                self.select_sale(chosen)
+        if self.model.rowCount():
+            self._body.setCurrentWidget(self.table)
+        else:
+            self._say_empty()
+
+    def _say_empty(self) -> None:
+        if self.search.text().strip():
+            self._empty.say(
+                _("Nothing found"), _("Try the last digits of the phone, the order, the M-PESA code or the amount.")
+            )
+        elif self._only() is not Filter.ALL:
+            self._empty.say(_("Nothing here"), _("No sale of this day is in this state."))
+        elif self.chosen_day != self._today:
+            self._empty.say(_("No sales on this day"), _("Pick another day above."))
+        else:
+            self._empty.say(
+                _("No sales yet today"),
+                _("Type the amount, the customer's phone and the order on the left, then press Enter."),
+            )
+        self._body.setCurrentWidget(self._empty)
+
+    def _show_totals(self) -> None:
+        chosen = date.fromisoformat(self.chosen_day) if hasattr(self, "day") else date.fromisoformat(self._today)
+        text = _long_day(chosen)
+        is_today = chosen.isoformat() == self._today
+        self._title.setText(_("Today, {day}").format(day=text) if is_today else text)
+        totals = self._totals
+        sales = ngettext("paid, {count} sale", "paid, {count} sales", totals.paid_sales).format(count=totals.paid_sales)
+        self._sums["paid"].show_sum(format_ksh(totals.paid_cents), sales)
+        self._sums["waiting"].show_sum(str(totals.waiting), _("waiting"))
+        self._sums["unknown"].show_sum(str(totals.unknown), _("not known"))
+        self._sums["needs_you"].show_sum(str(totals.review), _("needs you"))
+
+    # Selection
+
+    def selected_sale(self) -> int | None:
+        """The sale of the selected row."""
+        index = self.table.currentIndex()
+        return self.model.sale_id_at(index.row()) if index.isValid() else None
+
+    def selected_row(self) -> SaleRow | None:
+        """The selected row's sale."""
+        index = self.table.currentIndex()
+        return self.model.row_at(index.row()) if index.isValid() else None
+
+    def select_sale(self, sale_id: int) -> None:
+        """Selects a sale, if it is shown."""
+        position = self.model.position_of(sale_id)
+        if position is not None:
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            self.table.selectionModel().setCurrentIndex(self.model.index(position, 0), flags)
+
+    @Slot(QModelIndex)
+    def _double_clicked(self, index: QModelIndex) -> None:
+        self._open_row(index.row())
+
+    @Slot(int)
+    def _open_row(self, row: int) -> None:
+        sale_id = self.model.sale_id_at(row)
+        if sale_id is not None:
+            self.sale_opened.emit(sale_id)
+
+    @Slot()
+    def start_search(self) -> None:
+        """Ctrl+F."""
+        self.search.setFocus()
+        self.search.selectAll()
+
+    @Slot(str)
+    def _search_changed(self, _text: str) -> None:
+        self._search_timer.start()
+
+    @Slot(int)
+    def _filter_changed(self, _number: int) -> None:
+        self.reload()
+
+    @Slot(QDate)
+    def _day_changed(self, _day: QDate) -> None:
+        self._show_totals()
+        self.reload()
+
+    @Slot()
+    def _tick(self) -> None:
+        today = day_of(self._clock.now_ms())
+        if today != self._today:
+            # Midnight: the till goes on with the new day, unless somebody looks at another one.
+            was_today = self.chosen_day == self._today
+            self._today = today
+            if was_today:
+                self.day.setDate(_qdate(today))
+        self.model.refresh_ages()
+
+    @Slot()
+    def _fade_on(self) -> None:
+        if not self._delegate.is_fading:
+            self._fade.stop()
+        self.table.viewport().update()
+
+
+_SUMS = (
+    ("paid", Tone.PAID),
+    ("waiting", Tone.WAITING),
+    ("unknown", Tone.UNKNOWN),
+    ("needs_you", Tone.NEEDS_YOU),
+)
+
+
+class _Sum(QWidget):
+    """A number and what it counts."""
+
+    def __init__(self, name: str, tone: Tone) -> None:
+        super().__init__()
+        self.setObjectName(f"sum_{name}")
+        self._number = label("", "total", name=f"total_{name}")
+        dress(self._number, tone=str(tone))
+        self._text = label("", "muted")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self._number)
+        layout.addWidget(self._text)
+
+    def show_sum(self, number: str, text: str) -> None:
+        self._number.setText(number)
+        self._text.setText(text)
+        self.setAccessibleName(f"{number} {text}")
+
+    def set_compact(self, is_compact: bool) -> None:
+        self._number.setFont(theme.font(16 if is_compact else 20, is_bold=True))
+
+
+class _Empty(QWidget):
+    """What stands where there are no rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("empty")
+        self._word = label("", "state")
+        dress(self._word, tone="muted")
+        self._sentence = label("", "muted", wrap=True, name="emptySentence")
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._sentence.setMaximumWidth(420)
+        layout = QVBoxLayout(self)
+        layout.addStretch(2)
+        layout.addWidget(self._word, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self._sentence, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(3)
+
+    def say(self, word: str, sentence: str) -> None:
+        self._word.setText(word)
+        self._sentence.setText(sentence)
+
+
+def _qdate(day: str) -> QDate:
+    return QDate.fromString(day, "yyyy-MM-dd")
+
+
+_WEEKDAYS = (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"))
+_MONTHS = (
+    N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August"),
+    N_("September"), N_("October"), N_("November"), N_("December"),
+)  # fmt: skip
+
+
+def _long_day(day: date) -> str:
+    return f"{_(_WEEKDAYS[day.weekday()])} {day.day} {_(_MONTHS[day.month - 1])}"

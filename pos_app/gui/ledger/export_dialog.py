@@ -1,0 +1,195 @@
+"""The day for the accountant: which days, which file, progress, cancel."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from PySide6.QtCore import QDate, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDateEdit,
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pos_app.gui.background import Background, Done
+from pos_app.gui.ledger.reports import Reports
+from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.i18n import _
+from pos_app.ledger.export import CancelledError, Format, Progress, default_name
+from pos_app.words.mistakes import reason_of
+
+_TAG = "export"
+
+
+class ExportDialog(QDialog):
+    """Writes an export on the reports thread; the window goes on selling."""
+
+    def __init__(self, day: str, folder: Path, reports: Reports, background: Background, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("exportDialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(_("Export sales"))
+        self._folder = folder
+        self._reports = reports
+        self._background = background
+        self._stop = threading.Event()
+        self._is_running = False
+        self._build(QDate.fromString(day, "yyyy-MM-dd"))
+        background.done.connect(self._hear)
+        background.progressed.connect(self._progressed)
+        self._suggest()
+
+    def _build(self, day: QDate) -> None:
+        self.setMinimumWidth(520)
+        self._from, self._to = _day(day, "exportFrom", _("From")), _day(day, "exportTo", _("To"))
+        self._format = QComboBox()
+        self._format.setObjectName("exportFormat")
+        self._format.setAccessibleName(_("Format"))
+        for fmt, words in (
+            (Format.CSV, _("CSV (any spreadsheet, any bookkeeping program)")),
+            (Format.XLSX, _("Excel with totals (XLSX)")),
+            (Format.JSON, _("JSON (for programs)")),
+        ):
+            self._format.addItem(words, fmt)
+        self._file = QLineEdit()
+        self._file.setObjectName("exportFile")
+        self._file.setAccessibleName(_("File"))
+        choose = button(_("Choose…"), "exportChoose")
+        file_row = QHBoxLayout()
+        file_row.addWidget(self._file, 1)
+        file_row.addWidget(choose)
+        form = QFormLayout()
+        form.setSpacing(10)
+        form.addRow(_("From"), self._from)
+        form.addRow(_("To"), self._to)
+        form.addRow(_("Format"), self._format)
+        form.addRow(_("File"), file_row)
+        self._bar = QProgressBar()
+        self._bar.setObjectName("exportProgress")
+        self._bar.hide()
+        self._message = label("", "muted", name="exportMessage", wrap=True)
+        self._export = button(_("Export"), "exportStart", is_main=True)
+        self._export.setDefault(True)
+        self._open = button(_("Open folder"), "exportOpen")
+        self._open.hide()
+        self._cancel = button(_("Close"), "exportCancel")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._open)
+        buttons.addStretch(1)
+        buttons.addWidget(self._cancel)
+        buttons.addWidget(self._export)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(12)
+        column.addLayout(form)
+        column.addWidget(self._bar)
+        column.addWidget(self._message)
+        column.addLayout(buttons)
+        for picker in (self._from, self._to):
+            picker.dateChanged.connect(self._suggest)
+        self._format.currentIndexChanged.connect(self._suggest)
+        choose.clicked.connect(self._choose)
+        self._export.clicked.connect(self._start)
+        self._cancel.clicked.connect(self._close_or_stop)
+        self._open.clicked.connect(self._open_folder)
+
+    @property
+    def target(self) -> Path:
+        """The file that will be written."""
+        return Path(self._file.text()).expanduser()
+
+    @Slot()
+    def _suggest(self) -> None:
+        first, last = self._days()
+        self._file.setText(str(self._folder / default_name(first, last, self._format.currentData())))
+
+    def _days(self) -> tuple[str, str]:
+        first, last = self._from.date().toString("yyyy-MM-dd"), self._to.date().toString("yyyy-MM-dd")
+        return min(first, last), max(first, last)
+
+    @Slot()
+    def _choose(self) -> None:
+        chosen, _filter = QFileDialog.getSaveFileName(self, _("Export sales"), str(self.target))
+        if chosen:
+            self._file.setText(chosen)
+
+    @Slot()
+    def _start(self) -> None:
+        first, last = self._days()
+        fmt, target, stop, reports = self._format.currentData(), self.target, self._stop, self._reports
+        stop.clear()
+        self._set_running(is_running=True)
+        self._say("", "muted")
+        report = self._background.report
+
+        def work() -> int | None:
+            try:
+                return reports.export(first, last, fmt, target, stop, report)
+            except CancelledError:
+                return None
+
+        self._background.ask(_TAG, work)
+
+    def _set_running(self, *, is_running: bool) -> None:
+        self._is_running = is_running
+        self._bar.setRange(0, 0)
+        self._bar.setVisible(is_running)
+        self._export.setEnabled(not is_running)
+        self._cancel.setText(_("Cancel") if is_running else _("Close"))
+
+    def _say(self, text: str, role: str) -> None:
+        self._message.setText(text)
+        dress(self._message, role=role)
+
+    @Slot(object)
+    def _progressed(self, progress: Progress) -> None:
+        if self._is_running:
+            self._bar.setRange(0, max(1, progress.total))
+            self._bar.setValue(progress.done)
+
+    @Slot(object)
+    def _hear(self, done: Done) -> None:
+        if done.tag != _TAG or not self._is_running:
+            return
+        self._set_running(is_running=False)
+        if done.error is not None:
+            self._say(reason_of(done.error), "error")
+        elif done.result is None:
+            self._say(_("Cancelled. No file was written."), "muted")
+        else:
+            text = _("{count} sales written to {path}").format(count=done.result, path=self.target)
+            self._say(text, "good")
+            self._open.show()
+
+    @Slot()
+    def _close_or_stop(self) -> None:
+        if self._is_running:
+            self._stop.set()
+        else:
+            self.close()
+
+    def reject(self) -> None:
+        """Escape: stops what runs, else closes."""
+        self._close_or_stop()
+
+    @Slot()
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.target.parent)))
+
+
+def _day(day: QDate, name: str, title: str) -> QDateEdit:
+    picker = QDateEdit(day)
+    picker.setObjectName(name)
+    picker.setAccessibleName(title)
+    picker.setCalendarPopup(True)
+    picker.setDisplayFormat("d MMM yyyy")
+    return picker

@@ -1,0 +1,109 @@
+"""Filters, totals and exports, on the reports thread with a connection of their own."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pos_app.domain.attempt import SaleId
+from pos_app.errors import Outside
+from pos_app.ledger.export import Format, Progress, export
+from pos_app.ledger.reader import Filter, LedgerReader
+from pos_app.ledger.rows import EventRow, SaleRow, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the table should show.
+
+    Args:
+        asked: The number of the question; an older answer is thrown away.
+    """
+
+    asked: int
+    ids: array[int]
+    totals: Totals
+    days: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class InFull:
+    """One sale with all its events."""
+
+    row: SaleRow
+    events: list[EventRow]
+
+
+class Reports:
+    """Reads the ledger for the window.
+
+    *Thread*: the methods belong to the reports thread.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+        self._reader: LedgerReader | None = None
+
+    def _open(self) -> LedgerReader | None:
+        if self._reader is None:
+            try:
+                self._reader = LedgerReader(self._ledger)
+            except Outside as error:
+                if error.code == "ledger.missing":
+                    return None
+                raise
+        return self._reader
+
+    def page(self, asked: int, day: str, only: Filter, search: str) -> Page:
+        """The sales to show. A search looks through all days.
+
+        Raises:
+            Outside: ``ledger.…``
+        """
+        reader = self._open()
+        if reader is None:
+            return Page(asked, array("q"), Totals(day), [])
+        every_day = bool(search.strip()) or only is Filter.NEEDS_YOU
+        ids = reader.ids(day=None if every_day else day, only=only, search=search)
+        return Page(asked, ids, reader.totals(day), reader.days())
+
+    def in_full(self, sale_id: int) -> InFull:
+        """One sale with its time line."""
+        reader = self._open()
+        if reader is None:
+            raise Outside("ledger.missing")
+        return InFull(reader.sale(SaleId(sale_id)), reader.timeline(SaleId(sale_id)))
+
+    def last_reference(self) -> str | None:
+        """The reference of the newest sale."""
+        reader = self._open()
+        return reader.last_reference() if reader is not None else None
+
+    def export(
+        self,
+        first_day: str,
+        last_day: str,
+        fmt: Format,
+        target: Path,
+        stop: threading.Event,
+        report: Callable[[Progress], None],
+    ) -> int:
+        """Writes an export; `stop` ends it."""
+        reader = self._open()
+        if reader is None:
+            raise Outside("ledger.missing")
+
+        def progressed(progress: Progress) -> bool:
+            report(progress)
+            return not stop.is_set()
+
+        return export(reader, first_day, last_day, fmt, target, progressed)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

@@ -1,0 +1,526 @@
+"""The cashier's window: puts the cards together and carries wishes to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSettings, Qt, Slot
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+
+from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
+from pos_app.domain.commands import News
+from pos_app.domain.phone import format_phone
+from pos_app.domain.sale import Draft
+from pos_app.engine.events import (
+    Announced,
+    AttemptChanged,
+    EngineFailed,
+    EngineStarted,
+    LightChanged,
+    PhoneChanged,
+    RequestFailed,
+    RequestTaken,
+)
+from pos_app.errors import Outside
+from pos_app.gui import theme
+from pos_app.gui.background import Background, Done
+from pos_app.gui.bridge import Bridge
+from pos_app.gui.engine_thread import EngineThread, Work
+from pos_app.gui.frame import KEYS, KeyBar, Notice, TopBar, banner
+from pos_app.gui.installation import Installation
+from pos_app.gui.ledger.day_view import DayView
+from pos_app.gui.ledger.export_dialog import ExportDialog
+from pos_app.gui.ledger.reports import Reports
+from pos_app.gui.ledger.sale_dialog import SaleDialog
+from pos_app.gui.practice.phone_dock import PhoneDock
+from pos_app.gui.printing import ReceiptDesk, ReceiptDialog
+from pos_app.gui.sell.current_view import CurrentView
+from pos_app.gui.sell.form_presenter import FormPresenter
+from pos_app.gui.sell.form_view import FormView
+from pos_app.gui.sounds import Sounds
+from pos_app.i18n import _, ngettext
+from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.rows import SaleRow
+from pos_app.receipts.printers import PaperKind
+from pos_app.words.lights import light_words
+from pos_app.words.mistakes import reason, reason_of
+
+if TYPE_CHECKING:
+    # The engine is imported by its own thread, after the first paint.
+    from pos_app.engine.engine import Engine
+    from pos_app.engine.practice_mode import PracticeMode
+
+LEFT_WIDTH = 348
+LEFT_WIDTH_NARROW = 300
+
+
+class MainWindow(QWidget):
+    """The window.
+
+    Args:
+        installation: Folders and settings.
+        on_settings_saved: Called after new settings: starts the window anew.
+    """
+
+    def __init__(self, installation: Installation, on_settings_saved: Callable[[], None]) -> None:
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.installation = installation
+        self._on_settings_saved = on_settings_saved
+        self._requests: dict[int, Callable[[RequestTaken | RequestFailed], None]] = {}
+        self._reader: LedgerReader | None = None
+        self._phone_wanted = True
+        self._closing = False
+        self.bridge = Bridge(self)
+        self.engine = EngineThread(installation, self.bridge)
+        self.background = Background("reports", self)
+        self.reports = Reports(installation.ledger)
+        self.desk = ReceiptDesk(installation, self)
+        self.sounds = Sounds(is_on=installation.settings.look.sounds)
+        self._build()
+        self._connect()
+        self._open_reader()
+        self.desk.tell_light()
+        self.setMinimumSize(880, 500)
+        self._restore_geometry()
+
+    # Layout
+
+    def _build(self) -> None:
+        shop = self.installation.settings.shop
+        self.setWindowTitle(shop.name or _("Till"))
+        self.top = TopBar(shop.name or _("Your shop"), shop.till_label, shop.cashier)
+        self.banner = banner(self.installation.environment)
+        self.notice = Notice()
+        presenter = FormPresenter(self.installation.settings.mpesa.max_shillings)
+        self.form = FormView(presenter)
+        self.current = CurrentView(is_practice=self.installation.is_practice)
+        self.day = DayView(self.reports, self.background)
+        self.dock = PhoneDock() if self.installation.is_practice else None
+        self.keys = KeyBar(has_phone=self.dock is not None)
+        left = QWidget()
+        self._left_column = QVBoxLayout(left)
+        self._left_column.setContentsMargins(0, 0, 0, 0)
+        self._left_column.addWidget(self.form)
+        self._left_column.addWidget(self.current)
+        self._left_column.addStretch(1)
+        self._left = QScrollArea()
+        self._left.setObjectName("leftColumn")
+        self._left.setWidgetResizable(True)
+        self._left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._left.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._left.setWidget(left)
+        self._row = QHBoxLayout()
+        self._row.addWidget(self._left)
+        self._row.addWidget(self.day, 1)
+        if self.dock is not None:
+            self._row.addWidget(self.dock)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.top)
+        if self.banner is not None:
+            column.addWidget(self.banner)
+        column.addWidget(self.notice)
+        column.addLayout(self._row, 1)
+        column.addWidget(self.keys)
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        chain: list[QWidget] = [
+            self.form.amount.line,
+            self.form.phone.line,
+            self.form.reference.line,
+            self.form.send,
+            self.current.check,
+            self.current.resend,
+            self.day.search,
+            *self.day.findChildren(type(self.form.send)),
+            self.day.day,
+            self.day.table,
+            self.top.settings,
+        ]
+        for first, second in zip(chain, chain[1:], strict=False):
+            QWidget.setTabOrder(first, second)
+
+    def _connect(self) -> None:
+        bridge = self.bridge
+        bridge.attempt_changed.connect(self._attempt_changed)
+        bridge.announced.connect(self._announced)
+        bridge.light_changed.connect(self._light_changed)
+        bridge.request_taken.connect(self._request_taken)
+        bridge.request_failed.connect(self._request_failed)
+        bridge.started.connect(self._started)
+        bridge.failed.connect(self._failed)
+        self.desk.light_changed.connect(self._light_changed)
+        self.background.done.connect(self._background_done)
+        self.form.wanted.connect(self._payment_wanted)
+        self.current.check_wanted.connect(self._check)
+        self.current.resend_wanted.connect(self._resend)
+        self.day.sale_opened.connect(self.open_sale)
+        self.top.settings.clicked.connect(self.open_settings)
+        self.notice.pressed.connect(self._notice_pressed)
+        if self.dock is not None:
+            bridge.phone_changed.connect(self._phone_changed)
+            self.dock.pin_entered.connect(self._pin_entered)
+            self.dock.cancelled.connect(self._phone_cancelled)
+            self.dock.wallet_set.connect(self._wallet_set)
+            self.dock.power_set.connect(self._power_set)
+            self.dock.unlocked.connect(self._unlocked)
+            self.dock.hidden.connect(self.toggle_phone)
+        actions: dict[str, Callable[[], None]] = {
+            "F1": self.show_help,
+            "F2": self.form.start_over,
+            "F5": self.check_selected,
+            "F6": self.open_receipt,
+            "F7": self.open_export,
+            "F8": self.current.ask_resend,
+            "F12": self.toggle_phone,
+            "Ctrl+F": self.day.start_search,
+            "Ctrl+,": self.open_settings,
+        }
+        for key, action in actions.items():
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.activated.connect(action)
+            self.keys.connect_key(key, action)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width, height = event.size().width(), event.size().height()
+        is_compact = height < theme.COMPACT_BELOW_HEIGHT
+        is_narrow = width < theme.NARROW_BELOW_WIDTH
+        margin = 8 if is_compact or is_narrow else 16
+        self._row.setContentsMargins(margin, margin, margin, margin)
+        self._row.setSpacing(margin)
+        self._left_column.setSpacing(margin)
+        self._left.setFixedWidth(LEFT_WIDTH_NARROW if is_narrow else LEFT_WIDTH)
+        for part in (self.form, self.current, self.day, self.top, self.keys):
+            part.set_compact(is_compact)
+        if self.dock is not None:
+            self.dock.set_compact(is_compact)
+            self._place_phone(is_narrow=is_narrow)
+
+    def _place_phone(self, *, is_narrow: bool) -> None:
+        assert self.dock is not None  # noqa: S101
+        self.dock.setVisible(self._phone_wanted)
+        self.dock.setFixedWidth(204 if is_narrow else 232)
+
+    # Life
+
+    def start_engine(self) -> None:
+        """After the first paint."""
+        self.engine.start()
+        self.background.ask("reference", self.reports.last_reference)
+
+    def _open_reader(self) -> None:
+        """The window's own connection, for pages by key. A new shop's ledger is made by the engine."""
+        if self._reader is not None:
+            return
+        try:
+            self._reader = LedgerReader(self.installation.ledger)
+        except Outside as error:
+            if error.code != "ledger.missing":
+                self.notice.say(reason_of(error), is_bad=True)
+            return
+        self.day.read_from(self._reader)
+
+    def shut_down(self) -> None:
+        """Stops the engine and closes the ledger; what is open goes on at the next start."""
+        self.engine.stop()
+        self.engine.wait()
+        self.background.close()
+        self.desk.close()
+        self.day.model.read_from(None)
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self.reports.close()
+
+    def close_without_asking(self) -> None:
+        """For a polite end of the process: nobody may be there to answer."""
+        self._closing = True
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        following = self.current.open_count
+        if following and not self._closing:
+            question = ngettext(
+                "{count} payment is still being followed; it goes on at the next start.",
+                "{count} payments are still being followed; they go on at the next start.",
+                following,
+            ).format(count=following)
+            answer = QMessageBox.question(
+                self,
+                _("Close the till?"),
+                question,
+                QMessageBox.StandardButton.Close | QMessageBox.StandardButton.Cancel,
+                QMessageBox.StandardButton.Cancel,
+            )
+            if answer is not QMessageBox.StandardButton.Close:
+                event.ignore()
+                return
+        self._closing = True
+        self._save_geometry()
+        self.hide()
+        self.shut_down()
+        event.accept()
+
+    def _geometry(self) -> QSettings:
+        return QSettings(str(self.installation.home.config / "window.ini"), QSettings.Format.IniFormat)
+
+    def _restore_geometry(self) -> None:
+        kept = self._geometry().value("geometry")
+        if kept is None or not self.restoreGeometry(kept):
+            available = self.screen().availableSize()
+            self.resize(min(1366, available.width()), min(768, available.height()))
+
+    def _save_geometry(self) -> None:
+        self._geometry().setValue("geometry", self.saveGeometry())
+
+    # What the engine says
+
+    @Slot(object)
+    def _started(self, started: EngineStarted) -> None:
+        self._open_reader()
+        self.day.reload()
+        if started.following:
+            text = ngettext(
+                "{count} payment from before is being followed.",
+                "{count} payments from before are being followed.",
+                started.following,
+            )
+            self.notice.say(text.format(count=started.following))
+
+    @Slot(object)
+    def _failed(self, failed: EngineFailed) -> None:
+        self.notice.say(reason(failed.code, failed.params), is_bad=True)
+
+    @Slot(object)
+    def _attempt_changed(self, change: AttemptChanged) -> None:
+        self._open_reader()
+        self.current.hear(change)
+        self.day.hear(change.attempt)
+        for dialog in self.findChildren(SaleDialog):
+            if dialog.sale_id == change.attempt.sale_id:
+                dialog.reload()
+
+    @Slot(object)
+    def _announced(self, announced: Announced) -> None:
+        self.sounds.play(announced.news)
+        if announced.news is News.PAID and self.installation.settings.printing.print_when_paid:
+            self._print_paid(announced.attempt.sale_id)
+        if announced.news is News.NEEDS_YOU:
+            self.notice.say(
+                _("Sale {reference} needs you: open it to see what to do.").format(
+                    reference=announced.attempt.reference
+                ),
+                is_bad=True,
+                sale_id=announced.attempt.sale_id,
+            )
+
+    def _print_paid(self, sale_id: SaleId) -> None:
+        printing = self.installation.settings.printing
+        if self._reader is not None:
+            self.desk.print(self._reader.sale(sale_id), PaperKind(printing.paper), printing.printer)
+
+    @Slot(object)
+    def _light_changed(self, changed: LightChanged) -> None:
+        word, sentence = light_words(changed.code, changed.detail)
+        self.top.show_light(changed.light, changed.status, word, sentence)
+
+    @Slot(object)
+    def _phone_changed(self, phone: PhoneChanged) -> None:
+        if self.dock is not None:
+            self.dock.hear(phone)
+
+    @Slot(object)
+    def _background_done(self, done: Done) -> None:
+        if done.tag == "reference" and done.error is None:
+            self.form.suggest_after(done.result)
+        elif done.error is not None and done.tag == "reference":
+            self.notice.say(reason_of(done.error), is_bad=True)
+
+    # What the cashier wants
+
+    def ask(self, work: Work, answered: Callable[[RequestTaken | RequestFailed], None] | None = None) -> None:
+        """Has the engine do something; `answered` hears how it went, else a refusal shows as a notice."""
+        self._requests[self.engine.ask(work)] = answered or self._complain
+
+    @Slot(object)
+    def _request_taken(self, taken: RequestTaken) -> None:
+        self._requests.pop(taken.request, self._ignore)(taken)
+
+    @Slot(object)
+    def _request_failed(self, failed: RequestFailed) -> None:
+        self._requests.pop(failed.request, self._complain)(failed)
+
+    def _complain(self, answer: RequestTaken | RequestFailed) -> None:
+        if not isinstance(answer, RequestFailed):
+            return
+        dialogs = self.findChildren(SaleDialog)
+        if dialogs:
+            dialogs[-1].say(answer.code, answer.params)
+        else:
+            self.notice.say(reason(answer.code, answer.params), is_bad=True)
+
+    def _ignore(self, _answer: RequestTaken | RequestFailed) -> None:
+        return
+
+    @Slot(object)
+    def _payment_wanted(self, draft: Draft) -> None:
+        def answered(answer: RequestTaken | RequestFailed) -> None:
+            if isinstance(answer, RequestFailed):
+                self.form.refuse(answer.code, answer.params)
+                return
+            self.notice.clear()
+            self.form.accept()
+            self.current.show_attempt(answer.attempt.id, format_phone(draft.msisdn))
+
+        self.ask(lambda engine: engine.request_payment(draft), answered)
+
+    @Slot(int)
+    def _check(self, attempt_id: int) -> None:
+        self.ask(lambda engine: engine.check_now(AttemptId(attempt_id)))
+
+    @Slot(int)
+    def _resend(self, sale_id: int) -> None:
+        def answered(answer: RequestTaken | RequestFailed) -> None:
+            if isinstance(answer, RequestTaken):
+                self.current.show_attempt(answer.attempt.id, "")
+            self._complain(answer)
+
+        self.ask(lambda engine: engine.send_again(SaleId(sale_id)), answered)
+
+    @Slot(int)
+    def _withdraw(self, attempt_id: int) -> None:
+        self.ask(lambda engine: engine.withdraw(AttemptId(attempt_id)))
+
+    @Slot(int, str)
+    def _settle(self, sale_id: int, note: str) -> None:
+        by = self.installation.settings.shop.cashier or _("cashier")
+
+        async def work(engine: Engine) -> None:
+            await engine.settle_review(SaleId(sale_id), by, note)
+
+        self.ask(work)
+        self.notice.clear()
+
+    @Slot()
+    def check_selected(self) -> None:
+        """F5: the payment at hand, or the selected one where the table has the focus."""
+        row = self.day.selected_row() if self.day.table.hasFocus() else None
+        if row is not None and row.attempt.state in (AttemptState.PENDING, AttemptState.UNKNOWN):
+            self._check(row.attempt.id)
+        else:
+            self.current.ask_check()
+
+    @Slot(int)
+    def open_sale(self, sale_id: int) -> None:
+        """One sale in full, beside the window."""
+        for dialog in self.findChildren(SaleDialog):
+            dialog.close()
+        dialog = SaleDialog(sale_id, self.reports, self.background, self)
+        dialog.check_wanted.connect(self._check)
+        dialog.resend_wanted.connect(self._resend)
+        dialog.withdraw_wanted.connect(self._withdraw)
+        dialog.settle_wanted.connect(self._settle)
+        dialog.print_wanted.connect(self._open_receipt_of)
+        dialog.show()
+
+    @Slot()
+    def open_receipt(self) -> None:
+        """F6: the receipt of the selected sale, else of the newest paid one."""
+        row = self.day.selected_row()
+        if row is None:
+            rows = (self.day.model.row_at(number) for number in range(min(50, self.day.model.rowCount())))
+            row = next((found for found in rows if found is not None and found.sale.received_cents), None)
+        if row is None:
+            self.notice.say(_("There is no paid sale to print a receipt for."))
+        else:
+            self._open_receipt_of(row)
+
+    @Slot(object)
+    def _open_receipt_of(self, row: SaleRow) -> None:
+        ReceiptDialog(row, self.desk, self.installation, self).show()
+
+    @Slot()
+    def open_export(self) -> None:
+        """F7."""
+        chosen = self.installation.settings.data.export_folder
+        folder = Path(chosen) if chosen else self.installation.home.exports
+        ExportDialog(self.day.chosen_day, folder, self.reports, self.background, self).show()
+
+    @Slot()
+    def open_settings(self) -> None:
+        """Ctrl+,"""
+        from pos_app.gui.settings.dialog import SettingsDialog  # noqa: PLC0415 - seldom opened
+
+        if self.findChildren(SettingsDialog):
+            return
+        dialog = SettingsDialog(self.installation, self)
+        dialog.saved.connect(self._settings_saved)
+        dialog.show()
+
+    @Slot()
+    def _settings_saved(self) -> None:
+        self._on_settings_saved()
+
+    @Slot()
+    def show_help(self) -> None:
+        """F1."""
+        lines = [f"<b>{key}</b>&nbsp;&nbsp;{_(text)}" for key, text in KEYS]
+        steps = _(
+            "Amount, Tab, phone, Tab, reference, Enter is a whole sale. Several payments may be open at once. "
+            "“Not known yet” means that money may have moved: do not charge again, the till keeps asking."
+        )
+        box = QMessageBox(self)
+        box.setWindowTitle(_("Help"))
+        box.setText("<br>".join(lines))
+        box.setInformativeText(steps)
+        box.setModal(False)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.show()
+
+    @Slot()
+    def toggle_phone(self) -> None:
+        """F12."""
+        if self.dock is not None:
+            self._phone_wanted = not self._phone_wanted
+            self.dock.setVisible(self._phone_wanted)
+
+    @Slot(int)
+    def _notice_pressed(self, sale_id: int) -> None:
+        self.open_sale(sale_id)
+
+    # The customer's phone
+
+    def _phone(self, work: Callable[[PracticeMode], None]) -> None:
+        async def on_engine(engine: Engine) -> None:
+            if engine.practice is not None:
+                work(engine.practice)
+
+        self.ask(on_engine)
+
+    @Slot(str, str)
+    def _pin_entered(self, msisdn: str, pin: str) -> None:
+        self._phone(lambda practice: practice.enter_pin(msisdn, pin))
+
+    @Slot(str)
+    def _phone_cancelled(self, msisdn: str) -> None:
+        self._phone(lambda practice: practice.cancel(msisdn))
+
+    @Slot(str, bool)
+    def _wallet_set(self, msisdn: str, has_money: bool) -> None:
+        cents = 5_000_000 if has_money else 0
+        self._phone(lambda practice: practice.set_customer(msisdn, balance_cents=cents))
+
+    @Slot(str, bool)
+    def _power_set(self, msisdn: str, is_on: bool) -> None:
+        self._phone(lambda practice: practice.set_customer(msisdn, is_on=is_on))
+
+    @Slot(str)
+    def _unlocked(self, msisdn: str) -> None:
+        self._phone(lambda practice: practice.unlock(msisdn))

@@ -1,0 +1,242 @@
+"""Receipts from the window: preview, paper, PDF, on a thread of their own. A sale never waits for paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pos_app.clock import to_eat
+from pos_app.domain.receipt import Receipt
+from pos_app.engine.events import Light, LightChanged, Status
+from pos_app.errors import Outside
+from pos_app.gui.background import Background, Done
+from pos_app.gui.installation import Installation
+from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.i18n import _
+from pos_app.ledger.rows import SaleRow
+from pos_app.receipts.layout import Element, lay_out
+from pos_app.receipts.printers import PaperKind, picture, print_on, printer_names, write_pdf
+from pos_app.words.mistakes import reason_of
+
+PAPERS = ((PaperKind.MM58, "58 mm"), (PaperKind.MM80, "80 mm"), (PaperKind.A4, "A4"))
+
+
+class ReceiptDesk(QObject):
+    """Makes and prints receipts.
+
+    Signals:
+        light_changed: the printer's light.
+        done: `Done` with the tag that was given.
+    """
+
+    light_changed = Signal(object)
+    done = Signal(object)
+
+    def __init__(self, installation: Installation, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._installation = installation
+        self._background = Background("printer", self)
+        self._background.done.connect(self._hear)
+        self._printed: set[int] = set()
+
+    def close(self) -> None:
+        """Finishes the receipt that is being printed."""
+        self._background.close()
+
+    def tell_light(self) -> None:
+        """Says whether a printer is set."""
+        printer = self._installation.settings.printing.printer
+        status = Status.READY if printer else Status.OFF
+        self.light_changed.emit(
+            LightChanged(Light.PRINTER, status, "printer.ready" if printer else "printer.off", printer)
+        )
+
+    def receipt_of(self, row: SaleRow) -> Receipt:
+        """The receipt for a sale; one that was printed before is a copy."""
+        shop = self._installation.settings.shop
+        sold = to_eat(row.sale.created_at_ms)
+        return Receipt(
+            shop=shop.name,
+            till_label=row.sale.till_label or shop.till_label,
+            cashier=row.sale.cashier,
+            header=shop.receipt_header,
+            footer=shop.receipt_footer,
+            day=row.sale.day,
+            time=sold.strftime("%H:%M"),
+            sale=row.sale.id,
+            reference=row.sale.reference,
+            phone_masked=row.attempt.phone_masked,
+            amount_cents=row.sale.amount_cents,
+            mpesa_codes=row.codes,
+            is_paid=row.sale.received_cents >= row.sale.amount_cents,
+            is_copy=self._was_printed(row),
+            is_practice=self._installation.is_practice,
+        )
+
+    def print(self, row: SaleRow, paper: PaperKind, printer: str, tag: str = "print") -> None:
+        """Prints in the background; the light and `done` say how it went."""
+        elements = lay_out(self.receipt_of(row))
+        self.light_changed.emit(LightChanged(Light.PRINTER, Status.BUSY, "printer.busy"))
+        self._background.ask(f"{tag}:{row.sale.id}", lambda: self._print(row, elements, paper, printer))
+
+    def save_pdf(self, row: SaleRow, paper: PaperKind, target: Path, tag: str = "pdf") -> None:
+        """Writes a PDF in the background."""
+        elements = lay_out(self.receipt_of(row))
+        self._background.ask(f"{tag}:{row.sale.id}", lambda: self._save(row, elements, paper, target))
+
+    def _print(self, row: SaleRow, elements: list[Element], paper: PaperKind, printer: str) -> None:
+        print_on(elements, paper, printer)
+        self._note_printed(row)
+
+    def _save(self, row: SaleRow, elements: list[Element], paper: PaperKind, target: Path) -> Path:
+        write_pdf(elements, paper, target)
+        self._note_printed(row)
+        return target
+
+    def _marks(self, row: SaleRow) -> Path:
+        folder = self._installation.home.of_environment(self._installation.environment) / "printed"
+        return folder / f"{row.sale.day}.txt"
+
+    def _was_printed(self, row: SaleRow) -> bool:
+        if int(row.sale.id) in self._printed:
+            return True
+        try:
+            return str(row.sale.id) in self._marks(row).read_text("ascii").split()
+        except OSError:
+            return False
+
+    def _note_printed(self, row: SaleRow) -> None:
+        """Kept beside the ledger, so that a reprint after a restart says COPY too."""
+        self._printed.add(int(row.sale.id))
+        marks = self._marks(row)
+        try:
+            marks.parent.mkdir(parents=True, exist_ok=True)
+            with marks.open("a", encoding="ascii") as file:
+                file.write(f"{row.sale.id}\n")
+        except OSError as error:
+            raise Outside("file.unwritable", path=str(marks)) from error
+
+    @Slot(object)
+    def _hear(self, done: Done) -> None:
+        if done.error is not None:
+            detail = str(done.error.params.get("detail", "")) or reason_of(done.error)
+            self.light_changed.emit(LightChanged(Light.PRINTER, Status.BAD, "printer.bad", detail))
+        else:
+            self.tell_light()
+        self.done.emit(done)
+
+
+class ReceiptDialog(QDialog):
+    """The preview of a receipt. Blocks nothing."""
+
+    def __init__(self, row: SaleRow, desk: ReceiptDesk, installation: Installation, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("receiptDialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(_("Receipt {reference}").format(reference=row.sale.reference))
+        self._row = row
+        self._desk = desk
+        self._installation = installation
+        self._build()
+        desk.done.connect(self._hear)
+        self._draw()
+
+    def _build(self) -> None:
+        self.resize(480, 560)
+        self._picture = QLabel()
+        self._picture.setObjectName("receiptPicture")
+        self._picture.setAccessibleName(_("Preview of the receipt"))
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setWidget(self._picture)
+        self._paper = QComboBox()
+        self._paper.setObjectName("receiptPaper")
+        self._paper.setAccessibleName(_("Paper"))
+        for kind, text in PAPERS:
+            self._paper.addItem(text, kind)
+        self._paper.setCurrentIndex(self._paper.findData(PaperKind(self._installation.settings.printing.paper)))
+        self._printer = QComboBox()
+        self._printer.setObjectName("receiptPrinter")
+        self._printer.setAccessibleName(_("Printer"))
+        self._printer.addItems(printer_names())
+        self._printer.setPlaceholderText(_("No printer"))
+        chosen = self._printer.findText(self._installation.settings.printing.printer)
+        self._printer.setCurrentIndex(chosen if chosen >= 0 or not self._printer.count() else 0)
+        self._message = label("", "muted", name="receiptMessage", wrap=True)
+        self._print = button(_("Print"), "receiptPrint", is_main=True)
+        self._print.setEnabled(self._printer.count() > 0)
+        if not self._printer.count():
+            self._message.setText(_("This system has no printer. Save the receipt as PDF instead."))
+        self._pdf = button(_("Save PDF…"), "receiptPdf")
+        close = button(_("Close"), "receiptClose")
+        choices = QHBoxLayout()
+        choices.addWidget(self._printer, 1)
+        choices.addWidget(self._paper)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._pdf)
+        buttons.addStretch(1)
+        buttons.addWidget(close)
+        buttons.addWidget(self._print)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 16, 12)
+        column.addLayout(choices)
+        column.addWidget(area, 1)
+        column.addWidget(self._message)
+        column.addLayout(buttons)
+        self._paper.currentIndexChanged.connect(self._draw)
+        self._print.clicked.connect(self._print_now)
+        self._pdf.clicked.connect(self._save)
+        close.clicked.connect(self.close)
+
+    @Slot()
+    def _draw(self) -> None:
+        paper = self._paper.currentData()
+        ratio = self.devicePixelRatioF()
+        dots = 60.0 if paper is PaperKind.A4 else 110.0
+        image = picture(lay_out(self._desk.receipt_of(self._row)), paper, dots * ratio)
+        image.setDevicePixelRatio(ratio)
+        self._picture.setPixmap(QPixmap.fromImage(image))
+
+    @Slot()
+    def _print_now(self) -> None:
+        self._message.setText(_("Printing… You can go on selling."))
+        self._desk.print(self._row, self._paper.currentData(), self._printer.currentText())
+
+    @Slot()
+    def _save(self) -> None:
+        folder = self._installation.home.receipts(self._installation.environment)
+        folder.mkdir(parents=True, exist_ok=True)
+        suggested = folder / f"receipt-{self._row.sale.reference}-{self._row.sale.id}.pdf"
+        chosen, _filter = QFileDialog.getSaveFileName(self, _("Save receipt"), str(suggested), "PDF (*.pdf)")
+        if chosen:
+            self.save_to(Path(chosen))
+
+    def save_to(self, target: Path) -> None:
+        """Saves without asking where."""
+        self._desk.save_pdf(self._row, self._paper.currentData(), target)
+
+    @Slot(object)
+    def _hear(self, done: Done) -> None:
+        if done.tag.rpartition(":")[2] != str(self._row.sale.id):
+            return
+        if done.error is not None:
+            self._message.setText(reason_of(done.error))
+            dress(self._message, role="error")
+            return
+        text = _("Saved as {path}").format(path=done.result) if done.result is not None else _("Handed to the printer.")
+        self._message.setText(text)
+        dress(self._message, role="good")
+        self._draw()

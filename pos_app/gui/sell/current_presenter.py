@@ -1,0 +1,115 @@
+"""What the card of the payment at hand says, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptState
+from pos_app.domain.money import format_ksh
+from pos_app.engine.events import AttemptChanged
+from pos_app.gui.theme import Tone
+from pos_app.gui.tones import look_of
+from pos_app.i18n import _
+from pos_app.words.states import cashier_sentence, customer_sentence, own_words
+
+PROMPT_LIFE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentCard:
+    """The card at one moment.
+
+    Args:
+        count_s: Seconds in the ring; None for an icon.
+        share: How full the ring is.
+    """
+
+    icon: str
+    tone: Tone
+    word: str
+    line: str
+    customer: str
+    next_step: str
+    footer: str
+    count_s: int | None
+    share: float
+    can_check: bool
+    resend_text: str
+    can_resend: bool
+
+
+def card_of(
+    change: AttemptChanged, *, phone: str, now_ms: int, heard_s: float, also_waiting: int, is_practice: bool
+) -> CurrentCard:
+    """The card for an attempt.
+
+    Args:
+        change: The last that was heard of it.
+        phone: As the cashier may see it: in full while the prompt is out.
+        heard_s: Seconds since that was heard.
+        also_waiting: How many other payments are open.
+        is_practice: Whether the customer's phone is on the screen.
+    """
+    attempt = change.attempt
+    icon, tone, word = look_of(attempt)
+    customer = customer_sentence(attempt)
+    if is_practice and attempt.state is AttemptState.PENDING and not attempt.is_being_confirmed:
+        customer = _("Practice: enter PIN 1234 on the customer's phone (F12).")
+    next_step = cashier_sentence(attempt)
+    words = own_words(attempt)
+    count, share = _count(attempt, now_ms)
+    resend_text, can_resend = _resend(change, heard_s)
+    return CurrentCard(
+        icon,
+        tone,
+        word,
+        f"{format_ksh(attempt.amount_cents)} · {attempt.reference} · {phone}",
+        f"“{customer}”" if not is_practice or attempt.state is not AttemptState.PENDING else customer,
+        f"{next_step} ({words})" if words else next_step,
+        _footer(change, heard_s, also_waiting),
+        count,
+        share,
+        can_check=attempt.state in FOLLOWED and attempt.checkout_request_id is not None,
+        resend_text=resend_text,
+        can_resend=can_resend,
+    )
+
+
+def clock_text(seconds: int) -> str:
+    """``0:42``."""
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _count(attempt: Attempt, now_ms: int) -> tuple[int | None, float]:
+    """The ring counts what is left of the prompt's life, then how long nothing has been known."""
+    if attempt.state not in (AttemptState.SENDING, AttemptState.PENDING) or attempt.sent_at_ms is None:
+        return None, 0.0
+    age_s = max(0, (now_ms - attempt.sent_at_ms) // 1000)
+    left = max(0, PROMPT_LIFE_S - age_s)
+    return int(left), left / PROMPT_LIFE_S
+
+
+def _resend(change: AttemptChanged, heard_s: float) -> tuple[str, bool]:
+    attempt = change.attempt
+    if attempt.state is AttemptState.READY:
+        return _("Send again"), True
+    if attempt.is_live or attempt.state is AttemptState.PAID or change.resend_in_s is None:
+        return "", False
+    left = change.resend_in_s - heard_s
+    if left > 0:
+        return _("Send again in {time}").format(time=clock_text(int(left) + 1)), False
+    return _("Send again"), True
+
+
+def _footer(change: AttemptChanged, heard_s: float, also_waiting: int) -> str:
+    parts: list[str] = []
+    if change.attempt.state in FOLLOWED:
+        if change.next_ask_in_s is not None:
+            left = max(0, int(change.next_ask_in_s - heard_s))
+            parts.append(_("Next check in {seconds} s.").format(seconds=left) if left else _("Checking now."))
+        elif change.attempt.state is AttemptState.UNKNOWN:
+            parts.append(_("M-PESA gave no number to ask by: the result can only come by itself."))
+        parts.append(_("You can start the next sale."))
+    if also_waiting:
+        parts.append(_("Also open: {count}.").format(count=also_waiting))
+    return " ".join(parts)

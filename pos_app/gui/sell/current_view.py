@@ -1,0 +1,170 @@
+"""The card of the payment at hand: a big state, a ring, what to say, what comes next."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from pos_app.clock import SystemClock
+from pos_app.domain.attempt import FOLLOWED, AttemptId
+from pos_app.engine.events import AttemptChanged
+from pos_app.gui.sell.current_presenter import card_of, clock_text
+from pos_app.gui.widgets.dress import button, card, dress, label
+from pos_app.gui.widgets.ring import Ring
+from pos_app.i18n import _
+
+
+class CurrentView(QWidget):
+    """The payment at hand.
+
+    Signals:
+        check_wanted: the attempt's id.
+        resend_wanted: the sale's id.
+    """
+
+    check_wanted = Signal(int)
+    resend_wanted = Signal(int)
+
+    def __init__(self, *, is_practice: bool) -> None:
+        super().__init__()
+        self.setObjectName("current")
+        self._is_practice = is_practice
+        self._clock = SystemClock()
+        self._changes: dict[AttemptId, tuple[AttemptChanged, float]] = {}
+        self._phones: dict[AttemptId, str] = {}
+        self._shown: AttemptId | None = None
+        self._ring = Ring()
+        self._word = label("", "state", name="currentState", wrap=True)
+        self._line = label("", "muted", name="currentLine", wrap=True)
+        self._customer = label("", name="currentCustomer", wrap=True)
+        self._next = label("", "muted", name="currentNext", wrap=True)
+        self._footer = label("", "muted", name="currentFooter", wrap=True)
+        self.check = button(_("Check now"), "checkNow", tip=_("F5: ask M-PESA for the result"))
+        self.resend = button(_("Send again"), "sendAgain", tip=_("F8: prompt the same phone again"))
+        head = QHBoxLayout()
+        head.setSpacing(14)
+        head.addWidget(self._ring, 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self._word)
+        words.addWidget(self._line)
+        words.addStretch(1)
+        head.addLayout(words, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.check, 1)
+        buttons.addWidget(self.resend, 1)
+        self._card = card("currentCard")
+        self._column = QVBoxLayout(self._card)
+        self._column.addLayout(head)
+        for widget in (self._customer, self._next, self._footer):
+            self._column.addWidget(widget)
+        self._column.addLayout(buttons)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._card)
+        self.check.clicked.connect(self.ask_check)
+        self.resend.clicked.connect(self.ask_resend)
+        self._timer = QTimer(self)
+        self._timer.setInterval(1000)
+        self._timer.timeout.connect(self._tick)
+        self.set_compact(False)
+        self._draw()
+
+    def set_compact(self, is_compact: bool) -> None:
+        """Less height for small screens."""
+        margin = 12 if is_compact else 20
+        self._column.setContentsMargins(margin, margin - 4, margin, margin - 4)
+        self._column.setSpacing(4 if is_compact else 8)
+        self._ring.set_side(48 if is_compact else 68)
+
+    def show_attempt(self, attempt_id: AttemptId, phone: str) -> None:
+        """Makes a payment the one at hand; its phone is shown in full while its prompt is out."""
+        self._shown = attempt_id
+        if phone:
+            self._phones[attempt_id] = phone
+        self._draw()
+
+    def hear(self, change: AttemptChanged) -> None:
+        """An attempt changed. The newest request stays at hand until the next one."""
+        attempt = change.attempt
+        self._changes[attempt.id] = (change, time.monotonic())
+        if self._shown is None:
+            self._shown = attempt.id
+        if attempt.state not in FOLLOWED:
+            self._phones.pop(attempt.id, None)
+            if attempt.id != self._shown:
+                # Nothing of it is shown any more; the table has it.
+                self._changes.pop(attempt.id, None)
+        self._draw()
+
+    @property
+    def open_count(self) -> int:
+        """How many payments may still be paid."""
+        return sum(change.attempt.state in FOLLOWED for change, _ in self._changes.values())
+
+    @Slot()
+    def ask_check(self) -> None:
+        """F5."""
+        if self._shown is not None and self.check.isEnabled():
+            self.check_wanted.emit(self._shown)
+
+    @Slot()
+    def ask_resend(self) -> None:
+        """F8."""
+        if self._shown in self._changes and self.resend.isEnabled():
+            self.resend_wanted.emit(self._changes[self._shown][0].attempt.sale_id)
+
+    @Slot()
+    def _tick(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        found = self._changes.get(self._shown) if self._shown is not None else None
+        if found is None:
+            self._draw_empty()
+            return
+        change, heard_s = found
+        attempt = change.attempt
+        others = self.open_count - (attempt.state in FOLLOWED)
+        shown = card_of(
+            change,
+            phone=self._phones.get(attempt.id, attempt.phone_masked),
+            now_ms=self._clock.now_ms(),
+            heard_s=time.monotonic() - heard_s,
+            also_waiting=others,
+            is_practice=self._is_practice,
+        )
+        if shown.count_s is not None:
+            self._ring.show_count(shown.share, clock_text(shown.count_s), shown.tone)
+        else:
+            self._ring.show_icon(shown.icon, shown.tone, shown.word)
+        self._ring.show()
+        self._word.setText(shown.word)
+        dress(self._word, tone=str(shown.tone))
+        for widget, text in (
+            (self._line, shown.line),
+            (self._customer, shown.customer),
+            (self._next, shown.next_step),
+            (self._footer, shown.footer),
+        ):
+            widget.setText(text)
+            widget.setVisible(bool(text))
+        self.check.setVisible(shown.can_check)
+        self.check.setEnabled(shown.can_check)
+        self.resend.setVisible(bool(shown.resend_text))
+        self.resend.setText(shown.resend_text)
+        self.resend.setEnabled(shown.can_resend)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _draw_empty(self) -> None:
+        self._ring.hide()
+        self._word.setText(_("No payment yet"))
+        dress(self._word, tone="muted")
+        self._customer.setText(_("Type amount, phone and order, then press Enter. The customer enters the PIN."))
+        for widget in (self._line, self._next, self._footer, self.check, self.resend):
+            widget.hide()
+        self._timer.stop()

@@ -1,0 +1,143 @@
+"""The card to type a payment in: amount, phone, reference, Enter."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from pos_app.domain.reference import MAX_REFERENCE
+from pos_app.domain.sale import Draft
+from pos_app.gui import theme
+from pos_app.gui.sell.form_presenter import AMOUNT, PHONE, REFERENCE, FormPresenter, spell_amount, spell_phone
+from pos_app.gui.theme import Theme
+from pos_app.gui.widgets.dress import button, card, dress, label
+from pos_app.gui.widgets.field import Field
+from pos_app.i18n import _
+
+
+class FormView(QWidget):
+    """The form.
+
+    Signals:
+        wanted: a `Draft`; the form stays as it is until `accept` or `refuse`.
+    """
+
+    wanted = Signal(object)
+
+    def __init__(self, presenter: FormPresenter) -> None:
+        super().__init__()
+        self.setObjectName("form")
+        self._presenter = presenter
+        self._draft: Draft | None = None
+        self._title = label(_("New payment"), "title")
+        self.amount = Field("amount", _("Amount"), hint="KSh", kind="amount", shape=spell_amount)
+        self.amount.line.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.amount.line.setPlaceholderText("0")
+        self.phone = Field("phone", _("Phone"), kind="true", shape=spell_phone)
+        self.phone.line.setPlaceholderText("07…")
+        self.reference = Field("reference", _("Order reference"), kind="true")
+        self.reference.hint.setAccessibleName(_("Length of the reference"))
+        self.send = button(_("Request payment"), "requestPayment", is_main=True)
+        self.send.setToolTip(_("Enter"))
+        self._fields = {AMOUNT: self.amount, PHONE: self.phone, REFERENCE: self.reference}
+        self._card = card("formCard")
+        self._column = QVBoxLayout(self._card)
+        for widget in (self._title, self.amount, self.phone, self.reference):
+            self._column.addWidget(widget)
+        self._column.addSpacing(4)
+        self._column.addWidget(self.send)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._card)
+        for field in self._fields.values():
+            field.line.returnPressed.connect(self.submit)
+        self.amount.line.left.connect(self._left_amount)
+        self.phone.line.left.connect(self._left_phone)
+        self.reference.line.left.connect(self._left_reference)
+        self.reference.line.textChanged.connect(self._count)
+        self.send.clicked.connect(self.submit)
+        self.set_compact(False)
+        self._count("")
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Draws its icon in the theme's colours."""
+        self.send.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        self.send.setIcon(theme.icon_in("enter", Theme.colours.on_accent))
+
+    def set_compact(self, is_compact: bool) -> None:
+        """Less height for small screens."""
+        margin = 12 if is_compact else 20
+        self._column.setContentsMargins(margin, margin - 4, margin, margin - 4)
+        self._column.setSpacing(5 if is_compact else 10)
+        self._title.setVisible(not is_compact)
+        for field in self._fields.values():
+            field.set_compact(is_compact)
+        dress(self.send, compact=is_compact)
+
+    def start_over(self) -> None:
+        """Focus on the amount, what is there selected."""
+        self.amount.line.setFocus()
+        self.amount.line.selectAll()
+
+    def suggest_after(self, last: str | None) -> None:
+        """Suggests the next reference, unless somebody is typing one."""
+        if not self.reference.line.isModified():
+            self.reference.set_text(self._presenter.suggest(last))
+
+    @Slot()
+    def submit(self) -> None:
+        """Enter, or the button."""
+        if self._draft is not None:
+            return
+        checked = self._presenter.check(self.amount.text, self.phone.text, self.reference.text)
+        for name, field in self._fields.items():
+            field.show_reason(checked.reasons.get(name, ""))
+        if checked.draft is None:
+            first = self._fields[next(name for name in self._fields if name in checked.reasons)]
+            first.line.setFocus()
+            return
+        self._draft = checked.draft
+        self.send.setEnabled(False)
+        self.wanted.emit(checked.draft)
+
+    def accept(self) -> None:
+        """The sale is in the ledger: ready for the next."""
+        draft, self._draft = self._draft, None
+        self.send.setEnabled(True)
+        for field in self._fields.values():
+            field.line.clear()
+            field.line.setModified(False)
+            field.show_reason("")
+        self.suggest_after(draft.reference if draft is not None else None)
+        self.start_over()
+
+    def refuse(self, code: str, params: dict[str, str | int]) -> None:
+        """Nothing was recorded: what was typed stays, with the reason."""
+        self._draft = None
+        self.send.setEnabled(True)
+        name, reason = self._presenter.refused(code, params)
+        self._fields[name].show_reason(reason)
+        self._fields[name].line.setFocus()
+
+    @Slot()
+    def _left_amount(self) -> None:
+        self._check_left(AMOUNT)
+
+    @Slot()
+    def _left_phone(self) -> None:
+        self._check_left(PHONE)
+
+    @Slot()
+    def _left_reference(self) -> None:
+        self._check_left(REFERENCE)
+
+    def _check_left(self, name: str) -> None:
+        field = self._fields[name]
+        reason = self._presenter.reason_for(name, field.text)
+        if reason:
+            field.show_reason(reason)
+
+    @Slot(str)
+    def _count(self, text: str) -> None:
+        self.reference.hint.setText(_("{count} of {max}").format(count=len(text.strip()), max=MAX_REFERENCE))

@@ -1,0 +1,55 @@
+"""A sale's time line: each event of the ledger as a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pos_app.domain.attempt import Review
+from pos_app.domain.money import format_ksh
+from pos_app.domain.outcome import OutcomeKind
+from pos_app.i18n import N_, _
+from pos_app.words.outcomes import words_of
+from pos_app.words.states import review_word
+
+_KINDS: dict[str, str] = {
+    "requested": N_("Payment of {amount} asked for from {phone}"),
+    "sending": N_("Sent to M-PESA"),
+    "accepted": N_("M-PESA queued the prompt"),
+    "not_sent": N_("Not sent: {outcome}"),
+    "refused": N_("Refused: {outcome}"),
+    "lost": N_("No trusted answer: {outcome}"),
+    "restarted": N_("The till was started again in between"),
+    "deadline": N_("No result after two minutes"),
+    "query": N_("Asked M-PESA: {outcome}"),
+    "callback": N_("M-PESA reported: {outcome}"),
+    "given_up": N_("Given up by {by}: {reason}"),
+    "withdrawn": N_("Withdrawn before it was sent"),
+    "review_settled": N_("Settled by {by}: {reason}"),
+}
+
+
+def event_sentence(kind: str, details: dict[str, Any]) -> str:
+    """What happened, in a sentence; what needs a person is added."""
+    values = {
+        "amount": format_ksh(int(details.get("amount_cents") or 0)),
+        "phone": details.get("phone", ""),
+        "outcome": _outcome(details),
+        "by": details.get("by", ""),
+        "reason": details.get("reason", ""),
+    }
+    text = _(_KINDS[kind]).format(**values) if kind in _KINDS else kind
+    if details.get("mpesa_code"):
+        text += f" · {details['mpesa_code']}"
+    flags = [review_word(Review(reason)) for reason in details.get("review", [])]
+    return " · ".join([text, *flags])
+
+
+def _outcome(details: dict[str, Any]) -> str:
+    kind = details.get("outcome")
+    if kind is None:
+        return ""
+    word = words_of(OutcomeKind(kind)).word
+    code = details.get("code", "")
+    words = details.get("text", "") if kind == OutcomeKind.OTHER else ""
+    shown = f"{word} ({code})" if code else word
+    return f"{shown}: {words}" if words else shown
