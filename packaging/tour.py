@@ -56,6 +56,11 @@ class Guide:
         spot = widget.mapToGlobal(QPoint(widget.width() // 2, widget.height() // 2))
         self._xdotool("mousemove", str(spot.x()), str(spot.y()), "click", "1")
 
+    def back_to(self, window: QWidget) -> None:
+        """After a dialog: a bare virtual screen has nobody who gives the focus back."""
+        window.activateWindow()
+        self.until(window.isActiveWindow, "the focus on the window")
+
     def picture(self, name: str) -> Path:
         """What the screen shows."""
         self.rest(0.2)
@@ -81,7 +86,9 @@ def child(parent: QWidget, name: str) -> QWidget:
 
 def dialog(window: QWidget, name: str) -> QDialog | None:
     """An open dialog by its object name."""
-    return next((found for found in window.findChildren(QDialog) if found.objectName() == name and found.isVisible()), None)
+    return next(
+        (found for found in window.findChildren(QDialog) if found.objectName() == name and found.isVisible()), None
+    )
 
 
 def tour(app: QApplication, folder: Path, width: int, height: int) -> None:
@@ -153,14 +160,19 @@ def tour(app: QApplication, folder: Path, width: int, height: int) -> None:
     guide.until(pdf.exists, "the PDF")
     guide.rest(0.3)
     receipt.close()
+    guide.back_to(window)
 
     window.open_sale(1)
-    guide.until(lambda: (found := dialog(window, "saleDialog")) is not None and "Paid" in child(found, "saleState").text(), "the sale in full")
+    guide.until(
+        lambda: (found := dialog(window, "saleDialog")) is not None and "Paid" in child(found, "saleState").text(),
+        "the sale in full",
+    )
     dialog(window, "saleDialog").move(160, 60)
     guide.picture("sale")
     dialog(window, "saleDialog").close()
 
     guide.until(lambda: dialog(window, "saleDialog") is None, "the dialog closed")
+    guide.back_to(window)
     guide.key("F7")
     guide.until(lambda: dialog(window, "exportDialog") is not None, "the export dialog")
     export = dialog(window, "exportDialog")
@@ -172,6 +184,7 @@ def tour(app: QApplication, folder: Path, width: int, height: int) -> None:
     guide.until(lambda: "written" in child(export, "exportMessage").text(), "the export's word")
     guide.picture("export")
     export.close()
+    guide.back_to(window)
 
     guide.key("ctrl+comma")
     guide.until(lambda: dialog(window, "settingsDialog") is not None, "the settings")

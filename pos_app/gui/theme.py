@@ -202,6 +202,10 @@ def _palette(colours: Colours) -> QPalette:
     return palette
 
 
+def _file(name: str) -> str:
+    return (paths.resources() / "icons" / f"{name}.svg").as_posix()
+
+
 def _style_sheet(c: Colours) -> str:
     return f"""
 QFrame[card="true"] {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 8px; }}
@@ -235,7 +239,11 @@ QLineEdit[field="amount"][compact="true"] {{ min-height: 38px; font-size: 24px; 
 QLineEdit:focus, QComboBox:focus, QDateEdit:focus, QSpinBox:focus, QPlainTextEdit:focus {{ border: 2px solid {c.accent}; }}
 QLineEdit[wrong="true"], QPlainTextEdit[wrong="true"] {{ border: 2px solid {c.not_paid}; }}
 QLineEdit:disabled, QComboBox:disabled {{ color: {c.muted}; background: {c.background}; }}
-QComboBox::drop-down {{ border: 0; width: 26px; }}
+QComboBox::drop-down, QDateEdit::drop-down {{ border: 0; width: 26px; }}
+QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url("{_file("down")}"); width: 14px; height: 14px; }}
+QListWidget {{ background: {c.surface}; border: 1px solid {c.border}; border-radius: 6px; padding: 6px; }}
+QListWidget::item {{ padding: 3px 4px; }}
+QListWidget:focus {{ border: 2px solid {c.accent}; }}
 QComboBox QAbstractItemView {{ background: {c.surface}; border: 1px solid {c.border}; }}
 QPushButton, QToolButton {{
     background: {c.surface}; color: {c.text}; border: 1px solid {c.border}; border-radius: 6px;
@@ -282,6 +290,10 @@ QToolTip {{ background: {c.surface}; color: {c.text}; border: 1px solid {c.borde
 QProgressBar {{ border: 1px solid {c.border}; border-radius: 4px; background: {c.background}; text-align: center; min-height: 18px; }}
 QProgressBar::chunk {{ background: {c.accent}; border-radius: 3px; }}
 QCheckBox {{ spacing: 8px; min-height: 30px; }}
+QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {c.muted}; border-radius: 4px; background: {c.surface}; }}
+QCheckBox::indicator:checked {{ background: {LIGHT.accent}; border-color: {LIGHT.accent}; image: url("{_file("tick")}"); }}
+QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
+QCheckBox:disabled {{ color: {c.muted}; }}
 QCheckBox:focus {{ border: 1px solid {c.accent}; border-radius: 4px; }}
 QMenu {{ background: {c.surface}; border: 1px solid {c.border}; padding: 4px; }}
 QMenu::item {{ padding: 6px 18px; border-radius: 4px; }}

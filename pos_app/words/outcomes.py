@@ -62,7 +62,7 @@ WORDS: dict[K, OutcomeWords] = {
         N_("Your M-PESA balance is too low for this payment. You have not been charged."),
     ),
     K.CANCELLED: OutcomeWords(
-        N_("Cancelled by customer"),
+        N_("Cancelled"),
         N_("The customer closed the prompt without paying."),
         N_("Ask the customer; you may send it again."),
         N_("The request was cancelled on your phone. Shall I send it again?"),

@@ -43,7 +43,7 @@ _FILTERS = (
     (Filter.NEEDS_YOU, N_("Needs you")),
 )
 _WIDTHS = {
-    Column.TIME: 64, Column.ORDER: 116, Column.PHONE: 112, Column.AMOUNT: 88, Column.CODE: 116, Column.AGE: 58,
+    Column.TIME: 60, Column.ORDER: 100, Column.PHONE: 106, Column.AMOUNT: 80, Column.CODE: 108, Column.AGE: 52,
 }  # fmt: skip
 SEARCH_AFTER_MS = 150
 

@@ -74,6 +74,11 @@ class Field(QWidget):
         """Puts a text in, shaped like a typed one."""
         self.line.setText(self._shape(text) if self._shape is not None else text)
 
+    def set_label(self, text: str) -> None:
+        """Calls it something else."""
+        self._label.setText(text)
+        self.line.setAccessibleName(text)
+
     def show_reason(self, reason: str) -> None:
         """Says why it is wrong; an empty reason takes that back. What was typed stays."""
         self.reason.setText(reason)

@@ -1,0 +1,141 @@
+"""Checks the settings as they are typed, and tries them out; no Qt here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from pos_app.errors import Outside, TillError
+from pos_app.i18n import N_, _
+from pos_app.settings.effective import SANDBOX_SHORTCODE
+from pos_app.settings.model import Account, Data, Environment, Mpesa, Relay, Settings, Shop
+from pos_app.settings.secrets import SecretName, SecretStore
+from pos_app.words.mistakes import reason_of
+from pos_app.words.outcomes import words_of
+
+_SECTIONS = {"shop": Shop, "mpesa": Mpesa, "relay": Relay, "data": Data}
+_WRONG = {
+    "5 to 7 digits": N_("5 to 7 digits."),
+    "https://": N_("An address that begins with https:// (http:// only on this machine)."),
+    "letters, digits and dashes": N_("Letters, digits and dashes, 32 at most."),
+    "one line": N_("One line only."),
+    "plain text": N_("Plain text only."),
+}
+_TOO_LONG = N_("Too long: {max} characters at most.")
+FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exec", "exe", "cmd", "sql", "query")
+
+
+def reason_for(section: str, field: str, value: Any) -> str:
+    """Why a value is wrong; empty where it is right."""
+    model = _SECTIONS[section]
+    try:
+        setattr(model(), field, value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "string_too_long":
+            return _(_TOO_LONG).format(max=first.get("ctx", {}).get("max_length", ""))
+        said = str(first.get("ctx", {}).get("error", ""))
+        return _(_WRONG[said]) if said in _WRONG else _("This is not valid.")
+    if section == "mpesa" and field == "callback_url":
+        return reason_for_callback(str(value))
+    return ""
+
+
+def reason_for_callback(url: str) -> str:
+    """M-PESA refuses some words in callback addresses (daraja.md, section 4)."""
+    found = next((word for word in FORBIDDEN_WORDS if word in url.lower()), None)
+    if found is None:
+        return ""
+    return _("M-PESA refuses addresses with the word “{word}” in them.").format(word=found)
+
+
+def lacking(settings: Settings, has_secret: dict[SecretName, bool]) -> dict[str, str]:
+    """Fields that must be filled before M-PESA can be used, with the reason."""
+    mpesa = settings.mpesa
+    if mpesa.environment is Environment.PRACTICE:
+        return {}
+    missing: dict[str, str] = {}
+    needed = _("Needed to take payments.")
+    is_public_sandbox = mpesa.environment is Environment.SANDBOX and mpesa.shortcode in ("", SANDBOX_SHORTCODE)
+    if not mpesa.shortcode and mpesa.environment is Environment.PRODUCTION:
+        missing["shortcode"] = needed
+    if mpesa.account is Account.BUY_GOODS and not mpesa.till_number:
+        missing["till_number"] = _("A till needs both numbers: the store number and the till number.")
+    for name in (SecretName.CONSUMER_KEY, SecretName.CONSUMER_SECRET):
+        if not has_secret[name]:
+            missing[name] = needed
+    if not has_secret[SecretName.PASSKEY] and not is_public_sandbox:
+        missing[SecretName.PASSKEY] = needed
+    return missing
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a try of the connection showed."""
+
+    is_good: bool
+    text: str
+
+
+def try_connection(
+    settings: Settings, typed: dict[SecretName, str], store: SecretStore, environ: dict[str, str] | None = None
+) -> Tried:
+    """Gets a token with what is typed, or kept; says in words what is right or wrong.
+
+    *Thread*: not the GUI's: it waits for the network and for the password store.
+    """
+    from pos_app.daraja import MpesaClient, NotSent  # noqa: PLC0415 - loaded where it is needed
+    from pos_app.web import Patience  # noqa: PLC0415
+
+    environment = settings.mpesa.environment
+    if environment is Environment.PRACTICE:
+        return Tried(True, _("Practice needs no connection: its M-PESA comes with the program."))
+    variables = environ if environ is not None else dict(os.environ)
+    try:
+        secrets = {name: typed.get(name) or _kept(store, environment, name) for name in SecretName}
+    except TillError as error:
+        return Tried(False, reason_of(error))
+    if not secrets[SecretName.CONSUMER_KEY] or not secrets[SecretName.CONSUMER_SECRET]:
+        return Tried(False, _("Type the consumer key and the consumer secret first."))
+    try:
+        with MpesaClient(
+            secrets[SecretName.CONSUMER_KEY],
+            secrets[SecretName.CONSUMER_SECRET],
+            environment=str(environment),
+            base_url=variables.get("POS_APP_BASE_URL") or None,
+            patience=Patience(8, 12, 20),
+        ) as client:
+            client.fetch_token()
+            ahead_ms = client.clock_ahead_ms
+    except NotSent as error:
+        words = words_of(error.outcome.kind)
+        return Tried(False, f"{words.meaning} {_mend(error.outcome.kind.value)}")
+    except TillError as error:
+        return Tried(False, reason_of(error))
+    text = _("M-PESA accepts the consumer key and secret.")
+    if not secrets[SecretName.PASSKEY] and settings.mpesa.shortcode not in ("", SANDBOX_SHORTCODE):
+        text += " " + _("The passkey is still missing; only a payment can prove it.")
+    if ahead_ms is not None and abs(ahead_ms) > 60_000:  # noqa: PLR2004
+        minutes = round(ahead_ms / 60_000)
+        text += " " + _("But this PC's clock is wrong by {detail} minutes. Set the date and time.").format(
+            detail=minutes
+        )
+    return Tried(True, text)
+
+
+def _mend(kind: str) -> str:
+    if kind == "wrong_credentials":
+        return _("Copy both again from M-PESA's portal; sandbox and production have different ones.")
+    if kind == "no_connection":
+        return _("Check the internet connection, the firewall and the proxy.")
+    return _("Try again in a minute.")
+
+
+def _kept(store: SecretStore, environment: Environment, name: SecretName) -> str:
+    try:
+        return store.get(environment, name) or ""
+    except Outside:
+        return ""
