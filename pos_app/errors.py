@@ -27,13 +27,13 @@ class TillError(Exception):
         return f"{self.code} ({shown})"
 
 
-class Mistake(TillError):
+class Mistake(TillError):  # noqa: N818 - the three names of the design
     """The user can mend it: a wrong amount, a missing setting."""
 
 
-class Outside(TillError):
+class Outside(TillError):  # noqa: N818 - the three names of the design
     """The world outside failed: network, disk, printer, another program."""
 
 
-class Bug(TillError):
+class Bug(TillError):  # noqa: N818 - the three names of the design
     """We are to blame. It is logged and shown, never swallowed."""

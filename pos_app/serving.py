@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -62,6 +63,8 @@ class LoopbackServer:
         """Stops; requests that hang are cut."""
         self._server.should_exit = True
         self._server.force_exit = True
+        # Requests that wait (a long poll) are cut; that is not worth a line in the log.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
         self._socket.close()

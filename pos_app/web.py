@@ -208,7 +208,7 @@ class AsyncWeb:
             async with self._client.stream(
                 request.method, request.url, headers=dict(request.headers), content=request.body
             ) as response:
-                if response.status_code != 200:  # noqa: PLR2004
+                if response.status_code != 200:
                     raise MaybeSentError("web.status", status=response.status_code)
                 yield response.aiter_lines()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:

@@ -149,7 +149,7 @@ async def _relay(access: MpesaAccess) -> Check:
         return Check(name, False, reason("relay.unreachable"))
     finally:
         await web.aclose()
-    if answer.status == 200:  # noqa: PLR2004
+    if answer.status == 200:
         return Check(name, True, _("The relay knows this till."))
     return Check(name, False, reason("relay.refused"))
 

@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         return exits.CANNOT_RUN
     except BrokenPipeError:
         # Whoever read our lines went away: nothing is lost by that, the ledger has it.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return exits.NOT_KNOWN
 
 

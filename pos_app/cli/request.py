@@ -45,7 +45,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def seconds(text: str) -> float:
     """A number of seconds, for argparse."""
     value = float(text)
-    if not 0 <= value <= 86_400:  # noqa: PLR2004
+    if not 0 <= value <= 86_400:
         raise ValueError(text)
     return value
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from pos_app.daraja.codes import ErrorClass, error_meaning
-from pos_app.daraja.errors import CallbackUnreadable, MaybeSent, MpesaError, NotSent, Refused, Throttled
+from pos_app.daraja.errors import (
+    CallbackUnreadable,
+    MaybeSent,
+    MpesaApiException,
+    MpesaError,
+    NotSent,
+    Refused,
+    Throttled,
+)
 from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.web import Answer, MaybeSentError, NotSentError
@@ -37,7 +45,7 @@ def read_push(answer: Answer) -> StkPushResponse:
         response = _model(answer, StkPushResponse)
         if response is not None and (response.CheckoutRequestID or not response.is_successful()):
             return response
-    _raise(answer)
+    raise _error_of(answer)
 
 
 def read_query(answer: Answer) -> StkQueryResponse:
@@ -50,13 +58,13 @@ def read_query(answer: Answer) -> StkQueryResponse:
         response = _model(answer, StkQueryResponse)
         if response is not None and (response.ResultCode is not None or response.ResponseCode):
             return response
-        _raise(answer)
+        raise _error_of(answer)
     body = ErrorBody.read(answer.body)
     treatment = error_meaning(answer.status, body.code, body.message).treatment
     too_early = body.code == _TOO_EARLY and "checkoutrequestid" in body.message.lower()
     if treatment == ErrorClass.PENDING or too_early:
         return StkQueryResponse(ResponseCode=body.code or str(answer.status), ResponseDescription=body.message)
-    _raise(answer)
+    raise _error_of(answer)
 
 
 def _model(answer: Answer, model: type[M]) -> M | None:
@@ -66,17 +74,17 @@ def _model(answer: Answer, model: type[M]) -> M | None:
         return None
 
 
-def _raise(answer: Answer) -> NoReturn:
+def _error_of(answer: Answer) -> MpesaApiException:
     body = ErrorBody.read(answer.body)
     error = MpesaError(body.code or f"HTTP_{answer.status}", body.message, answer.status, body.request_id)
     if answer.status == _OK:
-        raise MaybeSent(error, Outcome(OutcomeKind.NOT_UNDERSTOOD, error.error_code, body.message, is_final=False))
+        return MaybeSent(error, Outcome(OutcomeKind.NOT_UNDERSTOOD, error.error_code, body.message, is_final=False))
     meaning = error_meaning(answer.status, body.code, body.message)
     if meaning.treatment == ErrorClass.THROTTLED:
-        raise Throttled(error, meaning.outcome, _retry_after_s(answer))
+        return Throttled(error, meaning.outcome, _retry_after_s(answer))
     if meaning.treatment in (ErrorClass.REFUSED, ErrorClass.TOKEN):
-        raise Refused(error, meaning.outcome)
-    raise MaybeSent(error, meaning.outcome)
+        return Refused(error, meaning.outcome)
+    return MaybeSent(error, meaning.outcome)
 
 
 def _retry_after_s(answer: Answer) -> float | None:

@@ -64,13 +64,13 @@ def read_token(answer: Answer) -> tuple[str, float]:
     Raises:
         NotSent: there is no token, so whatever wanted it did not leave.
     """
-    if answer.status == 200:  # noqa: PLR2004
+    if answer.status == 200:
         try:
             parsed = parse_json(answer.body)
             value, life = parsed["access_token"], float(parsed.get("expires_in", 3599))
         except (CallbackUnreadable, KeyError, TypeError, ValueError, AttributeError):
             value, life = "", 0.0
-        if isinstance(value, str) and value and value.isascii() and value.isprintable() and 0 < life < 1e7:  # noqa: PLR2004
+        if isinstance(value, str) and value and value.isascii() and value.isprintable() and 0 < life < 1e7:
             return value, life
         raise _no_token(answer, Outcome(OutcomeKind.NOT_UNDERSTOOD, "TOKEN_NOT_UNDERSTOOD"))
     body = ErrorBody.read(answer.body)

@@ -153,17 +153,17 @@ def error_meaning(status: int, code: str, text: str) -> ErrorMeaning:
 def _classify(status: int, code: str, text: str) -> tuple[str, K]:
     if is_pending_text(text):
         return ErrorClass.PENDING, K.STILL_PROCESSING
-    if status == 429 or _SPIKE.search(code) or _SPIKE.search(text) or code == "500.003.03":  # noqa: PLR2004
+    if status == 429 or _SPIKE.search(code) or _SPIKE.search(text) or code == "500.003.03":
         return ErrorClass.THROTTLED, K.THROTTLED
     if _NO_PRODUCT.search(text):
         return ErrorClass.TOKEN, K.NO_PRODUCT
-    if code in TOKEN_REFUSALS or status == 401:  # noqa: PLR2004
+    if code in TOKEN_REFUSALS or status == 401:
         return ErrorClass.TOKEN, K.WRONG_CREDENTIALS
     if code == OVERLOADED:
         return _overloaded(text)
-    if 400 <= status < 500 and code:  # noqa: PLR2004
-        return ErrorClass.REFUSED, ERRORS.get(code, K.WRONG_ADDRESS if status == 404 else K.BAD_REQUEST)  # noqa: PLR2004
-    return ErrorClass.MAYBE, ERRORS.get(code, K.INTERNAL_ERROR if status >= 500 else K.NOT_UNDERSTOOD)  # noqa: PLR2004
+    if 400 <= status < 500 and code:
+        return ErrorClass.REFUSED, ERRORS.get(code, K.WRONG_ADDRESS if status == 404 else K.BAD_REQUEST)
+    return ErrorClass.MAYBE, ERRORS.get(code, K.INTERNAL_ERROR if status >= 500 else K.NOT_UNDERSTOOD)
 
 
 def _overloaded(text: str) -> tuple[str, K]:

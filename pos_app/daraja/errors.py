@@ -66,7 +66,7 @@ class Throttled(MpesaApiException):
         self.after_s = after_s
 
 
-class InvalidRequest(Mistake, ValueError):
+class InvalidRequest(Mistake, ValueError):  # noqa: N818 - a Mistake
     """A parameter that M-PESA would refuse or silently fail on; nothing was sent.
 
     Args:

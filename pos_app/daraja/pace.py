@@ -29,7 +29,8 @@ class Pacer:
     async def acquire(self) -> None:
         """Waits for a turn."""
         async with self._turn:
-            while (wait := self.wait_s) > 0:
+            # Another caller may have slowed it down in the meantime, so the wait is looked at again.
+            while (wait := self.wait_s) > 0:  # noqa: ASYNC110 - it waits for time, not for an event
                 await asyncio.sleep(wait)
             self._next_s = time.monotonic() + self._interval_s
 

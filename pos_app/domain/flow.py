@@ -67,6 +67,28 @@ def step(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_
 
 def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Decision:
     match event:
+        case ev.PushAccepted() | ev.PushNotSent() | ev.PushRefused() | ev.PushLost():
+            return _on_push(attempt, event, now_ms)
+        case ev.QueryAnswered():
+            return _on_query(attempt, event.outcome, now_ms, rules)
+        case ev.CallbackArrived():
+            return _on_callback(attempt, event, now_ms)
+        case ev.Asked():
+            return Decision(replace(attempt, asked_at_ms=now_ms, asks=attempt.asks + 1))
+        case ev.Restarted():
+            return Decision(replace(attempt, state=S.UNKNOWN) if attempt.state is S.SENDING else attempt)
+        case ev.DeadlinePassed():
+            return Decision(replace(attempt, state=S.UNKNOWN) if attempt.state is S.PENDING else attempt)
+        case _:
+            return _on_wish(attempt, event, now_ms)
+
+
+Wish = ev.SendRequested | ev.Withdrawn | ev.GivenUp | ev.ReviewSettled
+
+
+def _on_wish(attempt: Attempt, event: Wish, now_ms: int) -> Decision:
+    """What a person asked for; refused where the state does not allow it."""
+    match event:
         case ev.SendRequested():
             if attempt.state is not S.READY:
                 raise Mistake("attempt.not_ready", state=attempt.state)
@@ -81,18 +103,6 @@ def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Dec
             return Decision(replace(attempt, state=S.ABANDONED, settled_at_ms=now_ms))
         case ev.ReviewSettled():
             return Decision(replace(attempt, review=frozenset()))
-        case ev.PushAccepted() | ev.PushNotSent() | ev.PushRefused() | ev.PushLost():
-            return _on_push(attempt, event, now_ms)
-        case ev.Restarted():
-            return Decision(replace(attempt, state=S.UNKNOWN) if attempt.state is S.SENDING else attempt)
-        case ev.DeadlinePassed():
-            return Decision(replace(attempt, state=S.UNKNOWN) if attempt.state is S.PENDING else attempt)
-        case ev.Asked():
-            return Decision(replace(attempt, asked_at_ms=now_ms, asks=attempt.asks + 1))
-        case ev.QueryAnswered():
-            return _on_query(attempt, event.outcome, now_ms, rules)
-        case ev.CallbackArrived():
-            return _on_callback(attempt, event, now_ms)
         case _:
             assert_never(event)
 

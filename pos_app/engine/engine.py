@@ -348,7 +348,7 @@ class Engine:
     async def _push(self, attempt: Attempt) -> None:
         token = self._tokens[attempt.id]
         client = self._client
-        assert client is not None, "a push needs a client"  # noqa: S101
+        assert client is not None, "a push needs a client"
         # Whatever ends this early, bytes may have left: the till says so before it closes.
         event: ev.Event = _STOPPED_EVENT
         try:
@@ -406,7 +406,7 @@ class Engine:
         except TillError as error:
             _log.error("%s: %s", name, error)
             self._on_event(out.EngineFailed(error.code, error.params))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the one place, and it hides nothing
             _log.exception("%s fell over", name)
             self._on_event(out.EngineFailed("engine.bug", {"part": name}))
 

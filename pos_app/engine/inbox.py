@@ -98,11 +98,11 @@ class Inbox:
         return Request("GET", url, {"Authorization": f"Bearer {self._relay.till}.{self._relay.token}"})
 
     def _messages(self, answer: Answer) -> list[Any] | None:
-        if answer.status == 401:  # noqa: PLR2004
+        if answer.status == 401:
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.refused"))
             return None
         try:
-            messages = json.loads(answer.body)["messages"] if answer.status == 200 else None  # noqa: PLR2004
+            messages = json.loads(answer.body)["messages"] if answer.status == 200 else None
         except (ValueError, KeyError, TypeError, RecursionError):
             messages = None
         if not isinstance(messages, list):

@@ -33,7 +33,7 @@ class LedgerThread:
     async def call(self, method: Callable[Concatenate[LedgerWriter, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs one method. A caller that is cancelled does not undo what is being written."""
         writer = self._writer
-        assert writer is not None, "open() comes first"  # noqa: S101
+        assert writer is not None, "open() comes first"
         loop = asyncio.get_running_loop()
         return await asyncio.shield(loop.run_in_executor(self._executor, lambda: method(writer, *args, **kwargs)))
 

@@ -90,7 +90,7 @@ class EngineThread(QThread):
             await engine.stop()
 
     def _begin(self, number: int, work: Work) -> None:
-        assert self._loop is not None  # noqa: S101
+        assert self._loop is not None
         task = self._loop.create_task(self._do(number, work))
         # Kept until it is done: the loop itself holds tasks only weakly.
         self._kept.add(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +144,7 @@ class MainWindow(QWidget):
             self.day.table,
             self.top.settings,
         ]
-        for first, second in zip(chain, chain[1:], strict=False):
+        for first, second in pairwise(chain):
             QWidget.setTabOrder(first, second)
 
     def _connect(self) -> None:
@@ -204,7 +205,7 @@ class MainWindow(QWidget):
             self._place_phone(is_narrow=is_narrow)
 
     def _place_phone(self, *, is_narrow: bool) -> None:
-        assert self.dock is not None  # noqa: S101
+        assert self.dock is not None
         self.dock.setVisible(self._phone_wanted)
         self.dock.setFixedWidth(204 if is_narrow else 232)
 

@@ -23,6 +23,6 @@ def look_of(attempt: Attempt, review: frozenset[Review] | None = None) -> tuple[
     """Icon, tone and word for an attempt; what needs a person comes first."""
     reasons = attempt.review if review is None else review
     if reasons:
-        return "needs_you", Tone.NEEDS_YOU, review_word(sorted(reasons)[0])
+        return "needs_you", Tone.NEEDS_YOU, review_word(min(reasons))
     icon, tone = _TONES[attempt.state]
     return icon, tone, attempt_word(attempt)

@@ -47,7 +47,7 @@ _WHERE: dict[Filter, str] = {
     Filter.NEEDS_YOU: "EXISTS (SELECT 1 FROM attempts r WHERE r.sale_id = s.id AND r.review <> '')",
 }
 _ROW_SQL = (
-    f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"
+    f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"  # noqa: S608
     " (SELECT group_concat(p.mpesa_code) FROM attempts p WHERE p.sale_id = s.id AND p.mpesa_code IS NOT NULL),"
     " (SELECT group_concat(r.review) FROM attempts r WHERE r.sale_id = s.id AND r.review <> '')"
     " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"
@@ -109,7 +109,7 @@ class LedgerReader:
                 row.sale.id: row
                 for row in map(
                     _sale_row,
-                    self._db.execute(f"{_ROW_SQL} WHERE s.id IN ({','.join('?' * len(ids))})", list(ids)),  # noqa: S608
+                    self._db.execute(f"{_ROW_SQL} WHERE s.id IN ({','.join('?' * len(ids))})", list(ids)),
                 )
             }
         return [found[SaleId(sale_id)] for sale_id in ids if sale_id in found]
@@ -140,7 +140,7 @@ class LedgerReader:
         if digits.isascii() and digits.isdigit():
             found.update(self._by_phone(digits))
         amount = re.sub(r"(?i)\A(ksh|kes)|[\s,]", "", text)
-        if amount.isascii() and amount.isdigit() and len(amount) <= 9:  # noqa: PLR2004
+        if amount.isascii() and amount.isdigit() and len(amount) <= 9:
             found.update(
                 self._ids("SELECT id FROM sales WHERE amount_cents = ? ORDER BY id DESC LIMIT 1000", int(amount) * 100)
             )
@@ -158,16 +158,16 @@ class LedgerReader:
         )
 
     def _by_phone(self, digits: str) -> Iterator[int]:
-        national = digits.removeprefix("254") if len(digits) > 9 or digits.startswith("254") else digits  # noqa: PLR2004
+        national = digits.removeprefix("254") if len(digits) > 9 or digits.startswith("254") else digits
         national = national.removeprefix("0")
-        if len(digits) <= 3:  # noqa: PLR2004
+        if len(digits) <= 3:
             yield from self._ids("SELECT sale_id FROM attempts WHERE phone_last3 LIKE ? LIMIT 1000", "%" + digits)
-        if 1 <= len(national) <= 3:  # noqa: PLR2004
+        if 1 <= len(national) <= 3:
             head = ("0" + national).ljust(4, "_")
             yield from self._ids(
                 "SELECT sale_id FROM attempts WHERE phone_head LIKE ? ORDER BY id DESC LIMIT 1000", head
             )
-        if len(national) >= 4:  # noqa: PLR2004
+        if len(national) >= 4:
             yield from self._by_sealed_phone(national)
 
     def _by_sealed_phone(self, national: str) -> Iterator[int]:

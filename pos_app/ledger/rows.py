@@ -25,6 +25,7 @@ SALE_COLUMNS: Final = (
     "s.id, s.reference, s.amount_cents, s.received_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.is_voided"
 )
 SALE_WIDTH: Final = 9
+NOTHING: Final = Cents(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Totals:
     day: str
     sales: int = 0
     paid_sales: int = 0
-    paid_cents: Cents = Cents(0)
+    paid_cents: Cents = NOTHING
     waiting: int = 0
     unknown: int = 0
     review: int = 0

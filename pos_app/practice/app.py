@@ -30,11 +30,10 @@ _FIREWALL = (
 class Hangup:
     """A response that ends the connection without a word, at once or after a silence."""
 
-    def __init__(self, request: Request, silence_s: float = 0.0) -> None:
-        self._request = request
+    def __init__(self, silence_s: float = 0.0) -> None:
         self._silence_s = silence_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
         if self._silence_s:
             try:
                 async with asyncio.timeout(self._silence_s):
@@ -48,7 +47,7 @@ class Hangup:
 class Half:
     """Headers that promise more than comes."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"400")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b'{"MerchantRequestID":"29', "more_body": True})
@@ -116,22 +115,22 @@ class _Exchange:
                 await asyncio.sleep(float(fault.options.get("seconds", 5)))
                 return response
             case "never":
-                return Hangup(request, SILENCE_S)
+                return Hangup(SILENCE_S)
             case "reset":
-                return Hangup(request)
+                return Hangup()
             case "accept_lost":
                 self._work(request, body)
-                return Hangup(request)
+                return Hangup()
             case "accept_never":
                 self._work(request, body)
-                return Hangup(request, SILENCE_S)
+                return Hangup(SILENCE_S)
             case "half":
                 self._work(request, body)
                 return Half()
             case _:
-                return self._worded(request, fault, body)
+                return self._worded(fault, body)
 
-    def _worded(self, request: Request, fault: Fault, body: bytes) -> Response:
+    def _worded(self, fault: Fault, body: bytes) -> Response:
         options = fault.options
         match fault.kind:
             case "status":

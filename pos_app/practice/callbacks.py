@@ -29,7 +29,7 @@ class CallbackSender:
         fault = self._faults.take(Target.CALLBACK)
         kind = fault.kind if fault is not None else ""
         if kind == "lose":
-            self._note(url, body, "lost")
+            self._note(body, "lost")
             return
         if kind == "reorder":
             self._held.append((url, body))
@@ -52,7 +52,7 @@ class CallbackSender:
 
     async def _post(self, url: str, body: dict[str, Any]) -> None:
         if not is_loopback(url):
-            self._note(url, body, "not loopback: not sent")
+            self._note(body, "not loopback: not sent")
             return
         if self._web is None:
             self._web = AsyncWeb(Patience(connect_s=5, read_s=10, total_s=15), use_proxies=False)
@@ -60,11 +60,11 @@ class CallbackSender:
         try:
             answer = await self._web.send(Request("POST", url, headers, json.dumps(body).encode()))
         except (NotSentError, MaybeSentError):
-            self._note(url, body, "failed")
+            self._note(body, "failed")
         else:
-            self._note(url, body, str(answer.status))
+            self._note(body, str(answer.status))
 
-    def _note(self, url: str, body: dict[str, Any], outcome: str) -> None:
+    def _note(self, body: dict[str, Any], outcome: str) -> None:
         callback = body["Body"]["stkCallback"]
         self._books.callbacks.append(
             {"CheckoutRequestID": callback["CheckoutRequestID"], "code": callback["ResultCode"], "outcome": outcome}

@@ -15,7 +15,7 @@ class _FaultyProtocol(HttpToolsProtocol):
     """Lets the application end a connection as a broken network would."""
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()  # type: ignore[no-untyped-call]
+        super().on_message_begin()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope[TRANSPORT_KEY] = self.transport
 

@@ -304,7 +304,7 @@ class PracticeMpesa:
         """ "Not finished yet" in one of its three forms (daraja.md, 3.1)."""
         if form == 1:
             raise Refusal(500, "500.001.1001", "The transaction is being processed")
-        if form == 2:  # noqa: PLR2004
+        if form == 2:
             return self.result(prompt, "4999", "The transaction is still under processing")
         raise Refusal(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID")
 

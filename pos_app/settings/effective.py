@@ -19,7 +19,7 @@ NOWHERE: Final = "https://till.invalid"
 """Resolves nowhere: without a callback address nobody else's server is handed the customer's data."""
 
 SANDBOX_SHORTCODE: Final = "174379"
-SANDBOX_PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # noqa: S105 - public
+SANDBOX_PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 """Of M-PESA's sandbox, the same for everybody (daraja.md, section 6)."""
 
 

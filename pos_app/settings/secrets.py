@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import sys
 import tomllib
@@ -74,10 +75,8 @@ class KeyringStore:
                 keep_secret(value)
                 keyring.set_password(self._service, f"{environment}.{name}", value)
             else:
-                try:
+                with contextlib.suppress(PasswordDeleteError):
                     keyring.delete_password(self._service, f"{environment}.{name}")
-                except PasswordDeleteError:
-                    pass
         except (KeyringError, OSError, RuntimeError):
             raise Outside("secrets.no_keyring") from None
 

@@ -119,7 +119,7 @@ def customer_sentence(attempt: Attempt) -> str:
 def cashier_sentence(attempt: Attempt) -> str:
     """What the cashier should do now."""
     if attempt.review:
-        return review_step(sorted(attempt.review)[0])
+        return review_step(min(attempt.review))
     if attempt.is_being_confirmed:
         return _("M-PESA says paid. Wait for the second answer before you hand over the goods.")
     if attempt.state in (S.DECLINED, S.REJECTED, S.READY) and attempt.outcome is not None:

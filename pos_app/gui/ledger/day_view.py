@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
+    QComboBox,
     QDateEdit,
     QHBoxLayout,
     QHeaderView,
@@ -46,6 +47,7 @@ _WIDTHS = {
     Column.TIME: 60, Column.ORDER: 100, Column.PHONE: 106, Column.AMOUNT: 80, Column.CODE: 108, Column.AGE: 52,
 }  # fmt: skip
 SEARCH_AFTER_MS = 150
+_NARROW = 680
 
 
 class _Table(QTableView):
@@ -96,41 +98,6 @@ class DayView(QWidget):
     # Layout
 
     def _build(self) -> None:
-        self._title = label("", "title", name="dayTitle")
-        self._sums = {name: _Sum(name, tone) for name, tone in _SUMS}
-        head = QHBoxLayout()
-        head.setSpacing(18)
-        head.addWidget(self._title)
-        head.addStretch(1)
-        for shown in self._sums.values():
-            head.addWidget(shown)
-        self.search = QLineEdit()
-        self.search.setObjectName("search")
-        self.search.setAccessibleName(_("Search"))
-        self.search.setPlaceholderText(_("Search phone, order, code, amount (Ctrl+F)"))
-        self.search.setClearButtonEnabled(True)
-        self.search.textChanged.connect(self._search_changed)
-        self._filters = QButtonGroup(self)
-        tools = QHBoxLayout()
-        tools.setSpacing(8)
-        tools.addWidget(self.search, 1)
-        for number, (only, text) in enumerate(_FILTERS):
-            chip = button(_(text), f"filter_{only}")
-            chip.setCheckable(True)
-            chip.setProperty("chip", True)
-            chip.setChecked(only is Filter.ALL)
-            self._filters.addButton(chip, number)
-            tools.addWidget(chip)
-        self._filters.idClicked.connect(self._filter_changed)
-        self.day = QDateEdit()
-        self.day.setObjectName("dayPicker")
-        self.day.setAccessibleName(_("Day"))
-        self.day.setCalendarPopup(True)
-        self.day.setDisplayFormat("d MMM yyyy")
-        self.day.setDate(_qdate(self._today))
-        self.day.dateChanged.connect(self._day_changed)
-        tools.addWidget(self.day)
-        self._head, self._tools = head, tools
         self.table = self._make_table()
         self._empty = _Empty()
         body = QWidget()
@@ -139,14 +106,64 @@ class DayView(QWidget):
         self._body.addWidget(self.table)
         frame = card("dayCard")
         self._column = QVBoxLayout(frame)
-        self._column.addLayout(head)
-        self._column.addLayout(tools)
+        self._column.addLayout(self._make_head())
+        self._column.addLayout(self._make_tools())
         self._column.addWidget(body, 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(frame)
         self._show_totals()
         self.set_compact(False)
+
+    def _make_head(self) -> QHBoxLayout:
+        self._title = label("", "title", name="dayTitle")
+        self._sums = {name: _Sum(name, tone) for name, tone in _SUMS}
+        head = QHBoxLayout()
+        head.setSpacing(18)
+        head.addWidget(self._title)
+        head.addStretch(1)
+        for shown in self._sums.values():
+            head.addWidget(shown)
+        return head
+
+    def _make_tools(self) -> QHBoxLayout:
+        self.search = QLineEdit()
+        self.search.setObjectName("search")
+        self.search.setAccessibleName(_("Search"))
+        self.search.setPlaceholderText(_("Search phone, order, code, amount (Ctrl+F)"))
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._search_changed)
+        self.day = QDateEdit()
+        self.day.setObjectName("dayPicker")
+        self.day.setAccessibleName(_("Day"))
+        self.day.setCalendarPopup(True)
+        self.day.setDisplayFormat("d MMM yyyy")
+        self.day.setDate(_qdate(self._today))
+        self.day.dateChanged.connect(self._day_changed)
+        tools = QHBoxLayout()
+        tools.setSpacing(8)
+        tools.addWidget(self.search, 1)
+        self._add_filters(tools)
+        tools.addWidget(self.day)
+        return tools
+
+    def _add_filters(self, tools: QHBoxLayout) -> None:
+        """A row of filters; on narrow screens one list stands for it."""
+        self._filters = QButtonGroup(self)
+        self._filter_list = QComboBox()
+        self._filter_list.setObjectName("filterList")
+        self._filter_list.setAccessibleName(_("Show"))
+        for number, (only, text) in enumerate(_FILTERS):
+            chip = button(_(text), f"filter_{only}")
+            chip.setCheckable(True)
+            chip.setProperty("chip", True)
+            chip.setChecked(only is Filter.ALL)
+            self._filters.addButton(chip, number)
+            tools.addWidget(chip)
+            self._filter_list.addItem(_(text))
+        tools.addWidget(self._filter_list)
+        self._filters.idClicked.connect(self._filter_changed)
+        self._filter_list.currentIndexChanged.connect(self._filter_listed)
 
     def _make_table(self) -> _Table:
         table = _Table()
@@ -190,8 +207,12 @@ class DayView(QWidget):
         self.table.setColumnHidden(Column.PHONE, width < 440)
         self._title.setVisible(width >= 640)
         self.search.setMinimumWidth(100 if width < 760 else 150)
-        for chip in self._filters.buttons()[1:]:
-            chip.setVisible(width >= 700)
+        is_narrow = width < _NARROW
+        for chip in self._filters.buttons():
+            chip.setVisible(not is_narrow)
+        self._filter_list.setVisible(is_narrow)
+        self.table.setColumnWidth(Column.ORDER, 84 if is_narrow else _WIDTHS[Column.ORDER])
+        self.table.setColumnWidth(Column.PHONE, 98 if is_narrow else _WIDTHS[Column.PHONE])
 
     def restyle(self) -> None:
         """Draws in the theme's colours."""
@@ -276,7 +297,7 @@ class DayView(QWidget):
         self._body.setCurrentWidget(self._empty)
 
     def _show_totals(self) -> None:
-        chosen = date.fromisoformat(self.chosen_day) if hasattr(self, "day") else date.fromisoformat(self._today)
+        chosen = date.fromisoformat(self.chosen_day)
         text = _long_day(chosen)
         is_today = chosen.isoformat() == self._today
         self._title.setText(_("Today, {day}").format(day=text) if is_today else text)
@@ -327,8 +348,15 @@ class DayView(QWidget):
         self._search_timer.start()
 
     @Slot(int)
-    def _filter_changed(self, _number: int) -> None:
+    def _filter_changed(self, number: int) -> None:
+        self._filter_list.setCurrentIndex(number)
         self.reload()
+
+    @Slot(int)
+    def _filter_listed(self, number: int) -> None:
+        if self._filters.checkedId() != number:
+            self._filters.button(number).setChecked(True)
+            self.reload()
 
     @Slot(QDate)
     def _day_changed(self, _day: QDate) -> None:

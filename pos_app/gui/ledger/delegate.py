@@ -40,12 +40,12 @@ class CellDelegate(QStyledItemDelegate):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         painter.save()
-        box: QRect = option.rect  # type: ignore[attr-defined]
+        box: QRect = option.rect
         self._background(painter, option, index, box)
         look = index.data(LookRole)
         icon, tone = look if look is not None else ("", theme.Tone.PLAIN)
         colours = Theme.colours
-        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
         room = box.adjusted(PADDING, 0, -PADDING, 0)
         if icon:
             image = theme.pixmap(icon, colours.of(tone), ICON, painter.device().devicePixelRatioF())
@@ -69,10 +69,10 @@ class CellDelegate(QStyledItemDelegate):
         box: QRect,
     ) -> None:
         colours = Theme.colours
-        if option.state & QStyle.StateFlag.State_Selected:  # type: ignore[attr-defined]
+        if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(box, QColor(colours.selection))
         elif index.row() % 2:
-            palette: QPalette = option.palette  # type: ignore[attr-defined]
+            palette: QPalette = option.palette
             painter.fillRect(box, palette.color(QPalette.ColorRole.AlternateBase))
         at = self._changed.get(index.data(SaleIdRole))
         if at is not None:

@@ -51,6 +51,15 @@ RIGHT = frozenset({Column.AMOUNT, Column.AGE})
 LookRole = int(Qt.ItemDataRole.UserRole) + 1
 SaleIdRole = int(Qt.ItemDataRole.UserRole) + 2
 RowRole = int(Qt.ItemDataRole.UserRole) + 3
+_ANSWERED = frozenset(
+    {
+        int(Qt.ItemDataRole.DisplayRole),
+        int(Qt.ItemDataRole.AccessibleTextRole),
+        int(Qt.ItemDataRole.ToolTipRole),
+        LookRole,
+        RowRole,
+    }
+)
 
 
 class SalesModel(QAbstractTableModel):
@@ -173,9 +182,7 @@ class SalesModel(QAbstractTableModel):
             return int(side | Qt.AlignmentFlag.AlignVCenter)
         if role == SaleIdRole:
             return self._ids[index.row()]
-        if role not in (
-            Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole, LookRole, RowRole,
-        ):  # fmt: skip
+        if role not in _ANSWERED:
             return None
         row = self.row_at(index.row())
         if row is None:
@@ -209,7 +216,7 @@ class SalesModel(QAbstractTableModel):
         if row.attempt.state not in FOLLOWED or row.attempt.sent_at_ms is None:
             return ""
         seconds = max(0, (self._clock.now_ms() - row.attempt.sent_at_ms) // 1000)
-        if seconds >= 3600:  # noqa: PLR2004
+        if seconds >= 3600:
             return _("{hours} h").format(hours=seconds // 3600)
         return clock_text(int(seconds))
 

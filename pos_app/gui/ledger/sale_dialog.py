@@ -80,8 +80,8 @@ class SaleDialog(QDialog):
         review.addWidget(self._note, 1)
         review.addWidget(self.settle)
         buttons = QHBoxLayout()
-        for widget in (self.check, self.resend, self.withdraw, self.print, self.copy):
-            buttons.addWidget(widget)
+        for action in (self.check, self.resend, self.withdraw, self.print, self.copy):
+            buttons.addWidget(action)
         buttons.addStretch(1)
         buttons.addWidget(close)
         column = QVBoxLayout(self)

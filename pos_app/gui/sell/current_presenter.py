@@ -63,7 +63,9 @@ def card_of(
         icon,
         tone,
         word,
-        f"{format_ksh(attempt.amount_cents)} · {attempt.reference} · {phone}",
+        " · ".join(
+            part for part in (format_ksh(attempt.amount_cents), attempt.reference, phone, attempt.mpesa_code) if part
+        ),
         f"“{customer}”" if not is_practice or attempt.state is not AttemptState.PENDING else customer,
         f"{next_step} ({words})" if words else next_step,
         _footer(change, heard_s, also_waiting),

@@ -21,7 +21,7 @@ def spell_amount(text: str) -> str:
     digits = text.replace(",", "").replace(" ", "")
     if not digits.isascii() or not digits.isdigit():
         return text
-    return f"{int(digits):,}" if len(digits) <= 9 else digits  # noqa: PLR2004
+    return f"{int(digits):,}" if len(digits) <= 9 else digits
 
 
 def spell_phone(text: str) -> str:
@@ -31,7 +31,7 @@ def spell_phone(text: str) -> str:
     except Mistake:
         pass
     digits = re.sub(r"[\s-]", "", text)
-    if not digits.isascii() or not digits.isdigit() or not digits.startswith("0") or len(digits) > 10:  # noqa: PLR2004
+    if not digits.isascii() or not digits.isdigit() or not digits.startswith("0") or len(digits) > 10:
         return text
     return " ".join(part for part in (digits[:4], digits[4:7], digits[7:]) if part)
 

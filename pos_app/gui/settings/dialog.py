@@ -66,7 +66,7 @@ class SettingsDialog(QDialog):
         self.setObjectName("settingsDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(_("Settings"))
-        self.resize(640, 620)
+        self.resize(640, min(620, window.screen().availableSize().height() - 60))
         self._installation = installation
         self._window = window
         self._kept = dict.fromkeys(SecretName, False)
@@ -380,7 +380,8 @@ class SettingsDialog(QDialog):
 
     def _go_to(self, widget: QWidget) -> None:
         for number in range(self._tabs.count()):
-            if self._tabs.widget(number).isAncestorOf(widget):
+            page = self._tabs.widget(number)
+            if page is not None and page.isAncestorOf(widget):
                 self._tabs.setCurrentIndex(number)
         if isinstance(widget, Field):
             widget.line.setFocus()

@@ -118,7 +118,7 @@ def try_connection(
     text = _("M-PESA accepts the consumer key and secret.")
     if not secrets[SecretName.PASSKEY] and settings.mpesa.shortcode not in ("", SANDBOX_SHORTCODE):
         text += " " + _("The passkey is still missing; only a payment can prove it.")
-    if ahead_ms is not None and abs(ahead_ms) > 60_000:  # noqa: PLR2004
+    if ahead_ms is not None and abs(ahead_ms) > 60_000:
         minutes = round(ahead_ms / 60_000)
         text += " " + _("But this PC's clock is wrong by {detail} minutes. Set the date and time.").format(
             detail=minutes

@@ -55,7 +55,7 @@ class Field(QWidget):
         top.addWidget(self._label)
         top.addStretch(1)
         top.addWidget(self.hint)
-        layout = QVBoxLayout(self)
+        layout = self._column = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(top)
@@ -89,7 +89,7 @@ class Field(QWidget):
     def set_compact(self, is_compact: bool) -> None:
         """Less height for small screens."""
         dress(self.line, compact=is_compact)
-        self.layout().setSpacing(1 if is_compact else 4)
+        self._column.setSpacing(1 if is_compact else 4)
 
     @Slot(str)
     def _forgive(self, _text: str) -> None:
@@ -99,7 +99,7 @@ class Field(QWidget):
     @Slot(str)
     def _reshape(self, text: str) -> None:
         """Re-spells and keeps the cursor behind the same digit."""
-        assert self._shape is not None  # noqa: S101
+        assert self._shape is not None
         shaped = self._shape(text)
         if shaped == text:
             return
