@@ -1,0 +1,124 @@
+"""A practice M-PESA and a relay, served for real from a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from pos_app.practice.customers import Habit
+from pos_app.practice.server import PracticeServer
+from pos_app.practice.service import PracticeMpesa
+from pos_app.practice.shop import Manner, Shop
+from pos_app.relay.app import make_app
+from pos_app.relay.store_sqlite import SqliteStore
+from pos_app.serving import LoopbackServer
+
+
+class Loop:
+    """An asyncio loop in a thread."""
+
+    def __enter__(self) -> Self:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="servers")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=30)
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        async def inside() -> Any:
+            return work()
+
+        return self.run(inside())
+
+
+class Mpesa(Loop):
+    """A practice M-PESA whose time runs fast and whose queries are not limited, unless told otherwise."""
+
+    def __init__(self, *, habit: Habit = Habit.PAYS, speed: float = 20.0, spacing_s: float = 0.0, **manner: Any) -> None:
+        self._manner = {"habit": habit, "speed": speed, "query_spacing_s": spacing_s, "habit_after_s": 2.0, **manner}
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+
+        async def start() -> PracticeServer:
+            server = PracticeServer(PracticeMpesa(Shop(), Manner(**self._manner)))
+            await server.start()
+            return server
+
+        self.server: PracticeServer = self.run(start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self.server.stop())
+        super().__exit__()
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def mpesa(self) -> PracticeMpesa:
+        return self.server.mpesa
+
+    @property
+    def books(self) -> Any:
+        return self.mpesa.books
+
+    def fault(self, target: str, kind: str, times: int = 1, **options: Any) -> None:
+        self.call(lambda: self.mpesa.faults.order(target, kind, times, **options))
+
+    def customer(self, msisdn: str, **values: Any) -> None:
+        def change() -> None:
+            customer = self.mpesa.customer(msisdn)
+            for name, value in values.items():
+                setattr(customer, name, value)
+
+        self.call(change)
+
+
+class Relay(Loop):
+    """A relay with one till."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.store = SqliteStore(self._folder / "relay.sqlite3")
+        self.token = self.store.add_till("till-1")
+
+        async def start() -> LoopbackServer:
+            server = LoopbackServer(make_app(self.store))
+            await server.start()
+            return server
+
+        self.server: LoopbackServer = self.run(start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self.server.stop())
+        self.store.close()
+        super().__exit__()
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "POS_APP_RELAY_URL": self.url,
+            "POS_APP_RELAY_TILL": "till-1",
+            "POS_APP_RELAY_TOKEN": self.token,
+            "POS_APP_CALLBACK_URL": self.url,
+        }

@@ -1,0 +1,192 @@
+"""Conversations written as playbooks: events in, state and news out."""
+
+from __future__ import annotations
+
+import pytest
+
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.commands import Announce, AskSoon, Command, News, SendPush
+from pos_app.domain.flow import Rules, step
+from pos_app.domain.money import Cents
+from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.phone import Msisdn
+from pos_app.domain.reference import Reference
+from pos_app.errors import Mistake
+
+S = AttemptState
+PAID = Outcome(OutcomeKind.PAID, "0")
+CANCELLED = Outcome(OutcomeKind.CANCELLED, "1032")
+UNREACHABLE = Outcome(OutcomeKind.UNREACHABLE, "1037", may_turn_paid=True)
+PENDING = Outcome(OutcomeKind.STILL_PROCESSING, "4999", is_final=False)
+ODD = Outcome(OutcomeKind.OTHER, "77", is_final=False)
+LOST = ev.PushLost(Outcome(OutcomeKind.NO_ANSWER, is_final=False))
+ACCEPTED = ev.PushAccepted("m-1", "ws-1")
+RULES = Rules(confirm_gap_ms=10_000)
+
+
+def callback(outcome: Outcome = PAID, *, code: str | None = "TKN7RT61SV", amount: int | None = 100, checkout: str | None = "ws-1", **more: object) -> ev.CallbackArrived:
+    return ev.CallbackArrived(outcome, "m-1", checkout, None if amount is None else Cents(amount * 100), code, **more)  # type: ignore[arg-type]
+
+
+class Playbook:
+    """A conversation with one attempt; a second passes between two events."""
+
+    def __init__(self, **values: object) -> None:
+        self.attempt = Attempt(
+            AttemptId(1), SaleId(1), Cents(10_000), Msisdn("254712345678"), "0712•••678", Reference("A0001"), **values  # type: ignore[arg-type]
+        )
+        self.now_ms = 1_000_000
+        self.commands: tuple[Command, ...] = ()
+
+    def hear(self, *events: ev.Event, after_s: float = 1) -> Playbook:
+        for event in events:
+            self.now_ms += int(after_s * 1000)
+            decision = step(self.attempt, event, self.now_ms, RULES)
+            self.attempt, self.commands = decision.attempt, decision.commands
+        return self
+
+    def is_now(self, state: AttemptState, *review: Review) -> Playbook:
+        assert self.attempt.state is state
+        assert self.attempt.review == frozenset(review)
+        return self
+
+
+def sent() -> Playbook:
+    return Playbook().hear(ev.SendRequested())
+
+
+def pending() -> Playbook:
+    return sent().hear(ACCEPTED)
+
+
+def test_sending_is_written_before_it_is_done() -> None:
+    book = sent().is_now(S.SENDING)
+    assert book.commands == (SendPush(),)
+    assert book.attempt.sent_at_ms == book.now_ms
+
+
+def test_paid_by_callback() -> None:
+    book = pending().hear(callback()).is_now(S.PAID)
+    assert book.attempt.mpesa_code == "TKN7RT61SV"
+    assert book.commands == (Announce(News.PAID),)
+
+
+def test_callback_before_the_answer_of_the_push() -> None:
+    book = sent().hear(callback()).is_now(S.PAID).hear(ACCEPTED).is_now(S.PAID)
+    assert book.attempt.checkout_request_id == "ws-1"
+
+
+def test_callback_finds_an_attempt_whose_answer_was_lost() -> None:
+    book = sent().hear(LOST).is_now(S.UNKNOWN).hear(callback()).is_now(S.PAID)
+    assert book.attempt.checkout_request_id == "ws-1"
+
+
+def test_a_query_that_says_paid_is_provisional() -> None:
+    book = pending().hear(ev.QueryAnswered(PAID)).is_now(S.PENDING)
+    assert book.attempt.is_being_confirmed
+    book.hear(ev.QueryAnswered(PAID), after_s=3).is_now(S.PENDING)
+    book.hear(ev.QueryAnswered(PAID), after_s=8).is_now(S.PAID)
+    assert book.attempt.mpesa_code is None
+    assert book.hear(callback()).is_now(S.PAID).attempt.mpesa_code == "TKN7RT61SV"
+
+
+def test_paid_before_the_pin_is_forgotten_when_it_is_still_processing() -> None:
+    book = pending().hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PENDING), after_s=12)
+    assert not book.attempt.is_being_confirmed
+    book.hear(ev.QueryAnswered(PAID)).is_now(S.PENDING)
+
+
+@pytest.mark.parametrize("event", [ev.QueryAnswered(CANCELLED), callback(CANCELLED, code=None, amount=None)])
+def test_declined_by_an_explicit_word_only(event: ev.Event) -> None:
+    book = pending().hear(event).is_now(S.DECLINED)
+    assert book.attempt.outcome == CANCELLED
+    assert book.commands == (Announce(News.NOT_PAID),)
+
+
+@pytest.mark.parametrize("outcome", [PENDING, ODD])
+def test_what_is_not_final_settles_nothing(outcome: Outcome) -> None:
+    pending().hear(ev.QueryAnswered(outcome)).is_now(S.PENDING)
+    book = pending().hear(callback(outcome, code=None, amount=None)).is_now(S.PENDING)
+    assert book.commands == (AskSoon(),)
+
+
+def test_not_sent_goes_back_to_ready_and_refused_is_rejected() -> None:
+    book = sent().hear(ev.PushNotSent(Outcome(OutcomeKind.NO_CONNECTION))).is_now(S.READY)
+    assert book.attempt.sent_at_ms is None
+    book.hear(ev.SendRequested()).is_now(S.SENDING)
+    sent().hear(ev.PushRefused(Outcome(OutcomeKind.WRONG_PASSKEY))).is_now(S.REJECTED)
+
+
+def test_a_restart_makes_sending_unknown_and_leaves_the_rest() -> None:
+    sent().hear(ev.Restarted()).is_now(S.UNKNOWN)
+    pending().hear(ev.Restarted()).is_now(S.PENDING)
+    pending().hear(ev.DeadlinePassed()).is_now(S.UNKNOWN).hear(ACCEPTED).is_now(S.PENDING)
+
+
+def test_late_proof_always_wins() -> None:
+    pending().hear(callback(CANCELLED, code=None)).hear(callback()).is_now(S.PAID, Review.PAID_LATE)
+    book = pending().hear(ev.DeadlinePassed(), ev.GivenUp("Njeri", "left")).is_now(S.ABANDONED)
+    book.hear(callback()).is_now(S.PAID, Review.PAID_LATE)
+    assert Announce(News.NEEDS_YOU) in book.commands
+    sent().hear(ev.PushRefused(Outcome(OutcomeKind.LINE_BUSY)), callback()).is_now(S.PAID, Review.PAID_LATE)
+
+
+def test_a_late_success_by_query_counts_where_it_has_been_seen_and_only_there() -> None:
+    book = pending().hear(ev.QueryAnswered(UNREACHABLE)).is_now(S.DECLINED)
+    book.hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=12).is_now(S.PAID, Review.PAID_LATE)
+    book = pending().hear(callback(CANCELLED, code=None)).is_now(S.DECLINED)
+    book.hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=12).is_now(S.DECLINED, Review.CONTRADICTION)
+
+
+def test_contradictions_go_to_a_person_and_nobody_guesses() -> None:
+    book = pending().hear(ev.QueryAnswered(PAID), callback(CANCELLED, code=None)).is_now(S.UNKNOWN, Review.CONTRADICTION)
+    book.hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=20).is_now(S.UNKNOWN, Review.CONTRADICTION)
+    book.hear(ev.QueryAnswered(CANCELLED), after_s=20).is_now(S.DECLINED, Review.CONTRADICTION)
+    pending().hear(callback(), ev.QueryAnswered(CANCELLED)).is_now(S.PAID, Review.CONTRADICTION)
+    pending().hear(callback(), callback(CANCELLED, code=None)).is_now(S.PAID, Review.CONTRADICTION)
+
+
+def test_a_contradiction_needs_a_second_voice_later() -> None:
+    book = pending().hear(ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED)).is_now(S.UNKNOWN, Review.CONTRADICTION)
+    book.hear(ev.QueryAnswered(CANCELLED), after_s=2).is_now(S.UNKNOWN, Review.CONTRADICTION)
+    book.hear(ev.QueryAnswered(CANCELLED), after_s=9).is_now(S.DECLINED, Review.CONTRADICTION)
+
+
+def test_callbacks_that_do_not_prove_themselves() -> None:
+    pending().hear(callback(amount=99)).is_now(S.PENDING, Review.OTHER_AMOUNT)
+    pending().hear(callback(checkout="ws-2")).is_now(S.PENDING, Review.OTHER_PROMPT)
+    pending().hear(callback(code_taken=True)).is_now(S.PENDING, Review.CODE_REUSED)
+    book = pending().hear(callback(amount=None)).is_now(S.PENDING)
+    assert book.attempt.is_being_confirmed
+    assert book.hear(ev.QueryAnswered(PAID), after_s=11).is_now(S.PAID).attempt.mpesa_code == "TKN7RT61SV"
+    Playbook().hear(callback()).is_now(S.READY, Review.OTHER_PROMPT)
+
+
+def test_the_answer_names_another_prompt_than_the_callback_did() -> None:
+    sent().hear(callback(), ev.PushAccepted("m-1", "ws-9")).is_now(S.PAID, Review.OTHER_PROMPT)
+
+
+def test_duplicates_change_nothing_and_a_second_code_shows() -> None:
+    book = pending().hear(callback())
+    before = book.attempt
+    assert book.hear(callback()).attempt == before
+    book.hear(callback(code="OTHERCODE1")).is_now(S.PAID, Review.SECOND_CODE)
+
+
+def test_paid_twice() -> None:
+    book = Playbook(paid_elsewhere=True).hear(ev.SendRequested(), ACCEPTED, callback())
+    book.is_now(S.PAID, Review.PAID_TWICE)
+    book.hear(ev.ReviewSettled("Njeri", "paid back")).is_now(S.PAID)
+
+
+def test_a_refusal_after_a_callback_is_a_contradiction() -> None:
+    sent().hear(callback(), ev.PushRefused(Outcome(OutcomeKind.BAD_REQUEST))).is_now(S.PAID, Review.CONTRADICTION)
+    sent().hear(callback(), LOST).is_now(S.PAID)
+
+
+@pytest.mark.parametrize("event", [ev.SendRequested(), ev.Withdrawn(), ev.GivenUp("x", "y")])
+def test_what_a_person_may_not_do(event: ev.Event) -> None:
+    with pytest.raises(Mistake):
+        pending().hear(event)
+    assert Playbook().hear(ev.Withdrawn()).attempt.state is S.WITHDRAWN

@@ -1,0 +1,43 @@
+import pytest
+
+from pos_app.domain.money import cents_of, format_ksh, parse_amount
+from pos_app.errors import Mistake
+
+
+@pytest.mark.parametrize(
+    ("text", "cents"),
+    [("1", 100), ("1250", 125_000), ("1,250", 125_000), ("1 250", 125_000), (" 250000 ", 25_000_000),
+     ("KSh 1,250", 125_000), ("kes1250", 125_000), ("007", 700)],
+)  # fmt: skip
+def test_amounts_as_they_are_typed(text: str, cents: int) -> None:
+    assert parse_amount(text) == cents
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("", "amount.empty"), ("   ", "amount.empty"), ("0", "amount.zero"), ("000", "amount.zero"), ("-5", "amount.negative"),
+     ("\u22125", "amount.negative"), ("1.5", "amount.fraction"), (".5", "amount.fraction"), ("250001", "amount.too_large"),
+     ("999999999999999999999", "amount.too_large"), ("1e3", "amount.not_a_number"), ("abc", "amount.not_a_number"),
+     ("12,50", "amount.not_a_number"), ("\u0661\u0662", "amount.digits"), ("1_000", "amount.not_a_number"),
+     ("Receipt A0044\nKSh 1,250\nTKN7RT61SV", "amount.not_a_number"), ("0x10", "amount.not_a_number")],
+)  # fmt: skip
+def test_what_is_not_an_amount_says_why(text: str, code: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        parse_amount(text)
+    assert caught.value.code == code
+
+
+def test_the_maximum_is_a_setting() -> None:
+    assert parse_amount("300000", max_shillings=300_000) == 30_000_000
+    with pytest.raises(Mistake):
+        parse_amount("300001", max_shillings=300_000)
+
+
+def test_decimals_of_a_callback() -> None:
+    from decimal import Decimal
+
+    assert cents_of(Decimal("1250.00")) == 125_000
+    assert cents_of(Decimal("0.5")) == 50
+    assert cents_of(Decimal("1.005")) is None
+    assert cents_of(Decimal("NaN")) is None
+    assert format_ksh(125_050) == "KSh 1,250.50"
