@@ -5,6 +5,7 @@ Columns and their meaning are a contract; they stand in the README.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -99,7 +100,8 @@ def export(
     except OSError as error:
         raise Outside("file.unwritable", path=str(target)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     return count
 
 

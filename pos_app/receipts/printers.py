@@ -6,6 +6,7 @@ QGuiApplication and may be done on a thread of its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -222,7 +223,8 @@ def write_pdf(elements: Sequence[Element], paper: PaperKind, target: Path) -> No
     except OSError as error:
         raise Outside("file.unwritable", path=str(target)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def print_on(elements: Sequence[Element], paper: PaperKind, printer_name: str) -> None:

@@ -1,0 +1,375 @@
+"""A real SQLite file: what it refuses, what it keeps, what it finds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import Attempt, AttemptState, Review, SaleId
+from pos_app.domain.money import Cents
+from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.phone import Msisdn
+from pos_app.domain.reference import Reference
+from pos_app.domain.sale import Draft, SaleState
+from pos_app.errors import Mistake, Outside
+from pos_app.ledger import copies
+from pos_app.ledger.db import newest_version
+from pos_app.ledger.export import COLUMNS, CancelledError, Format, export
+from pos_app.ledger.reader import Filter, LedgerReader
+from pos_app.ledger.verify import verify
+from pos_app.ledger.writer import LedgerWriter, token_hash
+
+T = 1_800_000_000_000
+DAY = "2027-01-15"
+PAID = Outcome(OutcomeKind.PAID, "0")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "practice" / "ledger.sqlite3"
+
+
+@pytest.fixture
+def ledger(path: Path):
+    with closing(LedgerWriter(path)) as opened:
+        yield opened
+
+
+def draft(shillings: int = 100, phone: str = "254712345678", reference: str = "A0001") -> Draft:
+    return Draft(Cents(shillings * 100), Msisdn(phone), Reference(reference))
+
+
+def sell(ledger: LedgerWriter, number: int = 1, *, code: str | None = None, shillings: int | None = None, at_ms: int = T, reference: str = "") -> Attempt:
+    attempt = ledger.record_sale(
+        draft(shillings or number, f"2547{number:08d}", reference or f"A{number:04d}"), f"token-{number}", at_ms, cashier="Asha"
+    )
+    ledger.apply(attempt.id, ev.SendRequested(), at_ms)
+    ledger.apply(attempt.id, ev.PushAccepted(f"m-{number}", f"ws-{number}"), at_ms)
+    if code is not None:
+        arrived = ev.CallbackArrived(PAID, f"m-{number}", f"ws-{number}", attempt.amount_cents, code)
+        ledger.apply(attempt.id, arrived, at_ms + 5000)
+    return attempt
+
+
+def test_a_sale_from_request_to_paid(ledger: LedgerWriter, path: Path) -> None:
+    sell(ledger, 1, code="TKN7RT61SV", shillings=1250)
+    with closing(LedgerReader(path)) as reader:
+        row = reader.rows(reader.ids(day=DAY))[0]
+        assert (row.sale.state, row.codes, row.attempt.phone_masked) == (SaleState.PAID, ("TKN7RT61SV",), "0700•••001")
+        assert reader.totals(DAY).paid_cents == 125_000
+        assert [event.kind for event in reader.timeline(row.sale.id)] == ["requested", "sending", "accepted", "callback"]
+        assert reader.sale_by_code("tkn7rt61sv") == row
+    assert verify(path).findings == ()
+
+
+def test_the_database_refuses_illegal_histories(ledger: LedgerWriter, path: Path) -> None:
+    attempt = sell(ledger, 1, code="CODEAAAAAA")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA foreign_keys = ON")
+        for sql in (
+            "UPDATE attempt_events SET kind = 'x'",
+            "DELETE FROM attempt_events",
+            "DELETE FROM sales",
+            "DELETE FROM attempts",
+            "UPDATE sales SET amount_cents = 1",
+            "UPDATE attempts SET amount_cents = 1",
+            "UPDATE attempts SET state = 'declined'",
+            "INSERT INTO attempt_events VALUES (99, 1, 0, 'x', 'paid', 'ready', '{}', zeroblob(32))",
+            "INSERT INTO attempt_events VALUES (99, 1, 0, 'x', 'ready', 'sending', '{}', zeroblob(32))",
+        ):
+            with pytest.raises(sqlite3.IntegrityError):
+                db.execute(sql)
+            db.rollback()
+    with pytest.raises(Mistake):
+        ledger.record_attempt(attempt.sale_id, "again", T + 1_000_000)
+
+
+def test_one_live_attempt_a_sale(ledger: LedgerWriter) -> None:
+    attempt = sell(ledger, 1)
+    with pytest.raises(Mistake) as caught:
+        ledger.record_attempt(attempt.sale_id, "again", T + 1_000_000)
+    assert caught.value.code == "sale.live_attempt"
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    with pytest.raises(Mistake) as caught:
+        ledger.record_attempt(attempt.sale_id, "again", T + 60_000)
+    assert (caught.value.code, caught.value.params) == ("sale.wait_same_amount", {"seconds": 60})
+    assert ledger.record_attempt(attempt.sale_id, "again", T + 120_000).msisdn == attempt.msisdn
+
+
+def test_a_second_sale_for_the_same_phone_waits(ledger: LedgerWriter) -> None:
+    sell(ledger, 1)
+    same = draft(1, "254700000001", "B1")
+    with pytest.raises(Mistake) as caught:
+        ledger.record_sale(same, "t2", T + 30_000)
+    assert caught.value.code == "sale.wait_same_amount"
+    with pytest.raises(Mistake) as caught:
+        ledger.record_sale(draft(2, "254700000001", "B1"), "t2", T + 30_000)
+    assert caught.value.code == "sale.wait_phone"
+    assert ledger.record_sale(draft(2, "254700000001", "B1"), "t2", T + 61_000)
+
+
+def test_a_code_pays_one_sale_only(ledger: LedgerWriter) -> None:
+    sell(ledger, 1, code="CODEAAAAAA")
+    second = sell(ledger, 2, code="CODEAAAAAA")
+    after = ledger.attempt(second.id)
+    assert after.state is AttemptState.PENDING
+    assert after.review == {Review.CODE_REUSED}
+
+
+def test_callbacks_are_kept_once_with_the_cursor(ledger: LedgerWriter, path: Path) -> None:
+    attempt = sell(ledger, 1)
+    event = ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, "CODEAAAAAA")
+
+    def take(token: str, body: bytes, position: int, said: ev.CallbackArrived | None = event):
+        return ledger.take_callback(
+            token_digest=token_hash(token), body=body, event=said, now_ms=T, mailbox="r", position=position
+        )
+
+    assert take("someone-else", b"x", 1) is None
+    assert take("token-1", b"unreadable", 2, None) is None
+    assert take("token-1", b"body", 3).attempt.state is AttemptState.PAID
+    assert take("token-1", b"body", 4) is None
+    assert ledger.position("r") == 4
+    with closing(sqlite3.connect(path)) as db:
+        verdicts = [row[0] for row in db.execute("SELECT verdict FROM evidence ORDER BY id")]
+    assert verdicts == ["unknown token", "unreadable", "read"]
+
+
+def test_phones_and_tokens_cannot_be_read_in_the_file(ledger: LedgerWriter, path: Path) -> None:
+    attempt = sell(ledger, 12_345_678)
+    body = b'{"PhoneNumber": 254712345678}'
+    ledger.take_callback(token_digest=token_hash("token-12345678"), body=body, event=None, now_ms=T, mailbox="r", position=1)
+    assert ledger.attempt(attempt.id).msisdn == "254712345678"
+    for file in path.parent.iterdir():
+        content = file.read_bytes()
+        for planted in (b"712345678", b"0712345678", b"token-12345678"):
+            assert planted not in content, file
+
+
+def test_search_by_phone_reference_code_and_amount(ledger: LedgerWriter, path: Path) -> None:
+    for number in (11_222_333, 22_333_444, 33_444_555):
+        sell(ledger, number, code=f"CODE{number}", shillings=number % 1000, reference=f"T{number % 100:02d}")
+    with closing(LedgerReader(path)) as reader:
+        for text, found in {
+            "333": [1], "0711": [1], "0711222333": [1], "+254 711 222 333": [1], "22333": [1], "0722333": [2],
+            "t44": [2], "code3344": [3], "555": [3], "KSh 444": [2], "nothing": [], "%": [], "0799": [],
+        }.items():  # fmt: skip
+            assert list(reader.ids(day=None, search=text)) == found, text
+        assert list(reader.ids(day=DAY, only=Filter.PAID)) == [3, 2, 1]
+        assert list(reader.ids(day=DAY, only=Filter.WAITING)) == []
+        assert list(reader.ids(day="2027-01-16")) == []
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        "UPDATE sales SET amount_cents = 1 WHERE id = 2",
+        "UPDATE attempts SET amount_cents = 1 WHERE id = 2",
+        "UPDATE attempts SET mpesa_code = 'OTHERCODE1' WHERE id = 2",
+        "DELETE FROM attempt_events WHERE id = 5",
+        "DELETE FROM attempt_events WHERE id = 12",
+        "UPDATE attempt_events SET details = '{}' WHERE id = 3",
+        "UPDATE attempt_events SET at_ms = at_ms + 1 WHERE id = 3",
+        "UPDATE attempt_events SET id = -1 WHERE id = 3",
+        "UPDATE day_totals SET paid_cents = paid_cents + 100",
+        "UPDATE sales SET received_cents = 0 WHERE id = 1",
+    ],
+)
+def test_tampering_shows(ledger: LedgerWriter, path: Path, tamper: str) -> None:
+    for number in (1, 2, 3):
+        sell(ledger, number, code=f"CODE{number:06d}")
+    assert verify(path).findings == ()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute(tamper)
+    assert verify(path).findings
+
+
+def test_a_newer_or_foreign_or_damaged_file_is_refused_and_left_alone(path: Path) -> None:
+    LedgerWriter(path).close()
+    good = path.read_bytes()
+
+    def refused(content: bytes) -> str:
+        path.write_bytes(content)
+        with pytest.raises(Outside) as caught:
+            LedgerWriter(path)
+        assert path.read_bytes() == content
+        return caught.value.code
+
+    newer = bytearray(good)
+    newer[60:64] = (newest_version() + 1).to_bytes(4, "big")
+    foreign = bytearray(good)
+    foreign[68:72] = b"XXXX"
+    assert refused(bytes(newer)) == "ledger.newer"
+    assert refused(bytes(foreign)) == "ledger.foreign"
+    assert refused(good[: len(good) // 2]) == "ledger.damaged"
+    assert refused(b"") == "ledger.damaged"
+    assert refused(b"not a database at all") == "ledger.damaged"
+    assert refused(b"\0" * 100 + good[100:]) == "ledger.damaged"
+    assert refused(good[:8192] + b"\xff" * 8192 + good[16384:]) == "ledger.damaged"
+
+
+def test_a_ledger_that_vanished_is_not_started_anew(path: Path) -> None:
+    LedgerWriter(path).close()
+    path.unlink()
+    for opened in (LedgerWriter, LedgerReader):
+        with pytest.raises(Outside) as caught:
+            opened(path)
+        assert caught.value.code == "ledger.vanished"
+    assert not path.exists()
+
+
+def test_a_locked_ledger_says_so(ledger: LedgerWriter, path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        ledger._db.execute("PRAGMA busy_timeout = 50")
+        with pytest.raises(Outside) as caught:
+            sell(ledger, 1)
+        assert caught.value.code == "ledger.locked"
+        other.execute("ROLLBACK")
+    assert sell(ledger, 1)
+
+
+def test_a_full_disk_records_nothing_and_recovers(ledger: LedgerWriter, path: Path) -> None:
+    sell(ledger, 1)
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Outside) as caught:
+        for number in range(2, 400):
+            sell(ledger, number)
+    assert caught.value.code == "ledger.disk_full"
+    ledger._db.execute("PRAGMA max_page_count = 1000000")
+    assert sell(ledger, 900)
+    assert verify(path).findings == ()
+
+
+def test_killed_in_the_middle_of_a_commit_it_is_whole(path: Path) -> None:
+    script = (
+        "import os, sys, threading, time\n"
+        "from pathlib import Path\n"
+        "sys.path.insert(0, 'tests')\n"
+        "from ledger.test_ledger import sell, LedgerWriter\n"
+        "ledger = LedgerWriter(Path(sys.argv[1]))\n"
+        "print('ready', flush=True)\n"
+        "[sell(ledger, number, code=f'CODE{number:06d}') for number in range(1, 100000)]\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    wal = path.with_name(path.name + "-wal")
+    while not (wal.exists() and wal.stat().st_size > 2_500_000):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    LedgerWriter(path).close()
+    verdict = verify(path)
+    assert verdict.findings == ()
+    assert verdict.sales > 5
+
+
+def test_a_copy_is_made_before_a_migration(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(LedgerWriter(path)) as ledger:
+        sell(ledger, 1)
+    from pos_app.ledger import db
+
+    real = db.migrations()
+    monkeypatch.setattr(db, "migrations", lambda: [*real, (real[-1][0] + 1, "CREATE TABLE more (id INTEGER) STRICT;")])
+    LedgerWriter(path).close()
+    found = list((path.parent / "copies").glob("before-version-*.sqlite3"))
+    assert len(found) == 1
+    monkeypatch.setattr(db, "migrations", lambda: real)
+    assert verify(found[0]).sales == 1
+
+
+def test_backup_and_restore(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
+    first = sell(ledger, 1, code="CODEAAAAAA")
+    copy = tmp_path / "usb" / "ledger.copy"
+    copies.backup(path, copy)
+    with pytest.raises(Mistake):
+        copies.backup(path, copy)
+    sell(ledger, 2)
+    ledger.close()
+    kept = copies.restore(copy, path)
+    assert kept is not None and verify(kept).sales == 2
+    assert verify(path).sales == 1
+    with closing(LedgerWriter(path)) as restored:
+        assert restored.attempt(first.id).msisdn == first.msisdn
+    (tmp_path / "bad").write_bytes(b"junk")
+    with pytest.raises(Outside):
+        copies.restore(tmp_path / "bad", path)
+    assert verify(path).sales == 1
+
+
+def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
+    import openpyxl
+
+    sell(ledger, 1, code="CODEAAAAAA", shillings=1250)
+    sell(ledger, 2)
+    dangerous = ledger.record_sale(draft(7, "254799000000", "A0003"), "t3", T, cashier="=HYPERLINK(1)", till_label="@x")
+    ledger.apply(dangerous.id, ev.Withdrawn(), T)
+    with closing(LedgerReader(path)) as reader:
+        targets = {fmt: tmp_path / f"day.{fmt}" for fmt in Format}
+        assert [export(reader, DAY, DAY, fmt, target) for fmt, target in targets.items()] == [3, 3, 3]
+        raw = targets[Format.CSV].read_bytes()
+        assert raw.startswith(b"\xef\xbb\xbf")
+        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+        assert tuple(rows[0]) == COLUMNS
+        assert (rows[0]["amount"], rows[0]["state"], rows[0]["mpesa_codes"], rows[0]["phone"]) == ("1250", "paid", "CODEAAAAAA", "0700•••001")
+        assert (rows[2]["cashier"], rows[2]["till"]) == ("'=HYPERLINK(1)", "'@x")
+        sheet = openpyxl.load_workbook(targets[Format.XLSX]).active
+        assert sheet["F2"].value == 1250
+        assert sheet["F5"].value == "=SUM(F2:F4)"
+        assert sheet["L4"].value == "=HYPERLINK(1)" and sheet["L4"].data_type == "s"
+        document = json.loads(targets[Format.JSON].read_text("utf-8"))
+        assert document["totals"] == {"sales": 3, "paid": 1, "received": 1250}
+        assert document["ledger_hash"] == verify(path).last_hash
+        with pytest.raises(CancelledError):
+            export(reader, DAY, DAY, Format.CSV, tmp_path / "never.csv", lambda _progress: False)
+        with pytest.raises(Outside):
+            export(reader, DAY, DAY, Format.CSV, tmp_path / "day.csv" / "x.csv")
+    assert not list(tmp_path.glob(".*part")) and not (tmp_path / "never.csv").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")
+def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        path = disk / "practice" / "ledger.sqlite3"
+        with closing(LedgerWriter(path)) as ledger:
+            sell(ledger, 1, code="CODEAAAAAA")
+            filler = disk / "filler"
+            with pytest.raises(OSError, match="No space"), filler.open("wb") as file:
+                while True:
+                    file.write(b"x" * 65536)
+                    file.flush()
+            with pytest.raises(Outside) as caught:
+                for number in range(2, 500):
+                    sell(ledger, number)
+            assert caught.value.code == "ledger.disk_full"
+            filler.unlink()
+            assert sell(ledger, 900)
+        assert verify(path).findings == ()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_sale_ids_are_checked(ledger: LedgerWriter, path: Path) -> None:
+    sell(ledger, 1)
+    with closing(LedgerReader(path)) as reader, pytest.raises(Mistake):
+        reader.sale(SaleId(99))
