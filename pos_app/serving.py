@@ -65,6 +65,8 @@ class LoopbackServer:
         self._server.force_exit = True
         # Requests that wait (a long poll) are cut; that is not worth a line in the log.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        waiting = list(self._server.server_state.tasks)
+        for request in waiting:
+            request.cancel()
+        await asyncio.gather(*waiting, *([self._task] if self._task is not None else []), return_exceptions=True)
         self._socket.close()

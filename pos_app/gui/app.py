@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from pos_app import __version__, i18n, logs, paths
 from pos_app.errors import TillError
 from pos_app.gui import theme
+from pos_app.gui.garbage import GarbageCollector
 from pos_app.gui.installation import Installation
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
@@ -80,11 +81,13 @@ def main() -> int:
     app.setDesktopFileName("pos-app")
     theme.load_fonts()
     app.setWindowIcon(QIcon(str(paths.resources() / "icons" / "app.svg")))
+    garbage = GarbageCollector(app)
     program = Program(app)
     program.open()
     close_politely(app, program)
     code = app.exec()
     program.close()
+    garbage.deleteLater()
     return code
 
 

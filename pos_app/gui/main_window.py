@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 LEFT_WIDTH = 348
 LEFT_WIDTH_NARROW = 300
+PHONE_FROM_WIDTH = 960
 
 
 class MainWindow(QWidget):
@@ -73,7 +74,7 @@ class MainWindow(QWidget):
         self._on_settings_saved = on_settings_saved
         self._requests: dict[int, Callable[[RequestTaken | RequestFailed], None]] = {}
         self._reader: LedgerReader | None = None
-        self._phone_wanted = True
+        self._phone_wanted: bool | None = None
         self._closing = False
         self.bridge = Bridge(self)
         self.engine = EngineThread(installation, self.bridge)
@@ -206,7 +207,9 @@ class MainWindow(QWidget):
 
     def _place_phone(self, *, is_narrow: bool) -> None:
         assert self.dock is not None
-        self.dock.setVisible(self._phone_wanted)
+        # Until F12 says otherwise it stands where there is room for it.
+        is_wanted = self.width() >= PHONE_FROM_WIDTH if self._phone_wanted is None else self._phone_wanted
+        self.dock.setVisible(is_wanted)
         self.dock.setFixedWidth(204 if is_narrow else 232)
 
     # Life
@@ -489,7 +492,7 @@ class MainWindow(QWidget):
     def toggle_phone(self) -> None:
         """F12."""
         if self.dock is not None:
-            self._phone_wanted = not self._phone_wanted
+            self._phone_wanted = not self.dock.isVisible()
             self.dock.setVisible(self._phone_wanted)
 
     @Slot(int)

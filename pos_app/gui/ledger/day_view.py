@@ -48,6 +48,7 @@ _WIDTHS = {
 }  # fmt: skip
 SEARCH_AFTER_MS = 150
 _NARROW = 680
+_WORDS_FROM = 470
 
 
 class _Table(QTableView):
@@ -207,6 +208,8 @@ class DayView(QWidget):
         self.table.setColumnHidden(Column.PHONE, width < 440)
         self._title.setVisible(width >= 640)
         self.search.setMinimumWidth(100 if width < 760 else 150)
+        for shown in self._sums.values():
+            shown.show_words(are_wanted=width >= _WORDS_FROM)
         is_narrow = width < _NARROW
         for chip in self._filters.buttons():
             chip.setVisible(not is_narrow)
@@ -408,6 +411,11 @@ class _Sum(QWidget):
         self._number.setText(number)
         self._text.setText(text)
         self.setAccessibleName(f"{number} {text}")
+        self.setToolTip(f"{number} {text}")
+
+    def show_words(self, *, are_wanted: bool) -> None:
+        """On the narrowest screens the number stands alone, its words on hover."""
+        self._text.setVisible(are_wanted)
 
     def set_compact(self, is_compact: bool) -> None:
         self._number.setFont(theme.font(16 if is_compact else 20, is_bold=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.money import format_ksh
@@ -99,7 +100,7 @@ def _resend(change: AttemptChanged, heard_s: float) -> tuple[str, bool]:
         return "", False
     left = change.resend_in_s - heard_s
     if left > 0:
-        return _("Send again in {time}").format(time=clock_text(int(left) + 1)), False
+        return _("Send again in {time}").format(time=clock_text(ceil(left))), False
     return _("Send again"), True
 
 

@@ -1,0 +1,216 @@
+"""The engine over real HTTP: whatever falls between the till and M-PESA, ledger and books agree."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from fakes.servers import Mpesa, Relay
+from fakes.till import FAST, Till
+
+from pos_app.domain.attempt import AttemptState as S
+from pos_app.domain.attempt import Review
+from pos_app.domain.commands import News
+from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.schedule import Pacing
+from pos_app.engine.events import Announced, Light, LightChanged, Status
+from pos_app.errors import Mistake
+from pos_app.ledger.verify import verify
+from pos_app.practice.customers import Habit
+
+SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
+
+
+def test_paid_by_callback_in_a_moment(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
+        attempt = till.request()
+        paid = till.until_state(attempt, S.PAID)
+        assert paid.mpesa_code == mpesa.books.payments[0].mpesa_code
+        assert till.states(attempt) == ["sending", "pending", "paid"]
+        assert [event.news for event in till.events if isinstance(event, Announced)] == [News.PAID]
+        assert mpesa.books.queries_seen == 0
+    assert verify(till.path).findings == ()
+
+
+def test_paid_by_two_queries_without_any_callback(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        attempt = till.request()
+        assert till.until_state(attempt, S.PAID).mpesa_code is None
+        assert mpesa.books.queries_seen >= 2
+
+
+@pytest.mark.parametrize(
+    ("customer", "kind"),
+    [
+        ({"habit": Habit.CANCELS}, OutcomeKind.CANCELLED),
+        ({"habit": Habit.WRONG_PIN}, OutcomeKind.WRONG_PIN),
+        ({"balance_cents": 0}, OutcomeKind.INSUFFICIENT_FUNDS),
+        ({"is_locked": True}, OutcomeKind.PIN_LOCKED),
+        ({"spent_today_cents": 50_000_000}, OutcomeKind.DAILY_LIMIT),
+        ({"is_on": False}, OutcomeKind.UNREACHABLE),
+        ({"habit": Habit.IGNORES}, OutcomeKind.UNREACHABLE),
+    ],
+)
+@pytest.mark.parametrize("by_relay", [True, False])
+def test_declined_with_its_reason(tmp_path: Path, customer: dict[str, object], kind: OutcomeKind, by_relay: bool) -> None:
+    with Mpesa(speed=60) as mpesa, Relay(tmp_path) as relay:
+        mpesa.customer("254712345678", **customer)
+        with Till(tmp_path, mpesa, relay if by_relay else None, pacing=SLOW if by_relay else FAST) as till:
+            declined = till.until_state(till.request(), S.DECLINED)
+    assert declined.outcome is not None and declined.outcome.kind is kind
+    assert mpesa.books.payments == []
+
+
+@pytest.mark.parametrize("fault", ["accept_lost", "half"])
+def test_the_answer_is_lost_and_the_callback_finds_its_attempt_by_its_token(tmp_path: Path, fault: str) -> None:
+    with Mpesa(habit_after_s=20.0) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+        mpesa.fault("push", fault)
+        attempt = till.request()
+        till.until_state(attempt, S.UNKNOWN)
+        with pytest.raises(Mistake):
+            till.run(till.engine.send_again(till.attempt(attempt).sale_id))
+        paid = till.until_state(attempt, S.PAID)
+        assert paid.mpesa_code == mpesa.books.payments[0].mpesa_code
+        assert mpesa.books.pushes_seen == 1
+        assert not paid.review
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [("reset", {}), ("status", {"status": 502}), ("html", {}), ("empty", {}), ("json", {}),
+     ("error", {"code": "500.003.02", "text": "System is busy."}), ("accept_lost", {})],
+)  # fmt: skip
+def test_silence_and_nonsense_are_not_known_and_never_sent_again(tmp_path: Path, fault: str, options: dict[str, object]) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("push", fault, **options)
+        attempt = till.request()
+        till.until_state(attempt, S.UNKNOWN)
+        seen = mpesa.books.pushes_seen
+        time.sleep(0.5)
+        assert mpesa.books.pushes_seen == seen <= 1
+        assert till.attempt(attempt).state is S.UNKNOWN
+    assert verify(till.path).findings == ()
+
+
+def test_nobody_there_is_ready_again_and_goes_once_somebody_is(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+        mpesa.fault("token", "reset")
+        attempt = till.request()
+        ready = till.until_state(attempt, S.READY)
+        assert ready.outcome is not None and ready.outcome.kind is OutcomeKind.NO_CONNECTION
+        assert mpesa.books.pushes_seen == 0
+        bad = [event for event in till.events if isinstance(event, LightChanged) and event.light is Light.MPESA]
+        assert bad[-1].status is Status.BAD
+        till.run(till.engine.send_again(ready.sale_id))
+        till.until_state(attempt, S.PAID)
+        assert mpesa.books.pushes_seen == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "kind"),
+    [("throttle", {}, OutcomeKind.THROTTLED), ("refuse_token", {"times": 9}, OutcomeKind.WRONG_CREDENTIALS),
+     ("error", {"status": 400, "code": "400.002.02", "text": "Bad Request - Invalid PhoneNumber"}, OutcomeKind.BAD_REQUEST)],
+)  # fmt: skip
+def test_a_refusal_is_rejected(tmp_path: Path, fault: str, options: dict[str, object], kind: OutcomeKind) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("push", fault, **options)
+        assert till.until_state(till.request(), S.REJECTED).outcome.kind is kind
+
+
+def test_queries_that_fail_settle_nothing(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        for kind in ("throttle", "html", "empty", "reset", "refuse_token"):
+            mpesa.fault("query", kind)
+        for form in (1, 2, 3):
+            mpesa.fault("query", "pending", form=form)
+        mpesa.fault("query", "result", code="31337", text="new")
+        attempt = till.request()
+        till.until_state(attempt, S.PAID, 20)
+        assert till.states(attempt) == ["sending", "pending", "paid"]
+        assert mpesa.mpesa.faults.as_json() == []
+
+
+def test_paid_before_the_pin_then_cancelled(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.CANCELS, habit_after_s=30.0) as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("query", "result", code="0", text="early")
+        attempt = till.request()
+        declined = till.until_state(attempt, S.DECLINED)
+        assert S.PAID.value not in till.states(attempt)
+        assert not declined.review
+
+
+@pytest.mark.parametrize(
+    ("altered", "review"),
+    [({"amount": 9.0}, Review.OTHER_AMOUNT), ({"checkout_request_id": "ws_CO_other"}, Review.OTHER_PROMPT)],
+)
+def test_a_callback_that_does_not_fit_goes_to_a_person_and_queries_settle(tmp_path: Path, altered: dict[str, object], review: Review) -> None:
+    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=Pacing(3000, 100, 150)) as till:
+        mpesa.fault("callback", "alter", **altered)
+        attempt = till.request()
+        paid = till.until_state(attempt, S.PAID)
+        assert paid.review == {review}
+        assert paid.mpesa_code is None
+        till.run(till.engine.settle_review(paid.sale_id, "Njeri", "statement agrees"))
+        assert not till.attempt(attempt).review
+
+
+def test_callbacks_doubled_lost_late_forged(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+        mpesa.fault("callback", "double")
+        mpesa.fault("callback", "lose")
+        mpesa.fault("callback", "delay", seconds=20)
+        mpesa.fault("callback", "alter", token="A" * 22)
+        attempts = [till.request(phone=f"071234560{number}", reference=f"A{number}") for number in range(4)]
+        for attempt in attempts:
+            till.until_state(attempt, S.PAID)
+        till.until(attempts[2], lambda attempt: attempt.mpesa_code is not None)
+    assert verify(till.path).findings == ()
+    assert len(mpesa.books.payments) == 4
+
+
+def test_a_restart_takes_up_what_was_left(tmp_path: Path) -> None:
+    with Mpesa(habit_after_s=40.0) as mpesa, Relay(tmp_path) as relay:
+        with Till(tmp_path, mpesa, relay) as till:
+            pending = till.request()
+            till.until_state(pending, S.PENDING)
+            mpesa.fault("push", "accept_never")
+            sending = till.request(phone="0722000000", reference="A2")
+            while mpesa.books.pushes_seen < 2:
+                time.sleep(0.01)
+        with Till(tmp_path, mpesa, relay) as again:
+            assert again.until(sending, lambda _attempt: True).state in (S.UNKNOWN, S.PAID)
+            again.until_state(pending, S.PAID)
+            again.until_state(sending, S.PAID)
+        assert mpesa.books.pushes_seen == 2
+
+
+def test_several_wait_together_and_share_one_limiter(tmp_path: Path) -> None:
+    with Mpesa(spacing_s=2.0) as mpesa, Till(tmp_path, mpesa, pacing=Pacing(100, 120, 150)) as till:
+        attempts = [till.request(phone=f"07123456{number:02d}", reference=f"A{number}") for number in range(6)]
+        for attempt in attempts:
+            till.until_state(attempt, S.PAID, 30)
+        throttled = [event for event in till.events if isinstance(event, LightChanged) and event.code == "mpesa.throttled"]
+        assert not throttled
+
+
+def test_a_late_success_after_1037(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("query", "result", code="1037", text="DS timeout user cannot be reached")
+        attempt = till.request()
+        till.until_state(attempt, S.DECLINED)
+        assert till.until_state(attempt, S.PAID).review == {Review.PAID_LATE}
+
+
+def test_the_relay_away_does_not_stop_selling(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Relay(tmp_path) as relay:
+        with Till(tmp_path, mpesa, relay) as till:
+            relay.run(relay.server.stop())
+            till.until_state(till.request(), S.PAID)
+
+
+def test_a_wrong_clock_is_said(tmp_path: Path) -> None:
+    with Mpesa(date_skew_s=3 * 3600) as mpesa, Till(tmp_path, mpesa) as till:
+        till.until_state(till.request(), S.PAID)
+        codes = {event.code for event in till.events if isinstance(event, LightChanged)}
+        assert "mpesa.clock" in codes

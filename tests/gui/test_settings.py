@@ -1,0 +1,143 @@
+"""The settings dialog."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from fakes.servers import Mpesa
+from keyring.errors import NoKeyringError
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from pos_app.gui.main_window import MainWindow
+from pos_app.gui.settings.dialog import SettingsDialog
+from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_SECRET
+from pos_app.relay.auth import Pairing
+from pos_app.settings import file as settings_file
+
+
+class Keyring:
+    """A password store in memory, in the place of the system's."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, name: str) -> str | None:
+        return self.kept.get((service, name))
+
+    def set_password(self, service: str, name: str, value: str) -> None:
+        self.kept[service, name] = value
+
+
+@pytest.fixture
+def keyring(monkeypatch: pytest.MonkeyPatch) -> Keyring:
+    import keyring as real
+
+    store = Keyring()
+    monkeypatch.setattr(real, "get_password", store.get_password)
+    monkeypatch.setattr(real, "set_password", store.set_password)
+    return store
+
+
+@pytest.fixture
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keyring as real
+
+    def refuse(*_: object) -> None:
+        raise NoKeyringError
+
+    monkeypatch.setattr(real, "get_password", refuse)
+    monkeypatch.setattr(real, "set_password", refuse)
+
+
+@pytest.fixture
+def dialog(window: MainWindow) -> SettingsDialog:
+    window.open_settings()
+    return window.findChildren(SettingsDialog)[0]
+
+
+def fill(dialog: SettingsDialog, **texts: str) -> None:
+    for name, text in texts.items():
+        dialog.findChild(QLineEdit, name).setText(text)
+
+
+def choose(dialog: SettingsDialog, name: str, value: str) -> None:
+    combo = dialog.findChild(QComboBox, name)
+    combo.setCurrentIndex(combo.findData(value))
+
+
+def real_account(dialog: SettingsDialog) -> None:
+    choose(dialog, "mpesa_environment", "production")
+    fill(dialog, shop_name="Mama Njeri", mpesa_shortcode="600100", secret_consumer_key="key-of-mama",
+         secret_consumer_secret="secret-of-mama", secret_passkey="passkey-of-mama")  # fmt: skip
+
+
+def test_secrets_go_to_the_keyring_and_never_to_the_file(dialog, home: Path, keyring: Keyring, say_yes, qtbot: QtBot) -> None:
+    real_account(dialog)
+    with qtbot.waitSignal(dialog.saved, timeout=10_000):
+        dialog.save_all()
+    assert "paybill 600100" in say_yes[0]
+    text = (home / "settings.toml").read_text("utf-8")
+    assert "Mama Njeri" in text and "production" in text
+    assert not any(secret in text for secret in ("key-of-mama", "secret-of-mama", "passkey-of-mama"))
+    assert set(keyring.kept.values()) == {"key-of-mama", "secret-of-mama", "passkey-of-mama"}
+    assert not (home / "secrets.toml").exists()
+
+
+def test_without_a_keyring_it_asks_before_it_uses_a_private_file(dialog, home, no_keyring, say_yes, qtbot) -> None:
+    real_account(dialog)
+    with qtbot.waitSignal(dialog.saved, timeout=10_000):
+        dialog.save_all()
+    assert "password store" in say_yes[-1]
+    file = home / "secrets.toml"
+    if sys.platform != "win32":
+        assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    assert "key-of-mama" not in (home / "settings.toml").read_text("utf-8")
+    assert settings_file.load(home / "settings.toml").secrets_in_file
+
+
+def test_what_is_missing_or_wrong_is_said_beside_its_field(dialog: SettingsDialog, home: Path, keyring: Keyring) -> None:
+    choose(dialog, "mpesa_environment", "production")
+    choose(dialog, "mpesa_account", "buy_goods")
+    fill(dialog, mpesa_shortcode="12", mpesa_callback_url="http://example.com")
+    dialog.save_all()
+    assert "5 to 7" in dialog.findChild(QLabel, "mpesa_shortcodeReason").text()
+    assert "https" in dialog.findChild(QLabel, "mpesa_callback_urlReason").text()
+    fill(dialog, mpesa_shortcode="600100", mpesa_callback_url="https://shop.example/mpesa")
+    dialog.save_all()
+    assert "mpesa" in dialog.findChild(QLabel, "mpesa_callback_urlReason").text()
+    fill(dialog, mpesa_callback_url="")
+    dialog.save_all()
+    assert "both numbers" in dialog.findChild(QLabel, "mpesa_till_numberReason").text()
+    assert not (home / "settings.toml").exists()
+
+
+@pytest.mark.parametrize(("secret", "good"), [(PRACTICE_SECRET, True), ("wrong", False)])
+def test_the_connection_is_tried_and_the_answer_is_in_words(dialog, monkeypatch, keyring, qtbot, secret, good) -> None:
+    with Mpesa() as mpesa:
+        monkeypatch.setenv("POS_APP_BASE_URL", mpesa.url)
+        choose(dialog, "mpesa_environment", "sandbox")
+        fill(dialog, secret_consumer_key=PRACTICE_KEY, secret_consumer_secret=secret)
+        dialog._try.click()
+        result = dialog.findChild(QLabel, "testResult")
+        qtbot.waitUntil(lambda: "Asking" not in result.text() and bool(result.text()), timeout=10_000)
+    assert ("accepts" in result.text()) is good
+    assert secret not in result.text()
+
+
+def test_a_pairing_line_fills_the_relay(dialog: SettingsDialog) -> None:
+    fill(dialog, relay_pairing=Pairing("https://relay.example", "till-9", "token-9").line())
+    assert dialog.findChild(QLineEdit, "relay_url").text() == "https://relay.example"
+    assert dialog.findChild(QLineEdit, "relay_till").text() == "till-9"
+    fill(dialog, relay_pairing="nonsense")
+    assert dialog.findChild(QLabel, "relay_pairingReason").text()
+
+
+def test_backup_now(dialog: SettingsDialog, home: Path, qtbot: QtBot) -> None:
+    dialog._copy.click()
+    qtbot.waitUntil(lambda: "Copied" in dialog.findChild(QLabel, "backupResult").text(), timeout=10_000)
+    assert len(list((home / "practice" / "copies").glob("by-hand-*.sqlite3"))) == 1
