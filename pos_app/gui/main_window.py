@@ -42,6 +42,7 @@ from pos_app.gui.sell.current_view import CurrentView
 from pos_app.gui.sell.form_presenter import FormPresenter
 from pos_app.gui.sell.form_view import FormView
 from pos_app.gui.sounds import Sounds
+from pos_app.gui.widgets.column import Column
 from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SaleRow
@@ -103,9 +104,8 @@ class MainWindow(QWidget):
         self.day = DayView(self.reports, self.background)
         self.dock = PhoneDock() if self.installation.is_practice else None
         self.keys = KeyBar(has_phone=self.dock is not None)
-        left = QWidget()
-        self._left_column = QVBoxLayout(left)
-        self._left_column.setContentsMargins(0, 0, 0, 0)
+        left = Column()
+        self._left_column = left.rows
         self._left_column.addWidget(self.form)
         self._left_column.addWidget(self.current)
         self._left_column.addStretch(1)

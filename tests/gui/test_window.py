@@ -185,7 +185,11 @@ def test_nothing_is_cut_at_any_size(window: MainWindow, qtbot: QtBot, size: tupl
         corner = widget.mapTo(window, widget.rect().bottomRight())
         assert widget.isVisible(), name
         assert corner.x() < window.width() and corner.y() < window.height(), name
+    for line in window.findChildren(QLineEdit):
+        assert not line.isVisible() or line.height() >= 30, line.objectName()
     for label in window.findChildren(QLabel):
+        if label.isVisible() and label.wordWrap() and label.text():
+            assert label.height() >= label.heightForWidth(label.width()) - 2, label.text()
         if label.isVisible() and not label.wordWrap() and label.text():
             assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width() + 2, label.text()
     picture = Path("build/screens") / f"window-{size[0]}x{size[1]}-{'dark' if dark else 'light'}.png"

@@ -431,11 +431,10 @@ class _Empty(QWidget):
         dress(self._word, tone="muted")
         self._sentence = label("", "muted", wrap=True, name="emptySentence")
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._sentence.setMaximumWidth(420)
         layout = QVBoxLayout(self)
         layout.addStretch(2)
         layout.addWidget(self._word, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addWidget(self._sentence, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self._sentence)
         layout.addStretch(3)
 
     def say(self, word: str, sentence: str) -> None:

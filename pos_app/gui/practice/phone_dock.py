@@ -215,7 +215,7 @@ class PhoneDock(QWidget):
         if not phone.is_on:
             return _("(The phone is off.)")
         if phone.shillings is not None:
-            return _("Do you want to pay {amount} to {shop}, account {reference}?\n\nEnter M-PESA PIN:").format(
+            return _("Do you want to pay {amount} to {shop}, account {reference}?\nEnter M-PESA PIN:").format(
                 amount=format_ksh(phone.shillings * 100), shop=phone.shop, reference=phone.reference
             )
         if phone.result_code == "0":
