@@ -1,5 +1,5 @@
 # The two that matter: make run, make test. Each target sets up what it needs.
-.PHONY: setup run test lint format tour bench torture package clean words
+.PHONY: setup dev run tour lint test format clean
 
 setup:
 	@packaging/setup.sh run
@@ -25,9 +25,6 @@ test: lint
 format: dev
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
-
-words: dev
-	@packaging/words.sh
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

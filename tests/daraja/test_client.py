@@ -57,7 +57,9 @@ def query(client: MpesaClient, checkout: str):
 
 
 def test_the_guides_calls_run_with_only_the_import_lines_changed(server: Mpesa) -> None:
-    client = MpesaClient(consumer_key=PRACTICE_KEY, consumer_secret=PRACTICE_SECRET, environment="sandbox", base_url=server.url)
+    client = MpesaClient(
+        consumer_key=PRACTICE_KEY, consumer_secret=PRACTICE_SECRET, environment="sandbox", base_url=server.url
+    )
     response = client.stk_push(
         business_short_code=int("174379"),
         transaction_type=TransactionType.CUSTOMER_PAYBILL_ONLINE,
@@ -90,7 +92,11 @@ def test_buy_goods_names_store_and_till(server: Mpesa, client: MpesaClient) -> N
 
 
 def test_store_and_till_swapped_shows_after_the_pin(server: Mpesa, client: MpesaClient) -> None:
-    swapped = PUSH | {"business_short_code": PRACTICE_STORE, "party_b": PRACTICE_STORE, "transaction_type": "CustomerBuyGoodsOnline"}
+    swapped = PUSH | {
+        "business_short_code": PRACTICE_STORE,
+        "party_b": PRACTICE_STORE,
+        "transaction_type": "CustomerBuyGoodsOnline",
+    }
     response = client.stk_push(**swapped)
     server.call(lambda: server.mpesa.enter_pin("254712345678", "1234"))
     server.call(lambda: setattr(server.mpesa.manner, "indexed_after_s", 0))
@@ -181,9 +187,8 @@ def test_not_sent_when_nothing_can_have_left(server: Mpesa) -> None:
     with MpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url=server.url, patience=FAST) as behind_firewall:
         with pytest.raises(NotSent):
             behind_firewall.stk_push(**PUSH)
-    with MpesaClient(PRACTICE_KEY, "wrong", base_url=server.url) as wrong:
-        with pytest.raises(NotSent) as caught:
-            wrong.stk_push(**PUSH)
+    with MpesaClient(PRACTICE_KEY, "wrong", base_url=server.url) as wrong, pytest.raises(NotSent) as caught:
+        wrong.stk_push(**PUSH)
     assert caught.value.outcome.kind is OutcomeKind.WRONG_CREDENTIALS
     assert caught.value.error.status_code == 400
     assert server.books.pushes_seen == 0

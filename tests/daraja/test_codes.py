@@ -28,7 +28,15 @@ def test_codes_that_are_not_known_settle_nothing() -> None:
     assert result_outcome("1037").may_turn_paid
     assert not result_outcome(1032, "The transaction is being processed").is_final
     assert result_outcome(0, "The service request is processed successfully.").kind is OutcomeKind.PAID
-    assert [spell_code(value) for value in (0, 0.0, " 0 ", "00", 1032.0, None, True)] == ["0", "0", "0", "0", "1032", "", ""]
+    assert [spell_code(value) for value in (0, 0.0, " 0 ", "00", 1032.0, None, True)] == [
+        "0",
+        "0",
+        "0",
+        "0",
+        "1032",
+        "",
+        "",
+    ]
     assert explain("500.001.1001", "Merchant does not exist").kind is OutcomeKind.UNKNOWN_MERCHANT
 
 

@@ -16,7 +16,9 @@ from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRE
 PROGRAM = [sys.executable, "-m", "pos_app"]
 
 
-def environment(home: Path, mpesa: Mpesa | str | None = None, relay: Relay | None = None, **more: str) -> dict[str, str]:
+def environment(
+    home: Path, mpesa: Mpesa | str | None = None, relay: Relay | None = None, **more: str
+) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("POS_APP_")}
     kept |= {"POS_APP_HOME": str(home), "POS_APP_ENVIRONMENT": "sandbox", "PYTHONWARNINGS": "default"}
     if mpesa is not None:

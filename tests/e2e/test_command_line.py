@@ -47,7 +47,11 @@ def test_buy_goods(home: Path, tmp_path: Path) -> None:
         env = environment(home, mpesa, relay, POS_APP_SHORTCODE=PRACTICE_STORE, POS_APP_TILL_NUMBER=PRACTICE_TILL)
         assert run(env, "request", "5", "0712345678", "--json").code == 0
         prompt = next(iter(mpesa.books.prompts.values()))
-        assert (prompt.shortcode, prompt.party_b, prompt.transaction_type) == (PRACTICE_STORE, PRACTICE_TILL, "CustomerBuyGoodsOnline")
+        assert (prompt.shortcode, prompt.party_b, prompt.transaction_type) == (
+            PRACTICE_STORE,
+            PRACTICE_TILL,
+            "CustomerBuyGoodsOnline",
+        )
 
 
 def test_exit_codes(home: Path) -> None:
@@ -143,7 +147,12 @@ def test_two_at_once(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("format = 99\n", "newer"), ("format = 1\n[shop\n", "line 2"), ("[mpesa]\nshortcode = 'x'\n", "mpesa.shortcode"), ("\x00\xff", "cannot be read")],
+    [
+        ("format = 99\n", "newer"),
+        ("format = 1\n[shop\n", "line 2"),
+        ("[mpesa]\nshortcode = 'x'\n", "mpesa.shortcode"),
+        ("\x00\xff", "cannot be read"),
+    ],
 )
 def test_settings_that_cannot_be_used_are_left_alone(home: Path, content: str, said: str) -> None:
     home.mkdir()
@@ -175,7 +184,9 @@ def test_a_ledger_that_cannot_be_used_is_left_alone(home: Path) -> None:
 def test_no_secret_and_no_full_phone_is_left_anywhere(home: Path, tmp_path: Path) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay:
         env = environment(home, mpesa, relay)
-        mpesa.fault("push", "error", status=400, code="400.002.02", text="Bad Request - Invalid PhoneNumber 254733111222")
+        mpesa.fault(
+            "push", "error", status=400, code="400.002.02", text="Bad Request - Invalid PhoneNumber 254733111222"
+        )
         texts = [run(env, "request", "10", "0733111222", "--json")]
         texts.append(run(env, "request", "10", "0712345678", "--json"))
         texts.extend(run(env, "export", "--format", fmt) for fmt in ("csv", "json", "xlsx"))
@@ -246,11 +257,17 @@ def test_a_folder_that_cannot_be_written(home: Path) -> None:
 
 def test_the_readmes_example_of_the_library_runs(tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    found = re.search(r"```python\n(# library example.*?)```", readme, re.S)
+    found = re.search(r"```python\n(# library example.*?)```", readme, re.DOTALL)
     assert found is not None
     with Mpesa(habit=Habit.PAYS, indexed_after_s=0.0) as mpesa:
         script = tmp_path / "example.py"
         script.write_text(found.group(1).replace("http://127.0.0.1:8200", mpesa.url))
-        done = subprocess.run([*__import__("e2e.program", fromlist=["PROGRAM"]).PROGRAM[:1], str(script)], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [*__import__("e2e.program", fromlist=["PROGRAM"]).PROGRAM[:1], str(script)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert done.returncode == 0, done.stderr
     assert "Paid" in done.stdout

@@ -53,7 +53,9 @@ def test_paid_by_two_queries_without_any_callback(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("by_relay", [True, False])
-def test_declined_with_its_reason(tmp_path: Path, customer: dict[str, object], kind: OutcomeKind, by_relay: bool) -> None:
+def test_declined_with_its_reason(
+    tmp_path: Path, customer: dict[str, object], kind: OutcomeKind, by_relay: bool
+) -> None:
     with Mpesa(speed=60) as mpesa, Relay(tmp_path) as relay:
         mpesa.customer("254712345678", **customer)
         with Till(tmp_path, mpesa, relay if by_relay else None, pacing=SLOW if by_relay else FAST) as till:
@@ -81,7 +83,9 @@ def test_the_answer_is_lost_and_the_callback_finds_its_attempt_by_its_token(tmp_
     [("reset", {}), ("status", {"status": 502}), ("html", {}), ("empty", {}), ("json", {}),
      ("error", {"code": "500.003.02", "text": "System is busy."}), ("accept_lost", {})],
 )  # fmt: skip
-def test_silence_and_nonsense_are_not_known_and_never_sent_again(tmp_path: Path, fault: str, options: dict[str, object]) -> None:
+def test_silence_and_nonsense_are_not_known_and_never_sent_again(
+    tmp_path: Path, fault: str, options: dict[str, object]
+) -> None:
     with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
         mpesa.fault("push", fault, **options)
         attempt = till.request()
@@ -144,8 +148,14 @@ def test_paid_before_the_pin_then_cancelled(tmp_path: Path) -> None:
     ("altered", "review"),
     [({"amount": 9.0}, Review.OTHER_AMOUNT), ({"checkout_request_id": "ws_CO_other"}, Review.OTHER_PROMPT)],
 )
-def test_a_callback_that_does_not_fit_goes_to_a_person_and_queries_settle(tmp_path: Path, altered: dict[str, object], review: Review) -> None:
-    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=Pacing(3000, 100, 150)) as till:
+def test_a_callback_that_does_not_fit_goes_to_a_person_and_queries_settle(
+    tmp_path: Path, altered: dict[str, object], review: Review
+) -> None:
+    with (
+        Mpesa() as mpesa,
+        Relay(tmp_path) as relay,
+        Till(tmp_path, mpesa, relay, pacing=Pacing(3000, 100, 150)) as till,
+    ):
         mpesa.fault("callback", "alter", **altered)
         attempt = till.request()
         paid = till.until_state(attempt, S.PAID)
@@ -190,7 +200,9 @@ def test_several_wait_together_and_share_one_limiter(tmp_path: Path) -> None:
         attempts = [till.request(phone=f"07123456{number:02d}", reference=f"A{number}") for number in range(6)]
         for attempt in attempts:
             till.until_state(attempt, S.PAID, 30)
-        throttled = [event for event in till.events if isinstance(event, LightChanged) and event.code == "mpesa.throttled"]
+        throttled = [
+            event for event in till.events if isinstance(event, LightChanged) and event.code == "mpesa.throttled"
+        ]
         assert not throttled
 
 
@@ -203,10 +215,9 @@ def test_a_late_success_after_1037(tmp_path: Path) -> None:
 
 
 def test_the_relay_away_does_not_stop_selling(tmp_path: Path) -> None:
-    with Mpesa() as mpesa, Relay(tmp_path) as relay:
-        with Till(tmp_path, mpesa, relay) as till:
-            relay.run(relay.server.stop())
-            till.until_state(till.request(), S.PAID)
+    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+        relay.run(relay.server.stop())
+        till.until_state(till.request(), S.PAID)
 
 
 def test_a_wrong_clock_is_said(tmp_path: Path) -> None:

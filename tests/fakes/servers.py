@@ -44,7 +44,9 @@ class Loop:
 class Mpesa(Loop):
     """A practice M-PESA whose time runs fast and whose queries are not limited, unless told otherwise."""
 
-    def __init__(self, *, habit: Habit = Habit.PAYS, speed: float = 20.0, spacing_s: float = 0.0, **manner: Any) -> None:
+    def __init__(
+        self, *, habit: Habit = Habit.PAYS, speed: float = 20.0, spacing_s: float = 0.0, **manner: Any
+    ) -> None:
         self._manner = {"habit": habit, "speed": speed, "query_spacing_s": spacing_s, "habit_after_s": 2.0, **manner}
 
     def __enter__(self) -> Self:

@@ -76,7 +76,9 @@ def real_account(dialog: SettingsDialog) -> None:
          secret_consumer_secret="secret-of-mama", secret_passkey="passkey-of-mama")  # fmt: skip
 
 
-def test_secrets_go_to_the_keyring_and_never_to_the_file(dialog, home: Path, keyring: Keyring, say_yes, qtbot: QtBot) -> None:
+def test_secrets_go_to_the_keyring_and_never_to_the_file(
+    dialog, home: Path, keyring: Keyring, say_yes, qtbot: QtBot
+) -> None:
     real_account(dialog)
     with qtbot.waitSignal(dialog.saved, timeout=10_000):
         dialog.save_all()
@@ -100,7 +102,9 @@ def test_without_a_keyring_it_asks_before_it_uses_a_private_file(dialog, home, n
     assert settings_file.load(home / "settings.toml").secrets_in_file
 
 
-def test_what_is_missing_or_wrong_is_said_beside_its_field(dialog: SettingsDialog, home: Path, keyring: Keyring) -> None:
+def test_what_is_missing_or_wrong_is_said_beside_its_field(
+    dialog: SettingsDialog, home: Path, keyring: Keyring
+) -> None:
     choose(dialog, "mpesa_environment", "production")
     choose(dialog, "mpesa_account", "buy_goods")
     fill(dialog, mpesa_shortcode="12", mpesa_callback_url="http://example.com")

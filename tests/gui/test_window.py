@@ -101,7 +101,9 @@ def test_amount_and_phone_are_spelled_as_they_are_typed(window: MainWindow) -> N
      ("\u0661\u0662", "0712345678", "A1", "amount"), ("10", "0712", "A1", "phone"), ("10", "+255712345678", "A1", "phone"),
      ("10", "0202222222", "A1", "phone"), ("10", "0712345678", "A" * 13, "reference"), ("10", "0712345678", "A😀", "reference")],
 )  # fmt: skip
-def test_bad_input_is_explained_beside_its_field_and_nothing_typed_is_lost(window, amount, phone, reference, wrong) -> None:
+def test_bad_input_is_explained_beside_its_field_and_nothing_typed_is_lost(
+    window, amount, phone, reference, wrong
+) -> None:
     form = window.form
     for field, text in ((form.amount, amount), (form.phone, phone), (form.reference, reference)):
         field.set_text(text)
@@ -198,7 +200,10 @@ def test_nothing_is_cut_at_any_size(window: MainWindow, qtbot: QtBot, size: tupl
 
 
 def luminance(colour: str) -> float:
-    parts = [channel / 12.92 if channel <= 0.03928 else ((channel + 0.055) / 1.055) ** 2.4 for channel in QColor(colour).getRgbF()[:3]]
+    parts = [
+        channel / 12.92 if channel <= 0.03928 else ((channel + 0.055) / 1.055) ** 2.4
+        for channel in QColor(colour).getRgbF()[:3]
+    ]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 

@@ -50,9 +50,20 @@ def draft(shillings: int = 100, phone: str = "254712345678", reference: str = "A
     return Draft(Cents(shillings * 100), Msisdn(phone), Reference(reference))
 
 
-def sell(ledger: LedgerWriter, number: int = 1, *, code: str | None = None, shillings: int | None = None, at_ms: int = T, reference: str = "") -> Attempt:
+def sell(
+    ledger: LedgerWriter,
+    number: int = 1,
+    *,
+    code: str | None = None,
+    shillings: int | None = None,
+    at_ms: int = T,
+    reference: str = "",
+) -> Attempt:
     attempt = ledger.record_sale(
-        draft(shillings or number, f"2547{number:08d}", reference or f"A{number:04d}"), f"token-{number}", at_ms, cashier="Asha"
+        draft(shillings or number, f"2547{number:08d}", reference or f"A{number:04d}"),
+        f"token-{number}",
+        at_ms,
+        cashier="Asha",
     )
     ledger.apply(attempt.id, ev.SendRequested(), at_ms)
     ledger.apply(attempt.id, ev.PushAccepted(f"m-{number}", f"ws-{number}"), at_ms)
@@ -68,7 +79,12 @@ def test_a_sale_from_request_to_paid(ledger: LedgerWriter, path: Path) -> None:
         row = reader.rows(reader.ids(day=DAY))[0]
         assert (row.sale.state, row.codes, row.attempt.phone_masked) == (SaleState.PAID, ("TKN7RT61SV",), "0700•••001")
         assert reader.totals(DAY).paid_cents == 125_000
-        assert [event.kind for event in reader.timeline(row.sale.id)] == ["requested", "sending", "accepted", "callback"]
+        assert [event.kind for event in reader.timeline(row.sale.id)] == [
+            "requested",
+            "sending",
+            "accepted",
+            "callback",
+        ]
         assert reader.sale_by_code("tkn7rt61sv") == row
     assert verify(path).findings == ()
 
@@ -149,7 +165,9 @@ def test_callbacks_are_kept_once_with_the_cursor(ledger: LedgerWriter, path: Pat
 def test_phones_and_tokens_cannot_be_read_in_the_file(ledger: LedgerWriter, path: Path) -> None:
     attempt = sell(ledger, 12_345_678)
     body = b'{"PhoneNumber": 254712345678}'
-    ledger.take_callback(token_digest=token_hash("token-12345678"), body=body, event=None, now_ms=T, mailbox="r", position=1)
+    ledger.take_callback(
+        token_digest=token_hash("token-12345678"), body=body, event=None, now_ms=T, mailbox="r", position=1
+    )
     assert ledger.attempt(attempt.id).msisdn == "254712345678"
     for file in path.parent.iterdir():
         content = file.read_bytes()
@@ -327,7 +345,12 @@ def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
         assert raw.startswith(b"\xef\xbb\xbf")
         rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
         assert tuple(rows[0]) == COLUMNS
-        assert (rows[0]["amount"], rows[0]["state"], rows[0]["mpesa_codes"], rows[0]["phone"]) == ("1250", "paid", "CODEAAAAAA", "0700•••001")
+        assert (rows[0]["amount"], rows[0]["state"], rows[0]["mpesa_codes"], rows[0]["phone"]) == (
+            "1250",
+            "paid",
+            "CODEAAAAAA",
+            "0700•••001",
+        )
         assert (rows[2]["cashier"], rows[2]["till"]) == ("'=HYPERLINK(1)", "'@x")
         sheet = openpyxl.load_workbook(targets[Format.XLSX]).active
         assert sheet["F2"].value == 1250
@@ -347,7 +370,9 @@ def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
 def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False, capture_output=True
+    ).returncode:
         pytest.skip("this machine lets nobody mount")
     try:
         path = disk / "practice" / "ledger.sqlite3"

@@ -37,7 +37,9 @@ def post(web: Web, relay: Relay, body: bytes = b"{}", path: str = f"/c/till-1/{T
 
 def inbox(web: Web, relay: Relay, after: int | str = 0, wait: int = 0, credential: str = "") -> Answer:
     bearer = credential or f"till-1.{relay.token}"
-    return web.send(Request("GET", f"{relay.url}/v1/inbox?after={after}&wait={wait}", {"Authorization": f"Bearer {bearer}"}))
+    return web.send(
+        Request("GET", f"{relay.url}/v1/inbox?after={after}&wait={wait}", {"Authorization": f"Bearer {bearer}"})
+    )
 
 
 def test_stored_then_answered_then_read_by_cursor(relay: Relay, web: Web) -> None:
@@ -87,7 +89,9 @@ def test_a_stream_of_events_resumes_at_its_cursor(relay: Relay, web: Web) -> Non
     assert asyncio.run(read()) == [2, 3]
 
 
-@pytest.mark.parametrize("path", ["/c/nobody/" + TOKEN, "/c/till-1/short", "/c/till-1/" + "x" * 200, "/c/../etc/passwd", "/c/till-1", "/x"])
+@pytest.mark.parametrize(
+    "path", ["/c/nobody/" + TOKEN, "/c/till-1/short", "/c/till-1/" + "x" * 200, "/c/../etc/passwd", "/c/till-1", "/x"]
+)
 def test_unknown_addresses_are_not_found(relay: Relay, web: Web, path: str) -> None:
     assert post(web, relay, path=path).status == 404
     assert json.loads(inbox(web, relay).body)["messages"] == []

@@ -25,7 +25,14 @@ ACCEPTED = ev.PushAccepted("m-1", "ws-1")
 RULES = Rules(confirm_gap_ms=10_000)
 
 
-def callback(outcome: Outcome = PAID, *, code: str | None = "TKN7RT61SV", amount: int | None = 100, checkout: str | None = "ws-1", **more: object) -> ev.CallbackArrived:
+def callback(
+    outcome: Outcome = PAID,
+    *,
+    code: str | None = "TKN7RT61SV",
+    amount: int | None = 100,
+    checkout: str | None = "ws-1",
+    **more: object,
+) -> ev.CallbackArrived:
     return ev.CallbackArrived(outcome, "m-1", checkout, None if amount is None else Cents(amount * 100), code, **more)  # type: ignore[arg-type]
 
 
@@ -34,7 +41,13 @@ class Playbook:
 
     def __init__(self, **values: object) -> None:
         self.attempt = Attempt(
-            AttemptId(1), SaleId(1), Cents(10_000), Msisdn("254712345678"), "0712•••678", Reference("A0001"), **values  # type: ignore[arg-type]
+            AttemptId(1),
+            SaleId(1),
+            Cents(10_000),
+            Msisdn("254712345678"),
+            "0712•••678",
+            Reference("A0001"),
+            **values,  # type: ignore[arg-type]
         )
         self.now_ms = 1_000_000
         self.commands: tuple[Command, ...] = ()
@@ -140,7 +153,9 @@ def test_a_late_success_by_query_counts_where_it_has_been_seen_and_only_there() 
 
 
 def test_contradictions_go_to_a_person_and_nobody_guesses() -> None:
-    book = pending().hear(ev.QueryAnswered(PAID), callback(CANCELLED, code=None)).is_now(S.UNKNOWN, Review.CONTRADICTION)
+    book = (
+        pending().hear(ev.QueryAnswered(PAID), callback(CANCELLED, code=None)).is_now(S.UNKNOWN, Review.CONTRADICTION)
+    )
     book.hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=20).is_now(S.UNKNOWN, Review.CONTRADICTION)
     book.hear(ev.QueryAnswered(CANCELLED), after_s=20).is_now(S.DECLINED, Review.CONTRADICTION)
     pending().hear(callback(), ev.QueryAnswered(CANCELLED)).is_now(S.PAID, Review.CONTRADICTION)

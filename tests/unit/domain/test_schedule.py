@@ -41,7 +41,11 @@ def test_paid_is_confirmed_ten_seconds_later() -> None:
 
 
 def test_a_decline_is_asked_about_once_more_and_1037_for_an_hour() -> None:
-    cancelled = {"state": AttemptState.DECLINED, "outcome": Outcome(OutcomeKind.CANCELLED, "1032"), "settled_at_ms": T + 20_000}
+    cancelled = {
+        "state": AttemptState.DECLINED,
+        "outcome": Outcome(OutcomeKind.CANCELLED, "1032"),
+        "settled_at_ms": T + 20_000,
+    }
     assert after(10, **cancelled) == 30
     assert after(30, **cancelled) is None
     unreachable = cancelled | {"outcome": Outcome(OutcomeKind.UNREACHABLE, "1037", may_turn_paid=True)}
