@@ -12,6 +12,7 @@ from pos_app.cli.request import seconds
 from pos_app.cli.session import Session, run
 from pos_app.domain.attempt import FOLLOWED, AttemptState
 from pos_app.i18n import _
+from pos_app.ledger.db import key_file
 from pos_app.settings.lock import only_one
 
 DEFAULT_WAIT_S = 120.0
@@ -35,7 +36,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
     context = open_context()
-    if not context.ledger.exists():
+    if not context.ledger.exists() and not key_file(context.ledger).exists():
         # Opening it would create it; asking must not.
         if not arguments.json:
             say(_("There is nothing to follow."))

@@ -113,7 +113,8 @@ class Engine:
                 access.consumer_secret,
                 environment="production" if access.environment is Environment.PRODUCTION else "sandbox",
                 base_url=access.base_url,
-                use_proxies=self.practice is None,
+                # Plain http is allowed on this machine alone: it must not leave through a proxy.
+                use_proxies=not is_loopback(access.base_url or ""),
                 clock=self._clock,
             )
             self._poller = Poller(

@@ -86,7 +86,8 @@ class Till(Loop):
     def states(self, attempt_id: AttemptId) -> list[str]:
         seen: list[str] = []
         for event in self.events:
-            if isinstance(event, AttemptChanged) and event.attempt.id == attempt_id:
-                if not seen or seen[-1] != event.attempt.state.value:
-                    seen.append(event.attempt.state.value)
+            if not isinstance(event, AttemptChanged) or event.attempt.id != attempt_id:
+                continue
+            if not seen or seen[-1] != event.attempt.state.value:
+                seen.append(event.attempt.state.value)
         return seen

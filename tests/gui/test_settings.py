@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import sys
 from pathlib import Path
@@ -97,7 +96,7 @@ def test_without_a_keyring_it_asks_before_it_uses_a_private_file(dialog, home, n
     assert "password store" in say_yes[-1]
     file = home / "secrets.toml"
     if sys.platform != "win32":
-        assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "key-of-mama" not in (home / "settings.toml").read_text("utf-8")
     assert settings_file.load(home / "settings.toml").secrets_in_file
 

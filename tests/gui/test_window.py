@@ -65,7 +65,7 @@ def test_a_whole_sale_by_keys_then_the_pin(window: MainWindow, qtbot: QtBot) -> 
 
 def test_cancelled_by_the_customer_and_the_button_counts_down(window: MainWindow, qtbot: QtBot) -> None:
     sell(window, qtbot, "300", "0110222333")
-    qtbot.waitUntil(lambda: window.dock.cancel.isEnabled(), timeout=5000)
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
     window.dock.cancel.click()
     qtbot.waitUntil(lambda: word(window) == "Cancelled", timeout=10_000)
     assert not window.current.resend.isEnabled()
