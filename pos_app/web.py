@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -40,6 +40,31 @@ class NotSentError(Outside):
 
 class MaybeSentError(Outside):
     """Bytes may have left and no whole answer came back."""
+
+
+class StoppedBeforeSendingError(asyncio.CancelledError):
+    """Cancelled, and no byte of the request had left."""
+
+
+class _Departure:
+    """Watches a request leave: httpx says when it begins to write."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+    def note(self, name: str, _info: object) -> None:
+        # Through a proxy its own CONNECT counts too: too early is the safe side.
+        self.has_begun |= name.endswith("send_request_headers.started")
+
+    async def note_async(self, name: str, info: object) -> None:
+        self.note(name, info)
+
+    def failure(self, error: Exception) -> NotSentError | MaybeSentError:
+        """One converter for all that httpx raises. Addresses stay out: they may hold tokens."""
+        kind = type(error).__name__
+        if isinstance(error, _NOT_SENT) or not self.has_begun:
+            return NotSentError("web.not_sent", kind=kind)
+        return MaybeSentError("web.maybe_sent", kind=kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +139,6 @@ def _answer(response: httpx.Response, body: bytes) -> Answer:
     return Answer(response.status_code, headers, body, _clock_ahead_ms(response.headers))
 
 
-def _failure(error: Exception) -> NotSentError | MaybeSentError:
-    """One converter for all that httpx raises. Addresses stay out: they may hold tokens."""
-    kind = type(error).__name__
-    return (
-        NotSentError("web.not_sent", kind=kind)
-        if isinstance(error, _NOT_SENT)
-        else MaybeSentError("web.maybe_sent", kind=kind)
-    )
-
-
 def _client_arguments(patience: Patience) -> dict[str, object]:
     return {
         "timeout": patience.as_httpx(),
@@ -148,11 +163,10 @@ class Web:
             MaybeSentError: it may have.
         """
         ends = time.monotonic() + self._patience.total_s
+        departure = _Departure()
         chunks: list[bytes] = []
         try:
-            with self._client.stream(
-                request.method, request.url, headers=dict(request.headers), content=request.body
-            ) as response:
+            with self._client.stream(**_arguments(request, departure.note)) as response:
                 size = 0
                 for chunk in response.iter_bytes():
                     size += len(chunk)
@@ -161,7 +175,7 @@ class Web:
                     chunks.append(chunk)
                 return _answer(response, b"".join(chunks))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise _failure(error) from None
+            raise departure.failure(error) from None
 
     def close(self) -> None:
         self._client.close()
@@ -175,26 +189,34 @@ class AsyncWeb:
         self._client = httpx.AsyncClient(trust_env=use_proxies, **_client_arguments(self._patience))  # type: ignore[arg-type]
 
     async def send(self, request: Request) -> Answer:
-        """Sends one request; raises as `Web.send` does."""
-        chunks: list[bytes] = []
+        """Sends one request; raises as `Web.send` does.
+
+        Raises:
+            StoppedBeforeSendingError: cancelled, and nothing had left.
+        """
+        departure = _Departure()
         try:
-            async with (
-                asyncio.timeout(self._patience.total_s),
-                self._client.stream(
-                    request.method, request.url, headers=dict(request.headers), content=request.body
-                ) as response,
-            ):
-                size = 0
-                async for chunk in response.aiter_bytes():
-                    size += len(chunk)
-                    if size > MAX_BODY_BYTES:
-                        raise MaybeSentError("web.maybe_sent", kind="TooMuch")
-                    chunks.append(chunk)
-                return _answer(response, b"".join(chunks))
-        except TimeoutError:
-            raise MaybeSentError("web.maybe_sent", kind="TooSlow") from None
+            async with asyncio.timeout(self._patience.total_s):
+                return await self._send(request, departure)
+        except TimeoutError as error:
+            raise departure.failure(error) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise _failure(error) from None
+            raise departure.failure(error) from None
+        except asyncio.CancelledError:
+            if departure.has_begun:
+                raise
+            raise StoppedBeforeSendingError from None
+
+    async def _send(self, request: Request, departure: _Departure) -> Answer:
+        chunks: list[bytes] = []
+        async with self._client.stream(**_arguments(request, departure.note_async)) as response:
+            size = 0
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    raise MaybeSentError("web.maybe_sent", kind="TooMuch")
+                chunks.append(chunk)
+            return _answer(response, b"".join(chunks))
 
     @asynccontextmanager
     async def lines(self, request: Request) -> AsyncIterator[AsyncIterator[str]]:
@@ -204,15 +226,24 @@ class AsyncWeb:
             NotSentError: it could not be opened.
             MaybeSentError: it broke, or its status is not 200.
         """
+        departure = _Departure()
         try:
-            async with self._client.stream(
-                request.method, request.url, headers=dict(request.headers), content=request.body
-            ) as response:
+            async with self._client.stream(**_arguments(request, departure.note_async)) as response:
                 if response.status_code != 200:
                     raise MaybeSentError("web.status", status=response.status_code)
                 yield response.aiter_lines()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise _failure(error) from None
+            raise departure.failure(error) from None
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+def _arguments(request: Request, note: Callable[[str, object], object]) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": request.url,
+        "headers": dict(request.headers),
+        "content": request.body,
+        "extensions": {"trace": note},
+    }

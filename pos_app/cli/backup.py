@@ -29,6 +29,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Checks a copy and puts it in the ledger's place. The ledger that was there is kept beside it.",
     )
     back.add_argument("file", metavar="FILE", type=Path)
+    back.add_argument(
+        "--even-if-changed", action="store_true", help="take a copy too that was changed after it was written"
+    )
     back.set_defaults(run=run_restore)
 
 
@@ -43,7 +46,12 @@ def run_restore(arguments: argparse.Namespace) -> int:
     """Puts it back."""
     context = open_context()
     with only_one(context.home):
-        kept = restore(arguments.file.absolute(), context.ledger)
+        kept = restore(
+            arguments.file.absolute(),
+            context.ledger,
+            context.environment,
+            even_if_changed=arguments.even_if_changed,
+        )
     say(_("Restored: {path}").format(path=context.ledger))
     if kept is not None:
         say(_("What was there before is kept as {path}").format(path=kept))

@@ -43,7 +43,9 @@ def command(arguments: argparse.Namespace) -> int:
         return exits.PAID
 
     async def work(session: Session) -> None:
-        await session.until(lambda: not session.engine.following, arguments.wait)
+        # What was closed may have been paid since: 1037 (daraja.md, 3.2), or given up too early.
+        await session.engine.recheck_closed()
+        await session.until(lambda: session.engine.is_at_rest, arguments.wait)
 
     with only_one(context.home):
         attempts = asyncio.run(run(context, as_json=arguments.json, work=work)).values()

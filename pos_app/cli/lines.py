@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from pos_app.clock import to_eat
 from pos_app.domain.attempt import Attempt
@@ -14,14 +17,58 @@ from pos_app.ledger.rows import SaleRow
 from pos_app.words.states import attempt_word, cashier_sentence, own_words, review_word
 
 
+class OutputLostError(Exception):
+    """Nobody takes our lines any more.
+
+    Args:
+        is_gone: Whoever read them went away, as ``head`` does; else the disk is full, say.
+    """
+
+    def __init__(self, *, is_gone: bool) -> None:
+        super().__init__()
+        self.is_gone = is_gone
+
+
+def prepare_output() -> None:
+    """What a terminal's alphabet does not have is spelled out instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def say(text: str) -> None:
-    """A line for a person or a program, out at once."""
-    print(text, flush=True)
+    """A line for a person or a program, out at once.
+
+    Raises:
+        OutputLostError: it could not be written; nothing after it will be tried.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _give_up(sys.stdout)
+        sys.stdout = None
+        raise OutputLostError(is_gone=isinstance(error, BrokenPipeError)) from None
 
 
 def complain(text: str) -> None:
-    """A line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """A line on standard error; where that is gone too there is nobody to tell."""
+    if sys.stderr is None:
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)
+        sys.stderr = None
+
+
+def _give_up(stream: TextIO) -> None:
+    """Sends what is still in the buffer nowhere, so that the end of the process does not fail over it."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def attempt_json(attempt: Attempt) -> dict[str, Any]:
@@ -93,5 +140,5 @@ def sale_text(row: SaleRow) -> str:
 
 
 def as_line(document: dict[str, Any]) -> str:
-    """One JSON object on one line."""
-    return json.dumps(document, ensure_ascii=False)
+    """One JSON object on one line, in ASCII: it passes through any terminal and any pipe."""
+    return json.dumps(document)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from pos_app import __version__
 from pos_app.cli import backup, doctor, exits, export, follow, practice, relay, request, sales, verify
-from pos_app.cli.lines import complain
+from pos_app.cli.lines import OutputLostError, complain, prepare_output
 from pos_app.errors import TillError
+from pos_app.i18n import _
 from pos_app.words.mistakes import reason_of
 
 _EPILOG = """\
@@ -59,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; the exit code."""
+    prepare_output()
     parser = make_parser()
     parsed, unknown = parser.parse_known_args(_protect_negative(arguments))
     if unknown:
@@ -69,10 +70,12 @@ def main(arguments: Sequence[str]) -> int:
     except TillError as error:
         complain(f"pos-app: {reason_of(error)}")
         return exits.CANNOT_RUN
-    except BrokenPipeError:
-        # Whoever read our lines went away: nothing is lost by that, the ledger has it.
-        sys.stdout = None
-        return exits.NOT_KNOWN
+    except OutputLostError as lost:
+        # Nothing is lost by it but the lines: the ledger has it all.
+        if lost.is_gone:
+            return exits.PAID
+        complain("pos-app: " + _("The output cannot be written. Is the disk full?"))
+        return exits.CANNOT_RUN
 
 
 def _protect_negative(arguments: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from pos_app.ledger.reader import LedgerReader
 from pos_app.settings.lock import only_one
 
 DEFAULT_WAIT_S = 150.0
+PUSH_ANSWER_S = 5.0
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,6 +67,11 @@ def command(arguments: argparse.Namespace) -> int:
         asked.append(attempt.id)
         session.tell(attempt)
         await session.until(lambda: is_settled(session.attempts[attempt.id]), arguments.wait)
+        # However short the wait: what M-PESA says to the push itself is worth having before it is cut off.
+        is_sending = session.attempts[attempt.id].state is AttemptState.SENDING
+        if is_sending and not session.is_stopping:
+            left_s = max(0.0, PUSH_ANSWER_S - arguments.wait)
+            await session.until(lambda: session.attempts[attempt.id].state is not AttemptState.SENDING, left_s)
 
     with only_one(context.home):
         # Stopping the engine may change it: what was on its way is unknown then.

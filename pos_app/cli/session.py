@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pos_app.cli.context import Context
-from pos_app.cli.lines import as_line, attempt_json, attempt_text, complain, say
+from pos_app.cli.lines import OutputLostError, as_line, attempt_json, attempt_text, complain, say
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
 from pos_app.engine.engine import Counter, Engine
-from pos_app.engine.events import AttemptChanged, EngineEvent, EngineFailed, LightChanged, Status
+from pos_app.engine.events import AttemptChanged, EngineEvent, EngineFailed, LightChanged, Looked, Status
 from pos_app.practice.customers import Habit
 from pos_app.words.lights import light_words
 from pos_app.words.mistakes import reason
@@ -29,7 +29,7 @@ class Session:
         self._as_json = as_json
         self._told: dict[AttemptId, dict[str, Any]] = {}
         self._changed = asyncio.Event()
-        self._stopping = False
+        self.is_stopping = False
         self.attempts: dict[AttemptId, Attempt] = {}
         shop = context.settings.shop
         self.engine = Engine(
@@ -44,8 +44,11 @@ class Session:
         match event:
             case AttemptChanged(attempt):
                 self.tell(attempt)
-            case LightChanged(_, Status.BAD, code, detail) if not self._as_json:
+            case LightChanged(_, status, code, detail) if status is Status.BAD or code == "mpesa.clock":
+                # For whoever sits there; a program reads standard output.
                 complain(light_words(code, detail)[1])
+            case Looked():
+                self._changed.set()
             case EngineFailed(code, params):
                 complain(reason(code, params))
             case _:
@@ -57,19 +60,21 @@ class Session:
         document = attempt_json(attempt)
         if self._told.get(attempt.id) != document:
             self._told[attempt.id] = document
-            say(as_line(document) if self._as_json else attempt_text(attempt))
+            # That nobody reads any more changes nothing for the customer: the payment goes on.
+            with contextlib.suppress(OutputLostError):
+                say(as_line(document) if self._as_json else attempt_text(attempt))
         self._changed.set()
 
     async def until(self, is_done: Callable[[], bool], wait_s: float) -> None:
         """Waits until something is so, the time is over, or the user stops it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                while not is_done() and not self._stopping:
+                while not is_done() and not self.is_stopping:
                     self._changed.clear()
                     await self._changed.wait()
 
     def _stop(self) -> None:
-        self._stopping = True
+        self.is_stopping = True
         self._changed.set()
 
     def listen_to_signals(self) -> None:

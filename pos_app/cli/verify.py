@@ -8,7 +8,7 @@ from pos_app.cli import exits
 from pos_app.cli.context import open_context
 from pos_app.cli.lines import say
 from pos_app.i18n import _
-from pos_app.ledger.verify import verify
+from pos_app.ledger.verify import holds_hash, verify
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,12 +20,22 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "and the totals against the rows. Changes nothing.",
         epilog="Exit: 0 all is well; 1 something does not fit (the first bad rows are named).",
     )
+    parser.add_argument(
+        "--hash", metavar="HASH", help="a hash from an earlier export or closing receipt: is it still in the ledger?"
+    )
     parser.set_defaults(run=command)
 
 
-def command(_arguments: argparse.Namespace) -> int:
+def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
-    verdict = verify(open_context().ledger)
+    ledger = open_context().ledger
+    verdict = verify(ledger)
+    if arguments.hash is not None:
+        event = holds_hash(ledger, arguments.hash)
+        if event is None:
+            say(_("The ledger does not hold this hash: it was rewritten, or the hash is another ledger's."))
+            return exits.FAILED
+        say(_("The hash is that of event {number}: nothing before it was rewritten.").format(number=event))
     for finding in verdict.findings:
         say(f"{finding.check}: {finding.row}: {finding.found}")
     if verdict.findings:
@@ -33,7 +43,7 @@ def command(_arguments: argparse.Namespace) -> int:
         return exits.FAILED
     say(
         _("All is well: {sales} sales, {events} events, last hash {hash}.").format(
-            sales=verdict.sales, events=verdict.events, hash=verdict.last_hash[:16] or "-"
+            sales=verdict.sales, events=verdict.events, hash=verdict.last_hash or "-"
         )
     )
     return exits.PAID

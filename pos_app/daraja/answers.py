@@ -48,15 +48,19 @@ def read_push(answer: Answer) -> StkPushResponse:
     raise _error_of(answer)
 
 
-def read_query(answer: Answer) -> StkQueryResponse:
+def read_query(answer: Answer, checkout_request_id: str) -> StkQueryResponse:
     """The answer to a query; "not finished yet" in each of its three forms is an answer too.
+
+    Args:
+        checkout_request_id: What was asked for: an answer about another prompt is none.
 
     Raises:
         Refused, Throttled, MaybeSent: see `pos_app.daraja.errors`. None of them settles a payment.
     """
     if answer.status == _OK:
         response = _model(answer, StkQueryResponse)
-        if response is not None and (response.ResultCode is not None or response.ResponseCode):
+        is_answer = response is not None and (response.ResultCode is not None or response.ResponseCode)
+        if response is not None and is_answer and response.CheckoutRequestID in ("", checkout_request_id.strip()):
             return response
         raise _error_of(answer)
     body = ErrorBody.read(answer.body)

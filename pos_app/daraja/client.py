@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -18,9 +19,19 @@ from pos_app.clock import Clock, SystemClock
 from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query
 from pos_app.daraja.auth import TokenCache, read_token, token_request
 from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
+from pos_app.daraja.pace import Pacer
 from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
 from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
-from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, Web, is_safe_address
+from pos_app.web import (
+    Answer,
+    AsyncWeb,
+    MaybeSentError,
+    NotSentError,
+    Patience,
+    StoppedBeforeSendingError,
+    Web,
+    is_safe_address,
+)
 
 HOSTS: Final = {
     "sandbox": "https://sandbox.safaricom.co.ke",
@@ -135,7 +146,8 @@ class MpesaClient:
             account_reference: At most 12 letters and digits.
             transaction_desc: At most 13 letters, digits and spaces.
             passkey: Makes password and timestamp; it never leaves in the body.
-            password: Instead of the passkey, together with its ``timestamp``; sent as given.
+            password: Instead of the passkey, together with its ``timestamp``; sent as given. Beside a
+                passkey that it does not fit, the passkey counts.
             timestamp: ``YYYYMMDDHHMMSS`` in East Africa Time.
 
         Returns:
@@ -185,7 +197,7 @@ class MpesaClient:
             password=password,
             timestamp=timestamp,
         )
-        return self._call(QUERY_PATH, body, read_query)
+        return self._call(QUERY_PATH, body, partial(read_query, checkout_request_id=checkout_request_id))
 
     def fetch_token(self) -> None:
         """Gets a token if there is none; what "Test connection" does.
@@ -234,7 +246,12 @@ class MpesaClient:
 
 
 class AsyncMpesaClient:
-    """The same for asyncio; belongs to the loop it is first used on. Parameters as `MpesaClient`."""
+    """The same for asyncio; belongs to the loop it is first used on. Parameters as `MpesaClient`.
+
+    Args:
+        query_pacer: Takes a turn for the second sending of a query whose token was refused; the
+            first one's turn is the caller's, who knows which query is the most urgent.
+    """
 
     def __init__(
         self,
@@ -246,10 +263,12 @@ class AsyncMpesaClient:
         patience: Patience | None = None,
         use_proxies: bool = True,
         clock: Clock | None = None,
+        query_pacer: Pacer | None = None,
     ) -> None:
         self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock)
         self._web = AsyncWeb(patience, use_proxies=use_proxies)
         self._one_fetch = asyncio.Lock()
+        self._query_pacer = query_pacer
 
     @property
     def clock_ahead_ms(self) -> int | None:
@@ -308,7 +327,8 @@ class AsyncMpesaClient:
             password=password,
             timestamp=timestamp,
         )
-        return await self._call(QUERY_PATH, body, read_query)
+        read = partial(read_query, checkout_request_id=checkout_request_id)
+        return await self._call(QUERY_PATH, body, read, self._query_pacer)
 
     async def fetch_token(self) -> None:
         """As `MpesaClient.fetch_token`."""
@@ -325,13 +345,15 @@ class AsyncMpesaClient:
     ) -> None:
         await self.aclose()
 
-    async def _call(self, path: str, body: Body, read: Callable[[Answer], R]) -> R:
+    async def _call(self, path: str, body: Body, read: Callable[[Answer], R], pacer: Pacer | None = None) -> R:
         try:
             token = await self._token()
             answer = await self._web.send(as_request(self._account.base_url, path, body, token))
             if is_token_refusal(answer):
                 self._account.tokens.drop(token)
                 token = await self._token()
+                if pacer is not None:
+                    await pacer.acquire()
                 answer = await self._web.send(as_request(self._account.base_url, path, body, token))
                 if is_token_refusal(answer):
                     self._account.tokens.drop(token)
@@ -340,6 +362,13 @@ class AsyncMpesaClient:
         return read(self._account.note(answer))
 
     async def _token(self) -> str:
+        try:
+            return await self._fetch_if_stale()
+        except asyncio.CancelledError:
+            # Whatever wanted the token had not left, or was refused at the gateway.
+            raise StoppedBeforeSendingError from None
+
+    async def _fetch_if_stale(self) -> str:
         async with self._one_fetch:
             token = self._account.tokens.fresh(time.monotonic())
             if token is not None:

@@ -103,13 +103,19 @@ def check_shortcode(field: str, value: int | str, *, code: str = "request.shortc
 def _password(
     now_ms: int, shortcode: str, passkey: str | None, password: str | None, timestamp: str | None
 ) -> tuple[str, str]:
-    """Password and timestamp: the caller's own pair as it is, else made from the passkey."""
+    """Password and timestamp: the caller's own pair as it is, else made from the passkey.
+
+    The guide's first call gives all three, its password a placeholder: with the passkey at
+    hand a password that does not fit is not sent to be refused, it is made anew.
+    """
     if timestamp is not None and not _TIMESTAMP.match(str(timestamp)):
         raise InvalidRequest("timestamp", "request.timestamp")
     if password:
         if not timestamp:
             raise InvalidRequest("timestamp", "request.password")
-        return password, str(timestamp)
+        if not passkey or password == stk_password(shortcode, passkey, str(timestamp)):
+            return password, str(timestamp)
+        timestamp = None
     if not passkey:
         raise InvalidRequest("passkey", "request.password")
     made = str(timestamp) if timestamp else mpesa_timestamp(now_ms)

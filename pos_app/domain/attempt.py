@@ -70,6 +70,7 @@ class Review(StrEnum):
     CONTRADICTION = "contradiction"
     CODE_REUSED = "code_reused"
     SECOND_CODE = "second_code"
+    OTHER_CLAIM = "other_claim"
     PAID_LATE = "paid_late"
     PAID_TWICE = "paid_twice"
 
@@ -86,6 +87,7 @@ class Attempt:
         said_paid_at_ms: The first of the agreeing answers "paid" that carried no code.
         said_failed_at_ms: A failure that contradicts an earlier "paid".
         heard_code: An M-PESA code from a callback that did not prove everything.
+        claimed_code: An M-PESA code that the customer showed; it proves nothing by itself.
     """
 
     id: AttemptId
@@ -99,6 +101,7 @@ class Attempt:
     checkout_request_id: str | None = None
     mpesa_code: str | None = None
     heard_code: str | None = None
+    claimed_code: str | None = None
     outcome: Outcome | None = None
     created_at_ms: int = 0
     sent_at_ms: int | None = None

@@ -100,6 +100,33 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeClaimed:
+    """The customer showed an M-PESA code. It is compared when proof arrives, and proves nothing."""
+
+    code: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaleVoided:
+    """The sale was taken back: nothing was received and nothing can be on its way."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptMade:
+    """A receipt went to paper or into a file: the next one is a copy.
+
+    Args:
+        how: ``paper`` or ``pdf``.
+    """
+
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewSettled:
     """A person looked at it and settled it."""
 
@@ -120,5 +147,8 @@ Event = (
     | CallbackArrived
     | GivenUp
     | Withdrawn
+    | CodeClaimed
+    | SaleVoided
+    | ReceiptMade
     | ReviewSettled
 )

@@ -83,24 +83,40 @@ def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Dec
             return _on_wish(attempt, event, now_ms)
 
 
-Wish = ev.SendRequested | ev.Withdrawn | ev.GivenUp | ev.ReviewSettled
+Wish = ev.SendRequested | ev.Withdrawn | ev.GivenUp | ev.CodeClaimed | ev.SaleVoided | ev.ReceiptMade | ev.ReviewSettled
+
+
+_ALLOWED: dict[type[Wish], tuple[frozenset[AttemptState], str]] = {
+    ev.SendRequested: (frozenset({S.READY}), "attempt.not_ready"),
+    ev.Withdrawn: (frozenset({S.READY}), "attempt.not_ready"),
+    ev.GivenUp: (frozenset({S.UNKNOWN}), "attempt.not_unknown"),
+    ev.CodeClaimed: (frozenset({S.PENDING, S.UNKNOWN, S.DECLINED, S.ABANDONED}), "claim.not_open"),
+    ev.SaleVoided: (frozenset({S.DECLINED, S.REJECTED, S.ABANDONED, S.WITHDRAWN}), "sale.not_voidable"),
+}
+"""In which states a person may ask for something, and the mistake in all others."""
 
 
 def _on_wish(attempt: Attempt, event: Wish, now_ms: int) -> Decision:
     """What a person asked for; refused where the state does not allow it."""
+    allowed, mistake = _ALLOWED.get(type(event), (None, ""))
+    if allowed is not None and attempt.state not in allowed:
+        raise Mistake(mistake, state=attempt.state)
     match event:
         case ev.SendRequested():
-            if attempt.state is not S.READY:
-                raise Mistake("attempt.not_ready", state=attempt.state)
             return Decision(replace(attempt, state=S.SENDING, sent_at_ms=now_ms, outcome=None), (SendPush(),))
         case ev.Withdrawn():
-            if attempt.state is not S.READY:
-                raise Mistake("attempt.not_ready", state=attempt.state)
             return Decision(replace(attempt, state=S.WITHDRAWN, settled_at_ms=now_ms))
         case ev.GivenUp():
-            if attempt.state is not S.UNKNOWN:
-                raise Mistake("attempt.not_unknown", state=attempt.state)
             return Decision(replace(attempt, state=S.ABANDONED, settled_at_ms=now_ms))
+        case ev.CodeClaimed():
+            # Kept beside what M-PESA says, never in its place.
+            return Decision(replace(attempt, claimed_code=event.code), (AskSoon(),))
+        case ev.SaleVoided():
+            if attempt.paid_elsewhere:
+                raise Mistake("sale.not_voidable", state=attempt.state)
+            return Decision(attempt)
+        case ev.ReceiptMade():
+            return Decision(attempt)
         case ev.ReviewSettled():
             return Decision(replace(attempt, review=frozenset()))
         case _:
@@ -157,9 +173,21 @@ def _on_query(attempt: Attempt, outcome: Outcome, now_ms: int, rules: Rules) -> 
     if outcome.kind is OutcomeKind.PAID:
         return _query_said_paid(attempt, now_ms, rules)
     if not outcome.is_final:
-        # "Paid" followed by "still processing": the first was early, as one source reports.
-        return Decision(replace(attempt, said_paid_at_ms=None))
+        return Decision(_not_settled_by(attempt, outcome))
     return _query_said_failed(attempt, outcome, now_ms, rules)
+
+
+def _not_settled_by(attempt: Attempt, outcome: Outcome) -> Attempt:
+    """An answer that settles nothing: "still processing", or a code that is not in the tables."""
+    # "Paid" followed by "still processing": the first was early, as one source reports.
+    unsettled = replace(attempt, said_paid_at_ms=None)
+    if attempt.state not in (S.PENDING, S.UNKNOWN):
+        return unsettled
+    if outcome.kind is OutcomeKind.OTHER:
+        # What the tables do not know is shown in M-PESA's own words, and nobody concludes anything from it.
+        return replace(unsettled, outcome=outcome)
+    was_odd = attempt.outcome is not None and attempt.outcome.kind is OutcomeKind.OTHER
+    return replace(unsettled, outcome=None) if was_odd else unsettled
 
 
 def _query_said_paid(attempt: Attempt, now_ms: int, rules: Rules) -> Decision:
@@ -221,7 +249,7 @@ def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, now_ms: int
         return _for_review(attempt, Review.CODE_REUSED, AskSoon())
     if attempt.state is S.PAID:
         if attempt.mpesa_code is None:
-            return Decision(replace(attempt, mpesa_code=event.mpesa_code))
+            return _code_followed(attempt, event.mpesa_code)
         if event.mpesa_code not in (None, attempt.mpesa_code):
             return _for_review(attempt, Review.SECOND_CODE)
         return Decision(attempt)
@@ -248,8 +276,22 @@ def _callback_said_failed(attempt: Attempt, event: ev.CallbackArrived, now_ms: i
     return _declined(attempt, event.outcome, now_ms)
 
 
+def _code_followed(attempt: Attempt, mpesa_code: str | None) -> Decision:
+    """The code of a payment that two queries had proved before."""
+    known = replace(attempt, mpesa_code=mpesa_code)
+    if _claim_differs(attempt, mpesa_code):
+        return _for_review(known, Review.OTHER_CLAIM)
+    return Decision(known)
+
+
+def _claim_differs(attempt: Attempt, mpesa_code: str | None) -> bool:
+    return None not in (attempt.claimed_code, mpesa_code) and attempt.claimed_code != mpesa_code
+
+
 def _paid(attempt: Attempt, mpesa_code: str | None, now_ms: int) -> Decision:
     review = set(attempt.review)
+    if _claim_differs(attempt, mpesa_code):
+        review.add(Review.OTHER_CLAIM)
     if attempt.state in (S.DECLINED, S.REJECTED, S.ABANDONED):
         review.add(Review.PAID_LATE)
     if attempt.paid_elsewhere:

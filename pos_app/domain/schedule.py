@@ -16,7 +16,6 @@ from pos_app.domain.attempt import Attempt, AttemptState
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 GIVE_UP_ASKING_MS = 24 * HOUR_MS
-RECHECK_DECLINED_MS = HOUR_MS
 
 DEADLINE_MS = 2 * MINUTE_MS
 """A prompt lives a minute; after two, "waiting for PIN" is no longer true."""
@@ -47,8 +46,8 @@ def next_ask_ms(attempt: Attempt, pacing: Pacing = DEFAULT_PACING) -> int | None
         return None
     if attempt.state in (AttemptState.PENDING, AttemptState.UNKNOWN):
         return _while_open(attempt, attempt.sent_at_ms, pacing)
-    if attempt.state is AttemptState.DECLINED:
-        return _while_declined(attempt, attempt.sent_at_ms, pacing)
+    if attempt.state in (AttemptState.DECLINED, AttemptState.ABANDONED):
+        return _while_closed(attempt, attempt.sent_at_ms, pacing)
     return None
 
 
@@ -72,19 +71,30 @@ def _while_open(attempt: Attempt, sent_at_ms: int, pacing: Pacing) -> int | None
     return attempt.asked_at_ms + gap
 
 
-def _while_declined(attempt: Attempt, sent_at_ms: int, pacing: Pacing) -> int | None:
-    """A decline is asked about once more; one that has turned into paid before, for an hour."""
+def _while_closed(attempt: Attempt, sent_at_ms: int, pacing: Pacing) -> int | None:
+    """A decline is asked about once more; what may still turn into paid, ever more seldom for a day."""
     settled = attempt.settled_at_ms or sent_at_ms
     asked = attempt.asked_at_ms
     if attempt.said_paid_at_ms is not None and asked is not None:
         return max(attempt.said_paid_at_ms + pacing.confirm_gap_ms, asked + pacing.interval_ms)
     if asked is None or asked < settled:
         return settled + pacing.confirm_gap_ms
-    if attempt.outcome is None or not attempt.outcome.may_turn_paid:
+    if not may_turn_paid(attempt):
         return None
-    if asked - settled >= RECHECK_DECLINED_MS:
-        return None
-    return asked + 5 * pacing.interval_ms
+    since = asked - settled
+    if since < 10 * MINUTE_MS:
+        return asked + 5 * pacing.interval_ms
+    if since < HOUR_MS:
+        return asked + LONGEST_GAP_MS
+    return asked + HOUR_MS if since < GIVE_UP_ASKING_MS else None
+
+
+def may_turn_paid(attempt: Attempt) -> bool:
+    """Whether a closed attempt may still be paid: 1037 (daraja.md, 3.2), or one that was given up unknown."""
+    if attempt.state is AttemptState.ABANDONED:
+        return True
+    is_declined = attempt.state is AttemptState.DECLINED
+    return is_declined and attempt.outcome is not None and attempt.outcome.may_turn_paid
 
 
 class WaitReason(StrEnum):

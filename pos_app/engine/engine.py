@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pos_app.clock import Clock, SystemClock
-from pos_app.daraja import AsyncMpesaClient
+from pos_app.daraja import AsyncMpesaClient, Pacer
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import Announce, AskSoon, SendPush
 from pos_app.domain.flow import Rules
+from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft
-from pos_app.domain.schedule import RECHECK_DECLINED_MS
+from pos_app.domain.schedule import GIVE_UP_ASKING_MS, may_turn_paid
 from pos_app.engine import events as out
 from pos_app.engine.inbox import Inbox, mailbox_of
 from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.poller import Poller
 from pos_app.engine.practice_mode import PracticeMode, with_practice_account
-from pos_app.engine.sender import STOPPED, push
+from pos_app.engine.sender import STOPPED, STOPPED_EARLY, new_token, push
 from pos_app.errors import Mistake, Outside, TillError
 from pos_app.ledger.writer import Applied, LedgerWriter
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
-from pos_app.web import is_loopback
+from pos_app.web import StoppedBeforeSendingError, is_loopback
 
 _log = logging.getLogger("pos_app.engine")
 RETRY_WRITE_S: Final = 2.0
 CLOCK_TOLERANCE_MS: Final = 60_000
 _STOPPED_EVENT: Final = ev.PushLost(STOPPED)
+_STOPPED_EARLY_EVENT: Final = ev.PushNotSent(STOPPED_EARLY)
 PRACTICE_RESTARTED: Final = "The practice M-PESA was started anew and does not know this prompt."
 
 
@@ -79,6 +80,9 @@ class Engine:
         self._ledger = LedgerThread()
         self._tasks: set[asyncio.Task[None]] = set()
         self._pushes: set[asyncio.Task[None]] = set()
+        self._waiting_to_push: set[AttemptId] = set()
+        self._to_recheck: set[AttemptId] = set()
+        self._rechecked: dict[AttemptId, Attempt] = {}
         self._tokens: dict[AttemptId, str] = {}
         self._rules = Rules(access.pacing.confirm_gap_ms)
         self._lights: dict[out.Light, out.LightChanged] = {}
@@ -96,7 +100,7 @@ class Engine:
         Raises:
             Outside: ``ledger.…``; then nothing runs.
         """
-        await self._ledger.open(self._path)
+        await self._ledger.open(self._path, self._access.environment)
         access = self._access
         if access.environment is Environment.PRACTICE:
             if access.runs_practice:
@@ -108,6 +112,7 @@ class Engine:
                 access = with_practice_account(access)
         self._access = access
         if not access.missing():
+            pacer = Pacer(access.pacing.interval_ms / 1000)
             self._client = AsyncMpesaClient(
                 access.consumer_key,
                 access.consumer_secret,
@@ -116,6 +121,7 @@ class Engine:
                 # Plain http is allowed on this machine alone: it must not leave through a proxy.
                 use_proxies=not is_loopback(access.base_url or ""),
                 clock=self._clock,
+                query_pacer=pacer,
             )
             self._poller = Poller(
                 self._client,
@@ -124,6 +130,9 @@ class Engine:
                 apply=self._apply_surely,
                 spawn=self._spawn,
                 tell=self._tell,
+                answered=self._mpesa_answered,
+                asked=self._asked,
+                pacer=pacer,
             )
             self._spawn(self._poller.run(), "poller")
             self._tell(out.LightChanged(out.Light.MPESA, out.Status.READY, "mpesa.set_up"))
@@ -139,9 +148,10 @@ class Engine:
         following = 0
         for attempt in await self._ledger.call(LedgerWriter.left_ready):
             await self._apply(attempt.id, ev.Withdrawn())
-        for attempt in await self._ledger.call(LedgerWriter.to_follow, now_ms - RECHECK_DECLINED_MS):
-            if self.practice is not None and attempt.state in FOLLOWED:
-                await self._give_up_practice(attempt)
+        for attempt in await self._ledger.call(LedgerWriter.to_follow, now_ms - GIVE_UP_ASKING_MS):
+            if self.practice is not None:
+                if attempt.state in FOLLOWED:
+                    await self._give_up_practice(attempt)
                 continue
             following += attempt.state in FOLLOWED
             await self._apply(attempt.id, ev.Restarted(), always_tell=attempt.state in FOLLOWED)
@@ -166,7 +176,7 @@ class Engine:
             await self._take_callback(mailbox, digest, body, event, cursor)
 
         use_proxies = not is_loopback(relay.url)
-        self._inbox = Inbox(relay, position, take=take, tell=self._tell, use_proxies=use_proxies)
+        self._inbox = Inbox(relay, position, take=take, tell=self._tell, looked=self._looked, use_proxies=use_proxies)
         self._spawn(self._inbox.run(), "inbox")
 
     async def stop(self) -> None:
@@ -174,6 +184,9 @@ class Engine:
         for task in (*self._pushes, *self._tasks):
             task.cancel()
         await asyncio.gather(*self._pushes, *self._tasks, return_exceptions=True)
+        for attempt_id in list(self._waiting_to_push):
+            # Cancelled before its first step: it did not even begin.
+            await self._apply(attempt_id, _STOPPED_EARLY_EVENT)
         if self._inbox is not None:
             await self._inbox.aclose()
         if self._client is not None:
@@ -187,6 +200,22 @@ class Engine:
         """The attempts that may still be paid."""
         return [attempt for attempt in self._followed.values() if attempt.state in FOLLOWED]
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is open, the mailbox was read, and what `recheck_closed` began is done."""
+        has_read = self._inbox is None or self._inbox.has_looked
+        return has_read and not self.following and not self._to_recheck
+
+    async def recheck_closed(self) -> None:
+        """Asks once more for every attempt of the last day that was closed and may still have been paid."""
+        if self._poller is None or self.practice is not None:
+            return
+        since_ms = self._clock.now_ms() - GIVE_UP_ASKING_MS
+        for attempt in await self._ledger.call(LedgerWriter.to_follow, since_ms):
+            is_closed = attempt.state not in FOLLOWED and (may_turn_paid(attempt) or attempt.is_being_confirmed)
+            if is_closed and self._poller.ask_now(attempt.id):
+                self._to_recheck.add(attempt.id)
+
     # Requests
 
     async def request_payment(self, draft: Draft) -> Attempt:
@@ -197,7 +226,7 @@ class Engine:
             Outside: ``ledger.…``; then nothing was recorded and nothing is sent.
         """
         self._refuse_unset()
-        token = secrets.token_urlsafe(16)
+        token = new_token()
         counter = self._counter
         attempt = await self._ledger.call(
             LedgerWriter.record_sale,
@@ -223,7 +252,7 @@ class Engine:
             return (await self._apply(last.id, ev.SendRequested())).attempt
         if last.state is AttemptState.READY:
             await self._apply(last.id, ev.Withdrawn())
-        token = secrets.token_urlsafe(16)
+        token = new_token()
         attempt = await self._ledger.call(
             LedgerWriter.record_attempt, sale_id, token, self._clock.now_ms(), msisdn=msisdn
         )
@@ -246,6 +275,30 @@ class Engine:
             Mistake: ``attempt.not_ready``.
         """
         return (await self._apply(attempt_id, ev.Withdrawn())).attempt
+
+    async def claim_code(self, attempt_id: AttemptId, code: str, by: str) -> Attempt:
+        """Notes a code that the customer shows; it proves nothing and is compared when proof comes.
+
+        Raises:
+            Mistake: ``claim.…``
+        """
+        return (await self._apply(attempt_id, ev.CodeClaimed(parse_mpesa_code(code), by))).attempt
+
+    async def void_sale(self, sale_id: SaleId, by: str, reason: str) -> Attempt:
+        """Takes a sale back that is not paid; an attempt that never left is withdrawn with it.
+
+        Raises:
+            Mistake: ``sale.not_voidable``.
+        """
+        last = await self._ledger.call(LedgerWriter.last_attempt_of, sale_id)
+        if last.state is AttemptState.READY:
+            await self._apply(last.id, ev.Withdrawn())
+        return (await self._apply(last.id, ev.SaleVoided(by, reason), always_tell=True)).attempt
+
+    async def note_receipt(self, sale_id: SaleId, how: str) -> Attempt:
+        """Notes that a receipt was made: the next one is a copy."""
+        last = await self._ledger.call(LedgerWriter.last_attempt_of, sale_id)
+        return (await self._apply(last.id, ev.ReceiptMade(how), always_tell=True)).attempt
 
     async def give_up(self, attempt_id: AttemptId, by: str, reason: str) -> Attempt:
         """Stops waiting for an attempt that is not known. Late proof still counts.
@@ -321,11 +374,14 @@ class Engine:
         self._followed[attempt.id] = attempt
         if attempt.state not in FOLLOWED:
             del self._followed[attempt.id]
+        if attempt.id in self._to_recheck:
+            self._rechecked[attempt.id] = attempt
         if self._poller is not None:
             self._poller.follow(attempt)
         for command in applied.commands:
             match command:
                 case SendPush():
+                    self._waiting_to_push.add(attempt.id)
                     task = self._start(self._push(attempt), f"push {attempt.id}")
                     self._pushes.add(task)
                     task.add_done_callback(self._pushes.discard)
@@ -352,10 +408,14 @@ class Engine:
         assert client is not None, "a push needs a client"
         # Whatever ends this early, bytes may have left: the till says so before it closes.
         event: ev.Event = _STOPPED_EVENT
+        self._waiting_to_push.discard(attempt.id)
         try:
             event = await push(client, self._access, attempt, token)
+        except StoppedBeforeSendingError:
+            event = _STOPPED_EARLY_EVENT
+            raise
         finally:
-            if event is _STOPPED_EVENT:
+            if event in (_STOPPED_EVENT, _STOPPED_EARLY_EVENT):
                 await self._apply(attempt.id, event)
         if not isinstance(event, ev.PushNotSent):
             del self._tokens[attempt.id]
@@ -369,12 +429,25 @@ class Engine:
             case ev.PushRefused(outcome) | ev.PushLost(outcome):
                 self._tell(out.LightChanged(out.Light.MPESA, out.Status.BUSY, f"mpesa.{outcome.kind}"))
             case _:
-                ahead_ms = (self._client.clock_ahead_ms if self._client else None) or 0
-                if abs(ahead_ms) > CLOCK_TOLERANCE_MS:
-                    minutes = str(round(ahead_ms / 60_000))
-                    self._tell(out.LightChanged(out.Light.MPESA, out.Status.BUSY, "mpesa.clock", minutes))
-                else:
-                    self._tell(out.LightChanged(out.Light.MPESA, out.Status.READY, "mpesa.ready"))
+                self._mpesa_answered()
+
+    def _mpesa_answered(self) -> None:
+        """M-PESA answers; whether this PC's clock agrees with it is told as well."""
+        ahead_ms = (self._client.clock_ahead_ms if self._client else None) or 0
+        if abs(ahead_ms) > CLOCK_TOLERANCE_MS:
+            minutes = str(round(ahead_ms / 60_000))
+            self._tell(out.LightChanged(out.Light.MPESA, out.Status.BUSY, "mpesa.clock", minutes))
+        else:
+            self._tell(out.LightChanged(out.Light.MPESA, out.Status.READY, "mpesa.ready"))
+
+    def _asked(self, attempt_id: AttemptId) -> None:
+        attempt = self._rechecked.get(attempt_id)
+        if attempt is None or not attempt.is_being_confirmed:
+            self._to_recheck.discard(attempt_id)
+        self._looked()
+
+    def _looked(self) -> None:
+        self._on_event(out.Looked())
 
     # Supervision
 

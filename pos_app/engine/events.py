@@ -106,6 +106,11 @@ class EngineFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """M-PESA was asked, or the relay read; it may have changed nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneChanged:
     """The practice customer's phone, as its screen is now.
 
@@ -135,5 +140,6 @@ EngineEvent = (
     | RequestTaken
     | EngineStarted
     | EngineFailed
+    | Looked
     | PhoneChanged
 )

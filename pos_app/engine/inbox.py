@@ -54,37 +54,49 @@ class Inbox:
     Args:
         take: Writes evidence, effect and cursor in one transaction.
         tell: Emits an event of the engine.
+        looked: Called when everything that waited is read, or the relay turned out to be away.
     """
 
     def __init__(
-        self, relay: RelayAccess, position: int, *, take: Take, tell: Callable[[LightChanged], None], use_proxies: bool
+        self,
+        relay: RelayAccess,
+        position: int,
+        *,
+        take: Take,
+        tell: Callable[[LightChanged], None],
+        looked: Callable[[], None],
+        use_proxies: bool,
     ) -> None:
         self._relay = relay
         self._position = position
         self._take = take
         self._tell = tell
+        self._looked = looked
+        self.has_looked = False
         self._web = AsyncWeb(Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30), use_proxies=use_proxies)
 
     async def run(self) -> None:
         """Reads until cancelled; a relay that is away is tried again, ever more slowly."""
-        pause_s, wait = 1.0, 0
+        pause_s, wait, latency_ms = 1.0, 0, 0
         while True:
             asked_s = time.monotonic()
             try:
                 answer = await self._web.send(self._request(wait))
+                latency_ms = int((time.monotonic() - asked_s) * 1000)
                 messages = self._messages(answer)
             except (NotSentError, MaybeSentError):
+                messages = None
                 self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.unreachable"))
-            else:
-                if messages is not None:
-                    pause_s = 1.0
-                    if wait == 0:
-                        latency_ms = int((time.monotonic() - asked_s) * 1000)
-                        self._tell(LightChanged(Light.RELAY, Status.READY, "relay.ready", str(latency_ms)))
-                    wait = WAIT_S
-                    for message in messages:
-                        await self._deliver(message)
-                    continue
+            if messages is not None and await self._deliver_all(messages):
+                pause_s = 1.0
+                if wait == 0:
+                    self._tell(LightChanged(Light.RELAY, Status.READY, "relay.ready", str(latency_ms)))
+                # Whatever waited comes at once, page by page; only then is it worth waiting for more.
+                wait = 0 if messages else WAIT_S
+                if not messages:
+                    self._note_look()
+                continue
+            self._note_look()
             wait = 0
             # Spread out: a relay that comes back is not run over by all its tills at once.
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
@@ -110,13 +122,34 @@ class Inbox:
             return None
         return messages
 
-    async def _deliver(self, message: Any) -> None:
+    def _note_look(self) -> None:
+        if not self.has_looked:
+            self.has_looked = True
+            self._looked()
+
+    async def _deliver_all(self, messages: list[Any]) -> bool:
+        """Takes each; False at the first that is none: it would come again at once, for ever."""
+        for message in messages:
+            if not await self._deliver(message):
+                self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
+                return False
+        return True
+
+    async def _deliver(self, message: Any) -> bool:
         try:
             position = int(message["id"])
+        except (KeyError, TypeError, ValueError):
+            _log.warning("the relay sent a message without a number")
+            return False
+        if position <= self._position:
+            _log.warning("the relay sent message %s again", position)
+            return False
+        try:
             digest = bytes.fromhex(message["token"])
             body = base64.b64decode(message["body"], validate=True)
         except (KeyError, TypeError, ValueError, binascii.Error):
-            _log.error("the relay sent a message that is none")
-            return
+            # It has its place in the mailbox: kept as it came, and passed.
+            digest, body = b"", json.dumps(message).encode()
         await self._take(digest, body, read_callback(body), position)
-        self._position = max(self._position, position)
+        self._position = position
+        return True

@@ -21,14 +21,14 @@ class LedgerThread:
         self._executor = ThreadPoolExecutor(1, "ledger")
         self._writer: LedgerWriter | None = None
 
-    async def open(self, path: Path) -> None:
+    async def open(self, path: Path, environment: str) -> None:
         """Opens, and if need be migrates, the ledger.
 
         Raises:
             Outside: ``ledger.…``
         """
         loop = asyncio.get_running_loop()
-        self._writer = await loop.run_in_executor(self._executor, LedgerWriter, path)
+        self._writer = await loop.run_in_executor(self._executor, LedgerWriter, path, environment)
 
     async def call(self, method: Callable[Concatenate[LedgerWriter, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs one method. A caller that is cancelled does not undo what is being written."""

@@ -37,6 +37,8 @@ class Poller:
         apply: Writes an event and takes its consequences.
         spawn: Starts a supervised task.
         tell: Emits an event of the engine.
+        answered: Called whenever M-PESA answered as it should.
+        asked: Called after each query, whatever came of it.
     """
 
     def __init__(
@@ -48,6 +50,9 @@ class Poller:
         apply: Callable[[AttemptId, ev.Event], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], None],
         tell: Callable[[LightChanged], None],
+        answered: Callable[[], None],
+        asked: Callable[[AttemptId], None],
+        pacer: Pacer,
     ) -> None:
         self._client = client
         self._access = access
@@ -55,7 +60,9 @@ class Poller:
         self._apply = apply
         self._spawn = spawn
         self._tell = tell
-        self._pacer = Pacer(access.pacing.interval_ms / 1000)
+        self._answered = answered
+        self._asked = asked
+        self._pacer = pacer
         self._followed: dict[AttemptId, _Followed] = {}
         self._changed = asyncio.Event()
 
@@ -77,12 +84,14 @@ class Poller:
             self._followed[attempt.id] = _Followed(attempt, due_s, overdue_s, is_asking)
         self._changed.set()
 
-    def ask_now(self, attempt_id: AttemptId) -> None:
-        """Asks as soon as the limiter allows."""
+    def ask_now(self, attempt_id: AttemptId) -> bool:
+        """Asks as soon as the limiter allows; False where there is nothing to ask with, or for."""
         entry = self._followed.get(attempt_id)
-        if entry is not None and entry.attempt.checkout_request_id is not None:
-            entry.due_s = self._clock.monotonic_s()
-            self._changed.set()
+        if entry is None or entry.attempt.checkout_request_id is None:
+            return False
+        entry.due_s = self._clock.monotonic_s()
+        self._changed.set()
+        return True
 
     def next_ask_in_s(self, attempt_id: AttemptId) -> float | None:
         """Seconds to the next query of an attempt, the limiter included."""
@@ -151,6 +160,7 @@ class Poller:
             if entry is not None:
                 entry.is_asking = False
             self._changed.set()
+            self._asked(attempt.id)
 
     async def _query(self, attempt: Attempt) -> ev.Event | None:
         """One query. Whatever goes wrong with it settles nothing."""
@@ -170,6 +180,6 @@ class Poller:
             _log.warning("query of attempt %s: %s", attempt.id, error)
             self._tell(LightChanged(Light.MPESA, Status.BUSY, f"mpesa.{error.outcome.kind}"))
         else:
-            self._tell(LightChanged(Light.MPESA, Status.READY, "mpesa.ready"))
+            self._answered()
             return ev.QueryAnswered(response.outcome)
         return None

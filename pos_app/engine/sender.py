@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Final
 
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MaybeSent, NotSent, Refused, Throttled, TransactionType
@@ -12,6 +13,15 @@ from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.settings.effective import MpesaAccess
 
 STOPPED: Final = Outcome(OutcomeKind.NO_ANSWER, "STOPPED", "the till was closed", is_final=False)
+STOPPED_EARLY: Final = Outcome(OutcomeKind.NO_CONNECTION, "STOPPED", "the till was closed before it was sent")
+
+
+def new_token() -> str:
+    """128 bits for one attempt's own callback address.
+
+    In hexadecimal, which cannot spell any of the words that M-PESA refuses in such an address.
+    """
+    return secrets.token_hex(16)
 
 
 async def push(client: AsyncMpesaClient, access: MpesaAccess, attempt: Attempt, token: str) -> ev.Event:

@@ -80,3 +80,6 @@ class Bridge(QObject):
                 self.failed.emit(event)
             case ev.PhoneChanged():
                 self.phone_changed.emit(event)
+            case ev.Looked():
+                # Nothing that the window shows.
+                return

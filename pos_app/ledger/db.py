@@ -131,6 +131,16 @@ def key_file(path: Path) -> Path:
     return path.with_name("ledger.key")
 
 
+def key_of_copy(copy: Path) -> Path:
+    """The same beside a copy."""
+    return copy.with_name(copy.name + ".key")
+
+
+def key_beside(path: Path) -> Path | None:
+    """The key that stands beside a ledger or a copy."""
+    return next((found for found in (key_of_copy(path), key_file(path)) if found.is_file()), None)
+
+
 def migrations() -> list[tuple[int, str]]:
     """Number and SQL of every schema file, in order."""
     folder = resources.files("pos_app.ledger") / "schema"

@@ -1,14 +1,19 @@
-"""What an event leaves in the ledger: a kind and details, phones and secrets left out."""
+"""What an event leaves in the ledger: a kind and details, phones and secrets left out.
+
+``set`` in the details holds every column of the attempt that the event changed,
+so that `pos_app.ledger.verify` can work each attempt out again from its events.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.outcome import Outcome
 
-_KINDS: dict[type[ev.Event], str] = {
+_KINDS: Final[dict[type[ev.Event], str]] = {
     ev.SendRequested: "sending",
     ev.PushAccepted: "accepted",
     ev.PushNotSent: "not_sent",
@@ -21,8 +26,32 @@ _KINDS: dict[type[ev.Event], str] = {
     ev.CallbackArrived: "callback",
     ev.GivenUp: "given_up",
     ev.Withdrawn: "withdrawn",
+    ev.CodeClaimed: "claimed",
+    ev.SaleVoided: "voided",
+    ev.ReceiptMade: "receipt",
     ev.ReviewSettled: "review_settled",
 }
+
+
+_COLUMNS: Final[dict[str, Callable[[Attempt], Any]]] = {
+    "merchant_request_id": lambda attempt: attempt.merchant_request_id,
+    "checkout_request_id": lambda attempt: attempt.checkout_request_id,
+    "mpesa_code": lambda attempt: attempt.mpesa_code,
+    "heard_code": lambda attempt: attempt.heard_code,
+    "claimed_code": lambda attempt: attempt.claimed_code,
+    "outcome_kind": lambda attempt: attempt.outcome and attempt.outcome.kind.value,
+    "outcome_code": lambda attempt: attempt.outcome and attempt.outcome.code,
+    "outcome_text": lambda attempt: attempt.outcome and attempt.outcome.text,
+    "outcome_is_final": lambda attempt: attempt.outcome and int(attempt.outcome.is_final),
+    "outcome_may_turn": lambda attempt: attempt.outcome and int(attempt.outcome.may_turn_paid),
+    "sent_at_ms": lambda attempt: attempt.sent_at_ms,
+    "settled_at_ms": lambda attempt: attempt.settled_at_ms,
+    "said_paid_at_ms": lambda attempt: attempt.said_paid_at_ms,
+    "said_failed_at_ms": lambda attempt: attempt.said_failed_at_ms,
+    "review": lambda attempt: ",".join(sorted(attempt.review)),
+}
+SET_COLUMNS: Final = tuple(_COLUMNS)
+"""What only events change. When it was asked is no evidence and not among them."""
 
 
 def describe(event: ev.Event, before: Attempt, after: Attempt) -> tuple[str, dict[str, Any]]:
@@ -30,32 +59,51 @@ def describe(event: ev.Event, before: Attempt, after: Attempt) -> tuple[str, dic
     kind = _KINDS[type(event)]
     if isinstance(event, (ev.Restarted, ev.DeadlinePassed)) and before == after:
         return "", {}
-    details: dict[str, Any] = {}
+    details = {name: value for name, value in _said(event).items() if value is not None}
+    added = sorted(after.review - before.review)
+    if added:
+        details["review"] = added
+    changed = _changed(before, after)
+    if changed:
+        details["set"] = changed
+    return kind, details
+
+
+def _said(event: ev.Event) -> dict[str, Any]:
+    """What the event itself says."""
     match event:
         case ev.PushAccepted():
-            details = {
+            return {
                 "merchant_request_id": event.merchant_request_id,
                 "checkout_request_id": event.checkout_request_id,
             }
         case ev.PushNotSent() | ev.PushRefused() | ev.PushLost() | ev.QueryAnswered():
-            details = _outcome(event.outcome)
+            return _outcome(event.outcome)
         case ev.CallbackArrived():
-            details = _outcome(event.outcome) | {
+            return _outcome(event.outcome) | {
                 "merchant_request_id": event.merchant_request_id,
                 "checkout_request_id": event.checkout_request_id,
                 "amount_cents": event.amount_cents,
                 "mpesa_code": event.mpesa_code,
             }
-        case ev.GivenUp() | ev.ReviewSettled():
-            details = {"by": event.by, "reason": event.reason}
+        case ev.GivenUp() | ev.ReviewSettled() | ev.SaleVoided():
+            return {"by": event.by, "reason": event.reason}
+        case ev.CodeClaimed():
+            return {"by": event.by, "mpesa_code": event.code}
+        case ev.ReceiptMade():
+            return {"how": event.how}
         case _:
-            pass
-    if after.mpesa_code != before.mpesa_code:
-        details["mpesa_code"] = after.mpesa_code
-    added = sorted(after.review - before.review)
-    if added:
-        details["review"] = added
-    return kind, {name: value for name, value in details.items() if value is not None}
+            return {}
+
+
+def _changed(before: Attempt, after: Attempt) -> dict[str, Any]:
+    old, new = columns_of(before), columns_of(after)
+    return {name: value for name, value in new.items() if value != old[name]}
+
+
+def columns_of(attempt: Attempt) -> dict[str, Any]:
+    """The columns of an attempt that only events change, with their values."""
+    return {name: value_of(attempt) for name, value_of in _COLUMNS.items()}
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

@@ -49,7 +49,9 @@ _WHERE: dict[Filter, str] = {
 _ROW_SQL = (
     f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"  # noqa: S608
     " (SELECT group_concat(p.mpesa_code) FROM attempts p WHERE p.sale_id = s.id AND p.mpesa_code IS NOT NULL),"
-    " (SELECT group_concat(r.review) FROM attempts r WHERE r.sale_id = s.id AND r.review <> '')"
+    " (SELECT group_concat(r.review) FROM attempts r WHERE r.sale_id = s.id AND r.review <> ''),"
+    " EXISTS (SELECT 1 FROM attempts m JOIN attempt_events e ON e.attempt_id = m.id AND e.kind = 'receipt'"
+    "  WHERE m.sale_id = s.id)"
     " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"
 )
 
@@ -286,12 +288,13 @@ class LedgerReader:
 
 def _sale_row(row: tuple[object, ...] | sqlite3.Row) -> SaleRow:
     plain = tuple(row)
-    codes, review = str(plain[-2] or ""), str(plain[-1] or "")
+    codes, review, has_receipt = str(plain[-3] or ""), str(plain[-2] or ""), bool(plain[-1])
     return SaleRow(
         sale_of(plain[:SALE_WIDTH]),
-        attempt_of(plain[SALE_WIDTH:-2]),
+        attempt_of(plain[SALE_WIDTH:-3]),
         tuple(code for code in codes.split(",") if code),
         review_of(review),
+        has_receipt,
     )
 
 

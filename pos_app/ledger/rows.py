@@ -19,12 +19,14 @@ ATTEMPT_COLUMNS: Final = (
     " a.outcome_is_final, a.outcome_may_turn, a.created_at_ms, a.sent_at_ms, a.settled_at_ms, a.asked_at_ms, a.asks,"
     " a.said_paid_at_ms, a.said_failed_at_ms, a.review,"
     " EXISTS (SELECT 1 FROM attempts o WHERE o.sale_id = a.sale_id AND o.id <> a.id AND o.state = 'paid'),"
-    " a.phone_sealed"
+    " a.claimed_code, a.phone_sealed"
 )
 SALE_COLUMNS: Final = (
     "s.id, s.reference, s.amount_cents, s.received_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.is_voided"
 )
 SALE_WIDTH: Final = 9
+PHONE_SEALED: Final = 26
+"""Where the sealed phone stands in a row of `ATTEMPT_COLUMNS`."""
 NOTHING: Final = Cents(0)
 
 
@@ -35,12 +37,14 @@ class SaleRow:
     Args:
         codes: The M-PESA codes of all its paid attempts.
         review: Everything that needs a person, over all its attempts.
+        has_receipt: A receipt was made of it: the next one is a copy.
     """
 
     sale: Sale
     attempt: Attempt
     codes: tuple[str, ...]
     review: frozenset[Review]
+    has_receipt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:
         said_failed_at_ms=row[22],
         review=review_of(row[23]),
         paid_elsewhere=bool(row[24]),
+        claimed_code=row[25],
     )
 
 
@@ -117,8 +122,3 @@ def sale_of(row: tuple[Any, ...] | sqlite3.Row) -> Sale:
 def review_of(text: str) -> frozenset[Review]:
     """The reasons kept in a column."""
     return frozenset(Review(word) for word in text.split(",") if word)
-
-
-def review_text(review: frozenset[Review]) -> str:
-    """The reasons as a column keeps them."""
-    return ",".join(sorted(review))

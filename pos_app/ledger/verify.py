@@ -1,16 +1,29 @@
-"""Checks a ledger: the file, the hash chain, each attempt against its events, the totals against the rows."""
+"""Checks a ledger: the file, the hash chain and its head, each attempt against its events, the totals."""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+from pos_app.domain.attempt import AttemptState
+from pos_app.errors import Outside
 from pos_app.ledger import chain
-from pos_app.ledger.db import converting, open_reader
+from pos_app.ledger.db import converting, key_beside, open_reader
+from pos_app.ledger.describe import SET_COLUMNS
+from pos_app.ledger.head import is_behind, read_head
+from pos_app.ledger.vault import KEY_CHECK, open_vault
+
+_ATTEMPTS: Final = (
+    "SELECT id, sale_id, amount_cents, phone_head || '•••' || phone_last3, phone_sealed,"  # noqa: S608 - our own names
+    f" lower(hex(token_hash)), created_at_ms, state, {', '.join(SET_COLUMNS)} FROM attempts ORDER BY id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +31,7 @@ class Finding:
     """Something that does not fit.
 
     Args:
-        check: ``file``, ``chain``, ``attempt``, ``sale`` or ``totals``.
+        check: ``file``, ``key``, ``chain``, ``attempt``, ``sale`` or ``totals``.
         row: The first bad row, in the words of the database.
         found: What is wrong with it.
     """
@@ -35,6 +48,7 @@ class Verdict:
     sales: int
     events: int
     last_hash: str
+    environment: str
     findings: tuple[Finding, ...]
 
 
@@ -46,14 +60,33 @@ def verify(path: Path) -> Verdict:
     """
     with closing(open_reader(path)) as db, converting(path):
         db.execute("BEGIN")
-        findings = [*_file(db), *_chain(db), *_attempts(db), *_sales(db), *_totals(db)]
+        findings = [*_file(db), *_key(db, path), *_chain(db), *_head(db, path)]
+        findings += [*_attempts(db), *_sales(db), *_evidence(db), *_totals(db)]
         last = db.execute("SELECT hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
+        named = db.execute("SELECT value FROM facts WHERE name = 'environment'").fetchone()
         return Verdict(
             db.execute("SELECT count(*) FROM sales").fetchone()[0],
             db.execute("SELECT count(*) FROM attempt_events").fetchone()[0],
             last[0].hex() if last is not None else "",
+            named[0] if named is not None else "",
             tuple(findings),
         )
+
+
+def holds_hash(path: Path, hash_hex: str) -> int | None:
+    """The event that has a hash which an earlier export or closing receipt shows; None where none has.
+
+    Raises:
+        Outside: where it cannot be opened.
+    """
+    try:
+        digest = bytes.fromhex(hash_hex)
+    except ValueError:
+        return None
+    with closing(open_reader(path)) as db, converting(path):
+        # An export may show the beginning only: the rest must fit all the same.
+        row = db.execute("SELECT id FROM attempt_events WHERE substr(hash, 1, ?) = ?", (len(digest), digest)).fetchone()
+    return row[0] if row is not None and len(digest) >= 8 else None
 
 
 def _file(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -62,6 +95,20 @@ def _file(db: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding("file", "-", message)
     for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
         yield Finding("file", f"{table} {row}", f"points to nothing in {parent}")
+
+
+def _key(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    """The key beside it must be its own; a copy without one is looked at all the same."""
+    row = db.execute("SELECT value FROM facts WHERE name = 'key'").fetchone()
+    found = key_beside(path)
+    if row is None or found is None:
+        return
+    try:
+        fits = open_vault(found, may_create=False).open(bytes.fromhex(row[0])) == KEY_CHECK
+    except (Outside, ValueError):
+        fits = False
+    if not fits:
+        yield Finding("key", found.name, "is not the key of this ledger: one of the two was replaced")
 
 
 def _chain(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -79,59 +126,98 @@ def _chain(db: sqlite3.Connection) -> Iterator[Finding]:
         previous, expected = row[7], row[0] + 1
 
 
+def _head(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    head = read_head(path)
+    if head is not None and is_behind(db, head):
+        yield Finding(
+            "chain", f"event {head.event_id}", "was written once and is gone: the end was cut off or the file replaced"
+        )
+
+
 def _attempts(db: sqlite3.Connection) -> Iterator[Finding]:
     """Each attempt must be what its events say it is."""
-    codes: dict[int, str] = {}
-    states: dict[int, str] = {}
-    first: dict[int, dict[str, object]] = {}
-    for attempt_id, to_state, details in db.execute(
-        "SELECT attempt_id, to_state, details FROM attempt_events ORDER BY id"
-    ):
-        said = json.loads(details)
-        first.setdefault(attempt_id, said)
-        states[attempt_id] = to_state
-        if to_state == "paid" and said.get("mpesa_code") and attempt_id not in codes:
-            codes[attempt_id] = said["mpesa_code"]
-    for attempt_id, sale_id, amount, state, code, head, last3 in db.execute(
-        "SELECT id, sale_id, amount_cents, state, mpesa_code, phone_head, phone_last3 FROM attempts ORDER BY id"
-    ):
-        said = first.get(attempt_id, {})
-        row = f"attempt {attempt_id}"
-        if not said:
-            yield Finding("attempt", row, "has no events")
+    events = db.execute("SELECT attempt_id, to_state, details FROM attempt_events ORDER BY attempt_id, id")
+    told = ((attempt_id, list(rows)) for attempt_id, rows in itertools.groupby(events, lambda row: row[0]))
+    waiting = next(told, None)
+    for row in db.execute(_ATTEMPTS):
+        name = f"attempt {row[0]}"
+        while waiting is not None and waiting[0] < row[0]:
+            yield Finding("attempt", f"attempt {waiting[0]}", "is missing, its events are there")
+            waiting = next(told, None)
+        if waiting is None or waiting[0] != row[0]:
+            yield Finding("attempt", name, "has no events")
             continue
-        for name, value in (("sale", sale_id), ("amount_cents", amount), ("phone", f"{head}•••{last3}")):
-            if said.get(name) != value:
-                yield Finding("attempt", row, f"{name} is {value}, its events say {said.get(name)}")
-        if states[attempt_id] != state:
-            yield Finding("attempt", row, f"state is {state}, its events say {states[attempt_id]}")
-        if codes.get(attempt_id) != code:
-            yield Finding("attempt", row, f"M-PESA code is {code}, its events say {codes.get(attempt_id)}")
-    known = {attempt_id for (attempt_id,) in db.execute("SELECT id FROM attempts")}
-    for attempt_id in sorted(first.keys() - known):
-        yield Finding("attempt", f"attempt {attempt_id}", "is missing, its events are there")
+        asked = ("sale", "amount_cents", "phone", "phone_sealed", "token", "created_at_ms")
+        kept = dict(zip(asked, row[1:7], strict=True))
+        kept["phone_sealed"] = hashlib.sha256(kept["phone_sealed"]).hexdigest()
+        kept |= {"state": row[7]} | dict(zip(SET_COLUMNS, row[8:], strict=True))
+        yield from _differences("attempt", name, kept, _replayed(waiting[1]))
+        waiting = next(told, None)
+    while waiting is not None:
+        yield Finding("attempt", f"attempt {waiting[0]}", "is missing, its events are there")
+        waiting = next(told, None)
+
+
+def _replayed(events: list[tuple[int, str, str]]) -> dict[str, Any]:
+    """An attempt as its events make it."""
+    asked: dict[str, Any] = json.loads(events[0][2])
+    made: dict[str, Any] = {
+        "sale": asked.get("sale"),
+        "amount_cents": asked.get("amount_cents"),
+        "phone": asked.get("phone"),
+        "phone_sealed": asked.get("phone_sealed"),
+        "token": asked.get("token"),
+        "created_at_ms": asked.get("created_at_ms"),
+        "state": AttemptState.READY.value,
+        "review": "",
+    }
+    for _, to_state, details in events:
+        made |= json.loads(details).get("set", {})
+        made["state"] = to_state
+    return made
+
+
+def _differences(check: str, name: str, kept: dict[str, Any], told: dict[str, Any]) -> Iterator[Finding]:
+    for field, value in kept.items():
+        if told.get(field) != value:
+            yield Finding(check, name, f"{field} is {value}, its events say {told.get(field)}")
 
 
 def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
     for row in db.execute(
-        "SELECT s.id, s.reference, s.amount_cents, s.day, s.received_cents, s.created_at_ms,"
+        "SELECT s.id, s.reference, s.amount_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.received_cents,"
+        " s.is_voided, s.last_attempt_id,"
         " (SELECT coalesce(sum(amount_cents), 0) FROM attempts a WHERE a.sale_id = s.id AND a.state = 'paid'),"
+        " EXISTS (SELECT 1 FROM attempt_events e JOIN attempts a ON a.id = e.attempt_id"
+        "  WHERE a.sale_id = s.id AND e.kind = 'voided'),"
+        " (SELECT max(id) FROM attempts a WHERE a.sale_id = s.id),"
         " (SELECT details FROM attempt_events e JOIN attempts a ON a.id = e.attempt_id"
         "  WHERE a.sale_id = s.id ORDER BY e.id LIMIT 1) FROM sales s ORDER BY s.id"
     ):
-        sale_id, reference, amount, day, received, created, paid, details = row
-        name = f"sale {sale_id}"
-        if received != paid:
-            yield Finding("sale", name, f"received {received}, its paid attempts sum to {paid}")
-        if details is None:
+        name = f"sale {row[0]}"
+        if row[13] is None:
             yield Finding("sale", name, "has no attempt")
             continue
-        said = json.loads(details)
-        for field, value in (
-            ("reference", reference), ("amount_cents", amount), ("day", day), ("sold_at_ms", created)
-        ):  # fmt: skip
-            if said.get(field) != value:
-                yield Finding("sale", name, f"{field} is {value}, its first event says {said.get(field)}")
+        said = json.loads(row[13])
+        fields = ("reference", "amount_cents", "day", "sold_at_ms", "cashier", "till_label")
+        yield from _differences("sale", name, dict(zip(fields, row[1:7], strict=True)), said)
+        if row[7] != row[10]:
+            yield Finding("sale", name, f"received {row[7]}, its paid attempts sum to {row[10]}")
+        if row[8] != row[11]:
+            yield Finding("sale", name, f"voided is {row[8]}, its events say {row[11]}")
+        if row[9] != row[12]:
+            yield Finding("sale", name, f"its last attempt is {row[12]}, it names {row[9]}")
+
+
+def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
+    """A callback that counted must still be there as it came."""
+    for event_id, attempt_id in db.execute(
+        "SELECT e.id, e.attempt_id FROM attempt_events e WHERE e.kind = 'callback' AND NOT EXISTS"
+        " (SELECT 1 FROM evidence v WHERE v.attempt_id = e.attempt_id"
+        "  AND lower(hex(v.digest)) = json_extract(e.details, '$.evidence'))"
+        " AND json_extract(e.details, '$.evidence') IS NOT NULL ORDER BY e.id"
+    ):
+        yield Finding("attempt", f"attempt {attempt_id}", f"the evidence of event {event_id} is gone")
 
 
 def _totals(db: sqlite3.Connection) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pos_app.clock import day_of
+from pos_app.clock import day_of, to_eat
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import Command
@@ -20,10 +21,11 @@ from pos_app.domain.sale import Draft
 from pos_app.domain.schedule import SAME_AMOUNT_WAIT_MS, Wait, WaitReason, resend_wait
 from pos_app.errors import Bug, Mistake
 from pos_app.ledger import chain
-from pos_app.ledger.db import converting, copy_to, key_file, open_writer
-from pos_app.ledger.describe import describe
-from pos_app.ledger.rows import ATTEMPT_COLUMNS, attempt_of, review_text
-from pos_app.ledger.vault import Vault, open_vault
+from pos_app.ledger.db import converting, copy_to, key_file, open_writer, problem
+from pos_app.ledger.describe import columns_of, describe
+from pos_app.ledger.head import Head, head_of, is_behind, read_head, write_head
+from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, attempt_of
+from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,52 @@ class LedgerWriter:
 
     *Thread*: one at a time; the engine gives it a thread of its own.
 
+    Args:
+        environment: Which M-PESA's sales belong in it: practice sales never mix with real ones.
+
     Raises:
-        Outside: as `pos_app.ledger.db.open_writer`.
+        Outside: as `pos_app.ledger.db.open_writer`; ``ledger.other_environment`` for another
+            M-PESA's ledger, ``.replaced`` for one that lacks what was written before,
+            ``.key_missing`` where the key beside it is not its own.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, environment: str = "practice") -> None:
         self.path = path
+        self._head = Head("", 0, "")
         self._db = open_writer(path)
         try:
             with converting(path):
                 is_empty = self._db.execute("SELECT NOT EXISTS (SELECT 1 FROM attempts)").fetchone()[0]
-            self.vault: Vault = open_vault(key_file(path), may_create=bool(is_empty))
+                self.vault: Vault = open_vault(key_file(path), may_create=bool(is_empty))
+                self._check_facts(environment)
+                self._head = self._check_head()
         except BaseException:
             self._db.close()
             raise
+
+    def _check_facts(self, environment: str) -> None:
+        known = dict(self._db.execute("SELECT name, value FROM facts"))
+        if not known:
+            facts = {
+                "environment": environment,
+                "ledger": secrets.token_hex(8),
+                "key": self.vault.seal(KEY_CHECK).hex(),
+            }
+            with self._transaction() as db:
+                db.executemany("INSERT INTO facts (name, value) VALUES (?, ?)", facts.items())
+        elif known["environment"] != environment:
+            raise problem("ledger.other_environment", self.path)
+        elif self.vault.open(bytes.fromhex(known["key"])) != KEY_CHECK:
+            raise problem("ledger.key_missing", key_file(self.path))
+
+    def _check_head(self) -> Head:
+        before = read_head(self.path)
+        if before is not None and is_behind(self._db, before):
+            raise problem("ledger.replaced", self.path)
+        head = head_of(self._db)
+        if head != before:
+            write_head(self.path, head)
+        return head
 
     def close(self) -> None:
         """Closes the file; everything is on the disk already."""
@@ -70,16 +104,20 @@ class LedgerWriter:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        before = self._head
         with converting(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
+                self._head = before
                 # On a full disk SQLite may have rolled back by itself.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+        if self._head != before:
+            write_head(self.path, self._head)
 
     # Sales and attempts
 
@@ -103,14 +141,17 @@ class LedgerWriter:
         """Another attempt for an open sale, to the same phone unless told otherwise.
 
         Raises:
-            Mistake: ``sale.not_found``, ``.already_paid``, ``.live_attempt``, ``.wait_…``.
+            Mistake: ``sale.not_found``, ``.voided``, ``.already_paid``, ``.live_attempt``, ``.wait_…``.
         """
         with self._transaction() as db:
             row = db.execute(
-                "SELECT reference, amount_cents, received_cents, last_attempt_id FROM sales WHERE id = ?", (sale_id,)
+                "SELECT reference, amount_cents, received_cents, last_attempt_id, is_voided FROM sales WHERE id = ?",
+                (sale_id,),
             ).fetchone()
             if row is None:
                 raise Mistake("sale.not_found")
+            if row[4]:
+                raise Mistake("sale.voided")
             if row[2] >= row[1]:
                 raise Mistake("sale.already_paid")
             last = self._attempt(row[3])
@@ -154,6 +195,7 @@ class LedgerWriter:
 
     def _add_attempt(self, sale_id: SaleId, draft: Draft, token: str, now_ms: int) -> Attempt:
         national = "0" + draft.msisdn[3:]
+        sealed, digest = self.vault.seal(draft.msisdn.encode()), token_hash(token)
         cursor = self._db.execute(
             "INSERT INTO attempts (sale_id, amount_cents, phone_head, phone_last3, phone_tail, phone_sealed,"
             " token_hash, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -163,22 +205,28 @@ class LedgerWriter:
                 national[:4],
                 national[-3:],
                 self.vault.tail(draft.msisdn),
-                self.vault.seal(draft.msisdn.encode()),
-                token_hash(token),
+                sealed,
+                digest,
                 now_ms,
             ),
         )
         attempt_id = AttemptId(cursor.lastrowid or 0)
         attempt = self._attempt(attempt_id)
-        sale = self._db.execute("SELECT day, cashier, created_at_ms FROM sales WHERE id = ?", (sale_id,)).fetchone()
+        sale = self._db.execute(
+            "SELECT day, cashier, till_label, created_at_ms FROM sales WHERE id = ?", (sale_id,)
+        ).fetchone()
         details = {
             "sale": sale_id,
             "reference": draft.reference,
             "amount_cents": draft.amount_cents,
             "phone": attempt.phone_masked,
+            "phone_sealed": hashlib.sha256(sealed).hexdigest(),
+            "token": digest.hex(),
+            "created_at_ms": now_ms,
             "day": sale[0],
             "cashier": sale[1],
-            "sold_at_ms": sale[2],
+            "till_label": sale[2],
+            "sold_at_ms": sale[3],
         }
         self._add_event(attempt_id, now_ms, "requested", AttemptState.READY, AttemptState.READY, details)
         return attempt
@@ -229,16 +277,16 @@ class LedgerWriter:
             verdict = "read" if event is not None else "unreadable"
             if attempt_id is None:
                 verdict = "unknown token"
-            if not self._keep_evidence(attempt_id, now_ms, verdict, token_digest, body):
+            digest = hashlib.sha256(token_digest + body).digest()
+            if not self._keep_evidence(attempt_id, now_ms, verdict, digest, body):
                 return None
             if attempt_id is None or event is None:
                 return None
-            return self._apply(attempt_id, event, now_ms, rules)
+            return self._apply(attempt_id, event, now_ms, rules, evidence=digest)
 
     def _keep_evidence(
-        self, attempt_id: AttemptId | None, now_ms: int, verdict: str, token_digest: bytes, body: bytes
+        self, attempt_id: AttemptId | None, now_ms: int, verdict: str, digest: bytes, body: bytes
     ) -> bool:
-        digest = hashlib.sha256(token_digest + body).digest()
         cursor = self._db.execute(
             "INSERT INTO evidence (attempt_id, received_at_ms, source, verdict, digest, body_sealed)"
             " VALUES (?, ?, 'callback', ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
@@ -246,13 +294,19 @@ class LedgerWriter:
         )
         return cursor.rowcount == 1
 
-    def _apply(self, attempt_id: AttemptId, event: ev.Event, now_ms: int, rules: Rules) -> Applied:
+    def _apply(
+        self, attempt_id: AttemptId, event: ev.Event, now_ms: int, rules: Rules, *, evidence: bytes | None = None
+    ) -> Applied:
         before = self._attempt(attempt_id)
         if isinstance(event, ev.CallbackArrived):
             event = replace(event, code_taken=self._is_code_taken(event.mpesa_code, attempt_id))
+        if isinstance(event, ev.CodeClaimed):
+            self._refuse_used_code(event.code, attempt_id)
         decision = step(before, event, now_ms, rules)
         after = decision.attempt
         kind, details = describe(event, before, after)
+        if evidence is not None:
+            details["evidence"] = evidence.hex()
         # Asking leaves no event of its own: its answer does. The time of it is kept all the same.
         if kind:
             self._add_event(attempt_id, now_ms, kind, before.state, after.state, details)
@@ -268,32 +322,22 @@ class LedgerWriter:
         query = "SELECT 1 FROM attempts WHERE mpesa_code = ? AND id <> ?"
         return self._db.execute(query, (mpesa_code, attempt_id)).fetchone() is not None
 
+    def _refuse_used_code(self, mpesa_code: str, attempt_id: AttemptId) -> None:
+        """A code serves one sale only, whether it paid it or is claimed for it."""
+        row = self._db.execute(
+            "SELECT s.reference, coalesce(a.settled_at_ms, a.created_at_ms) FROM attempts a"
+            " JOIN sales s ON s.id = a.sale_id WHERE (a.mpesa_code = ?1 OR a.claimed_code = ?1) AND a.id <> ?2",
+            (mpesa_code, attempt_id),
+        ).fetchone()
+        if row is not None:
+            raise Mistake("claim.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
+
     def _store(self, attempt: Attempt) -> None:
-        outcome = attempt.outcome
+        columns = columns_of(attempt) | {"asked_at_ms": attempt.asked_at_ms, "asks": attempt.asks}
+        names = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(
-            "UPDATE attempts SET merchant_request_id = ?, checkout_request_id = ?, mpesa_code = ?, heard_code = ?,"
-            " outcome_kind = ?, outcome_code = ?, outcome_text = ?, outcome_is_final = ?, outcome_may_turn = ?,"
-            " sent_at_ms = ?, settled_at_ms = ?, asked_at_ms = ?, asks = ?, said_paid_at_ms = ?,"
-            " said_failed_at_ms = ?, review = ? WHERE id = ?",
-            (
-                attempt.merchant_request_id,
-                attempt.checkout_request_id,
-                attempt.mpesa_code,
-                attempt.heard_code,
-                outcome.kind if outcome else None,
-                outcome.code if outcome else None,
-                outcome.text if outcome else None,
-                outcome.is_final if outcome else None,
-                outcome.may_turn_paid if outcome else None,
-                attempt.sent_at_ms,
-                attempt.settled_at_ms,
-                attempt.asked_at_ms,
-                attempt.asks,
-                attempt.said_paid_at_ms,
-                attempt.said_failed_at_ms,
-                review_text(attempt.review),
-                attempt.id,
-            ),
+            f"UPDATE attempts SET {names} WHERE id = ?",  # noqa: S608 - our own names
+            (*columns.values(), attempt.id),
         )
 
     def _add_event(
@@ -314,6 +358,7 @@ class LedgerWriter:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (event_id, attempt_id, at_ms, kind, from_state, to_state, text, digest),
         )
+        self._head = Head(self._head.ledger, event_id, digest.hex())
 
     # Reading back
 
@@ -324,7 +369,7 @@ class LedgerWriter:
         ).fetchone()
         if row is None:
             raise Mistake("sale.not_found")
-        return attempt_of(row, (self.vault.open(row[25]) or b"").decode())
+        return attempt_of(row, (self.vault.open(row[PHONE_SEALED]) or b"").decode())
 
     def attempt(self, attempt_id: AttemptId) -> Attempt:
         """One attempt, its phone in full."""
@@ -350,15 +395,16 @@ class LedgerWriter:
             return [AttemptId(row[0]) for row in rows]
 
     def to_follow(self, since_ms: int) -> list[Attempt]:
-        """Attempts that may still turn paid: all live ones, and the declined since a time."""
+        """Attempts that may still turn paid: all live ones, and those closed without money since a time."""
         with converting(self.path):
             rows = self._db.execute(
                 f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id"  # noqa: S608
                 " WHERE a.state IN ('sending', 'pending', 'unknown')"
-                " OR (a.state = 'declined' AND a.checkout_request_id IS NOT NULL AND a.sent_at_ms >= ?) ORDER BY a.id",
+                " OR (a.state IN ('declined', 'abandoned') AND a.checkout_request_id IS NOT NULL AND a.sent_at_ms >= ?)"
+                " ORDER BY a.id",
                 (since_ms,),
             ).fetchall()
-        return [attempt_of(row, (self.vault.open(row[25]) or b"").decode()) for row in rows]
+        return [attempt_of(row, (self.vault.open(row[PHONE_SEALED]) or b"").decode()) for row in rows]
 
     def left_ready(self) -> list[Attempt]:
         """Attempts that were recorded and never left."""

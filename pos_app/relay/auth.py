@@ -15,6 +15,8 @@ from pos_app.errors import Mistake
 TILL_NAME = re.compile(r"[A-Za-z0-9-]{1,32}\Z")
 CALLBACK_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}\Z")
 _PAIRING_PREFIX = "till1."
+_REFUSED_IN_ADDRESSES = re.compile(r"m-?pesa|safaricom|exe|cmd|sql|query", re.IGNORECASE)
+"""M-PESA refuses callback addresses with these in them, and a till's name stands in its address."""
 
 
 def new_token() -> str:
@@ -36,10 +38,13 @@ def check_name(name: str) -> str:
     """A till's name.
 
     Raises:
-        Mistake: ``relay.till_name``.
+        Mistake: ``relay.till_name``, or ``settings.callback_words`` (word).
     """
     if not TILL_NAME.match(name):
         raise Mistake("relay.till_name")
+    refused = _REFUSED_IN_ADDRESSES.search(name)
+    if refused is not None:
+        raise Mistake("settings.callback_words", word=refused.group())
     return name
 
 

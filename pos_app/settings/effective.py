@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pos_app.domain.callback_address import refused_word
 from pos_app.domain.schedule import DEFAULT_PACING, Pacing
 from pos_app.errors import Mistake, Outside
 from pos_app.redact import keep_secret
@@ -117,6 +118,9 @@ def access(settings: Settings, store: SecretStore, environ: Mapping[str, str] = 
     callback = _address(environ, "POS_APP_CALLBACK_URL", "settings.callback_url")
     if not callback and from_file:
         callback = settings.mpesa.callback_url
+    refused = refused_word(callback) if callback.startswith("https://") else None
+    if refused is not None:
+        raise Mistake("settings.callback_words", word=refused)
     till_name = relay.till if relay is not None else _slug(settings.shop.till_label)
     return MpesaAccess(
         environment=environment,
@@ -201,4 +205,6 @@ def _ms(environ: Mapping[str, str], variable: str, default: int) -> int:
 
 
 def _slug(label: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")[:32] or "till"
+    """A till's label as a part of an address, unless M-PESA refuses a word in it."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")[:32]
+    return slug if slug and refused_word(slug) is None else "till"

@@ -43,7 +43,13 @@ REASONS: dict[str, str] = {
     "attempt.not_ready": N_("This payment has already left the till."),
     "attempt.not_unknown": N_("Only a payment that is not known yet can be given up."),
     "sale.live_attempt": N_("This sale has a payment that may still be paid. Wait until it is settled."),
-    "sale.same_reference": N_("There is already an open sale with this reference that may still be paid."),
+    "sale.voided": N_("This sale was voided. Type it in anew."),
+    "sale.not_voidable": N_("Only a sale that is not paid, and of which nothing can still be paid, can be voided."),
+    "claim.empty": N_("Type the M-PESA code that the customer shows, for example TKN7RT61SV."),
+    "claim.not_a_code": N_("This is not an M-PESA code: ten letters and digits, for example TKN7RT61SV."),
+    "claim.not_open": N_("A code is noted only for a payment that is not known to be paid."),
+    "claim.used": N_("This code is already used for sale {reference}, {time}. Do not hand over the goods."),
+    "engine.starting": N_("The till is still starting. Try again in a moment."),
     "sale.wait_phone": N_("M-PESA needs a minute between two prompts to one phone. Wait {seconds} s."),
     "sale.wait_same_amount": N_(
         "M-PESA refuses the same amount to the same phone within two minutes. Wait {seconds} s."
@@ -91,6 +97,12 @@ REASONS: dict[str, str] = {
     "ledger.vanished": N_(
         "The ledger is gone, but it was here: {path}. Put it back, or restore the last good copy with: pos-app restore FILE (copies: {copies})."
     ),
+    "ledger.other_environment": N_(
+        "This ledger belongs to another M-PESA (practice, sandbox and production never mix): {path}. Nothing was changed."
+    ),
+    "ledger.replaced": N_(
+        "The ledger is not the one this till wrote last: its end is missing, or another file was put in its place: {path}. Put the right one back, or accept a copy with: pos-app restore FILE (copies: {copies})."
+    ),
     "ledger.missing": N_("There is no ledger yet: no sale was made here."),
     "ledger.unreadable": N_("The ledger cannot be opened: {path}. Check the disk and the folder's permissions."),
     "ledger.key_missing": N_("The key to the phone numbers in the ledger is missing: {path}. Restore it from a copy."),
@@ -99,6 +111,10 @@ REASONS: dict[str, str] = {
     "file.exists": N_("The file exists already: {path}. Choose another name."),
     "file.missing": N_("There is no such file: {path}."),
     "day.invalid": N_("A day is written YYYY-MM-DD, for example 2026-11-23."),
+    "copy.other_environment": N_("This copy holds sales of {found}, not of {wanted}: {path}. Nothing was changed."),
+    "copy.changed": N_(
+        "This copy was changed after it was written ({row} {found}): {path}. Nothing was restored. Take an older copy, or insist with --even-if-changed."
+    ),
     "copy.bad": N_("This copy is damaged or not a ledger: {path}. Nothing was changed."),
     # Network
     "relay.refused": N_("The relay does not accept this till's token. Pair the till again."),

@@ -53,6 +53,10 @@ _REVIEW: dict[Review, tuple[str, str]] = {
         N_("Second code"),
         N_("Two M-PESA codes came for one payment. Check the statement: the customer may be owed money."),
     ),
+    Review.OTHER_CLAIM: (
+        N_("Other code than shown"),
+        N_("The customer showed another M-PESA code than the one that paid. Ask to see the message again."),
+    ),
     Review.PAID_LATE: (
         N_("Paid late"),
         N_("The payment arrived after the sale was closed as not paid. Hand over the goods or pay the money back."),

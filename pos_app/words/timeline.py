@@ -24,6 +24,9 @@ _KINDS: dict[str, str] = {
     "callback": N_("M-PESA reported: {outcome}"),
     "given_up": N_("Given up by {by}: {reason}"),
     "withdrawn": N_("Withdrawn before it was sent"),
+    "claimed": N_("{by} noted a code that the customer showed"),
+    "voided": N_("Sale voided by {by}: {reason}"),
+    "receipt": N_("Receipt made"),
     "review_settled": N_("Settled by {by}: {reason}"),
 }
 

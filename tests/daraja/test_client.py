@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from typing import Self
 
 import pytest
 from fakes.servers import Mpesa
@@ -16,6 +20,7 @@ from pos_app.daraja import (
     MpesaApiException,
     MpesaClient,
     NotSent,
+    Pacer,
     Refused,
     Throttled,
     TransactionType,
@@ -118,6 +123,10 @@ def test_a_password_of_ones_own_is_sent_as_given(server: Mpesa, client: MpesaCli
     with pytest.raises(Refused) as caught:
         client.stk_push(**own, password="custom_generated_password", timestamp=stamp)
     assert caught.value.outcome.kind is OutcomeKind.WRONG_PASSKEY
+
+
+def test_the_guides_first_call_gives_passkey_and_a_placeholder_password(server: Mpesa, client: MpesaClient) -> None:
+    assert client.stk_push(**PUSH, timestamp="20231201120000", password="custom_generated_password").is_successful()
 
 
 @pytest.mark.parametrize("form", [1, 2, 3])
@@ -264,6 +273,90 @@ def test_the_passkey_never_leaves_in_a_body_and_no_repr_shows_a_secret(client: M
     assert body["PhoneNumber"] == "254712345678"
     assert "secret-token" not in repr(as_request("https://x", "/y", body, "secret-token"))
     assert PRACTICE_SECRET not in repr(client.__dict__)
+
+
+def test_an_answer_about_another_prompt_is_not_believed(server: Mpesa, client: MpesaClient) -> None:
+    checkout = client.stk_push(**PUSH).CheckoutRequestID
+    other = {"ResponseCode": "0", "CheckoutRequestID": "ws_CO_other", "ResultCode": "0", "ResultDesc": "paid"}
+    server.fault("query", "json", body=other)
+    with pytest.raises(MaybeSent) as caught:
+        query(client, checkout)
+    assert caught.value.outcome.kind is OutcomeKind.NOT_UNDERSTOOD
+    server.fault("query", "json", body=other | {"CheckoutRequestID": checkout})
+    assert query(client, checkout).is_successful()
+
+
+class Silent:
+    """A server that takes connections and says nothing; `seen` fills with what came."""
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.seen = threading.Event()
+        self._held: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._take)
+        self._thread.start()
+        return self
+
+    def _take(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                taken, _ = self._listener.accept()
+                self._held.append(taken)
+                if taken.recv(1):
+                    self.seen.set()
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for taken in self._held:
+            taken.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("has_token", [False, True])
+def test_stopped_it_says_whether_the_push_had_left(has_token: bool) -> None:
+    from pos_app.web import StoppedBeforeSendingError
+
+    async def run(url: str, seen: threading.Event) -> BaseException:
+        client = AsyncMpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url=url, patience=FAST)
+        if has_token:
+            client._account.tokens.keep("t", 3599, time.monotonic())
+
+        async def ask() -> BaseException:
+            # What a task raises on being cancelled is made anew by whoever waits for it: caught inside.
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await client.stk_push(**PUSH)
+            return caught.value
+
+        push = asyncio.create_task(ask())
+        await asyncio.to_thread(seen.wait, 5)
+        push.cancel()
+        caught = await push
+        await client.aclose()
+        return caught
+
+    with Silent() as server:
+        caught = asyncio.run(run(server.url, server.seen))
+    # While the token is on its way the push has not left; once its own bytes go, nobody knows.
+    assert isinstance(caught, StoppedBeforeSendingError) is not has_token
+
+
+def test_a_query_whose_token_was_refused_waits_its_turn(server: Mpesa) -> None:
+    async def run() -> float:
+        pacer = Pacer(0.5)
+        async with AsyncMpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url=server.url, query_pacer=pacer) as client:
+            checkout = (await client.stk_push(**PUSH)).CheckoutRequestID
+            server.fault("query", "refuse_token")
+            await pacer.acquire()
+            started = time.monotonic()
+            await client.stk_query(business_short_code=174379, checkout_request_id=checkout, passkey=PRACTICE_PASSKEY)
+            return time.monotonic() - started
+
+    assert asyncio.run(run()) >= 0.4
 
 
 def test_the_async_client_does_the_same(server: Mpesa) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
-from fakes.servers import Mpesa, Relay
+from fakes.servers import Canned, Mpesa, Relay
 from fakes.till import FAST, Till
 
 from pos_app.domain.attempt import AttemptState as S
@@ -18,6 +19,7 @@ from pos_app.engine.events import Announced, Light, LightChanged, Status
 from pos_app.errors import Mistake
 from pos_app.ledger.verify import verify
 from pos_app.practice.customers import Habit
+from pos_app.settings.effective import RelayAccess
 
 SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
 
@@ -225,3 +227,90 @@ def test_a_wrong_clock_is_said(tmp_path: Path) -> None:
         till.until_state(till.request(), S.PAID)
         codes = {event.code for event in till.events if isinstance(event, LightChanged)}
         assert "mpesa.clock" in codes
+
+
+def test_stopped_before_a_byte_of_the_push_left_it_is_not_unknown(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("token", "never")
+        attempt = till.request()
+        till.until(attempt, lambda _attempt: not mpesa.mpesa.faults.as_json())
+    ready = till.attempt(attempt)
+    assert ready is not None and ready.state is S.READY
+    assert mpesa.books.pushes_seen == 0
+
+
+@pytest.mark.parametrize("by_mail", [True, False])
+def test_what_was_closed_is_asked_about_again_and_the_mailbox_read_before_it_rests(
+    tmp_path: Path, by_mail: bool
+) -> None:
+    once = Pacing(first_ms=50, interval_ms=60_000, confirm_gap_ms=60_000)
+    with Mpesa(habit=Habit.WAITS, callback_after_s=0.0) as mpesa, Relay(tmp_path) as relay:
+        with Till(tmp_path, mpesa, relay, pacing=once) as till:
+            mpesa.fault("query", "result", code="1037", text="DS timeout user cannot be reached")
+            late = till.request()
+            till.until_state(late, S.DECLINED)
+        if not by_mail:
+            mpesa.fault("callback", "lose")
+        mpesa.call(lambda: mpesa.mpesa.enter_pin("254712345678", "1234"))
+        while not mpesa.books.callbacks:
+            time.sleep(0.01)
+        with Till(tmp_path, mpesa, relay, pacing=SLOW if by_mail else FAST) as till:
+            if not by_mail:
+                till.run(till.engine.recheck_closed())
+            ends = time.monotonic() + 10
+            while not till.engine.is_at_rest:
+                assert time.monotonic() < ends
+                time.sleep(0.01)
+            paid = till.attempt(late)
+            assert paid is not None and (paid.state, paid.review) == (S.PAID, {Review.PAID_LATE})
+
+
+def test_a_query_that_answers_for_another_prompt_settles_nothing(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
+        other = {"ResponseCode": "0", "CheckoutRequestID": "ws_CO_other", "ResultCode": "0", "ResultDesc": "paid"}
+        mpesa.fault("query", "json", times=8, body=other)
+        attempt = till.request()
+        till.until(attempt, lambda _attempt: not mpesa.mpesa.faults.as_json())
+        assert till.states(attempt) == ["sending", "pending"]
+
+
+def test_a_code_nobody_knows_is_told_in_mpesas_own_words(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("query", "result", times=99, code="31337", text="A new reason")
+        attempt = till.request()
+        odd = till.until(attempt, lambda attempt: attempt.outcome is not None)
+        assert (odd.state, odd.outcome.code, odd.outcome.text) == (S.PENDING, "31337", "A new reason")
+
+
+def test_a_claim_a_void_and_a_receipt_are_written_down(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.CANCELS) as mpesa, Till(tmp_path, mpesa) as till:
+        attempt = till.request()
+        sale = till.until_state(attempt, S.DECLINED).sale_id
+        claimed = till.run(till.engine.claim_code(attempt, "tkn7rt61sv Confirmed. Ksh10", "Asha"))
+        assert claimed.claimed_code == "TKN7RT61SV"
+        for wrong in ("", "hello", "1234567890"):
+            with pytest.raises(Mistake):
+                till.run(till.engine.claim_code(attempt, wrong, "Asha"))
+        till.run(till.engine.note_receipt(sale, "pdf"))
+        till.run(till.engine.void_sale(sale, "Asha", "typed wrong"))
+        with pytest.raises(Mistake):
+            till.run(till.engine.send_again(sale))
+    assert verify(till.path).findings == ()
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        {"messages": [{"token": "00", "body": ""}]},
+        {"messages": [{"id": 1, "token": "zz", "body": "??"}]},
+        {"messages": ["x"]},
+        {"messages": 3},
+    ],
+)
+def test_a_relay_that_sends_nonsense_is_not_asked_without_a_pause(tmp_path: Path, mail: object) -> None:
+    with Mpesa() as mpesa, Canned(json.dumps(mail).encode()) as relay:
+        reached = RelayAccess(relay.url, "till-1", "token")
+        with Till(tmp_path, mpesa, relay_access=reached) as till:
+            till.until_state(till.request(), S.PAID)
+            time.sleep(0.5)
+            assert relay.count <= 4

@@ -124,3 +124,35 @@ class Relay(Loop):
             "POS_APP_RELAY_TOKEN": self.token,
             "POS_APP_CALLBACK_URL": self.url,
         }
+
+
+class Canned(Loop):
+    """A server that gives one and the same answer to everything, and counts."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+
+        async def answer(_scope: Any, _receive: Any, send: Any) -> None:
+            self.count += 1
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": self._body})
+
+        async def start() -> LoopbackServer:
+            server = LoopbackServer(answer)
+            await server.start()
+            return server
+
+        self.server: LoopbackServer = self.run(start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self.server.stop())
+        super().__exit__()
+
+    @property
+    def url(self) -> str:
+        return self.server.url

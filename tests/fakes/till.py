@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,7 +53,8 @@ class Till(Loop):
         self.path = folder / "sandbox" / "ledger.sqlite3"
         self.events: list[EngineEvent] = []
         url = mpesa if isinstance(mpesa, str) else mpesa.url
-        self._access = access(url, relay, **values)
+        given = {"relay": values.pop("relay_access")} if "relay_access" in values else {}
+        self._access = replace(access(url, relay, **values), **given)
 
     def __enter__(self) -> Self:
         super().__enter__()

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from pos_app.ledger import copies
 from pos_app.ledger.db import newest_version
 from pos_app.ledger.export import COLUMNS, CancelledError, Format, export
 from pos_app.ledger.reader import Filter, LedgerReader
-from pos_app.ledger.verify import verify
+from pos_app.ledger.verify import holds_hash, verify
 from pos_app.ledger.writer import LedgerWriter, token_hash
 
 T = 1_800_000_000_000
@@ -202,6 +203,17 @@ def test_search_by_phone_reference_code_and_amount(ledger: LedgerWriter, path: P
         "UPDATE attempt_events SET id = -1 WHERE id = 3",
         "UPDATE day_totals SET paid_cents = paid_cents + 100",
         "UPDATE sales SET received_cents = 0 WHERE id = 1",
+        "UPDATE sales SET cashier = 'Somebody else' WHERE id = 1",
+        "UPDATE sales SET till_label = 'Till 9' WHERE id = 1",
+        "UPDATE sales SET is_voided = 1 WHERE id = 1",
+        "UPDATE attempts SET phone_sealed = (SELECT phone_sealed FROM attempts WHERE id = 3) WHERE id = 2",
+        "UPDATE attempts SET outcome_kind = 'cancelled' WHERE id = 2",
+        "UPDATE attempts SET checkout_request_id = 'ws-9' WHERE id = 2",
+        "UPDATE attempts SET review = 'paid_twice' WHERE id = 2",
+        "DELETE FROM attempts WHERE id = 3",
+        "DELETE FROM attempt_events WHERE attempt_id = 3",
+        "DELETE FROM attempt_events WHERE id > 10",
+        "UPDATE facts SET value = 'another' WHERE name = 'ledger'",
     ],
 )
 def test_tampering_shows(ledger: LedgerWriter, path: Path, tamper: str) -> None:
@@ -213,6 +225,160 @@ def test_tampering_shows(ledger: LedgerWriter, path: Path, tamper: str) -> None:
             db.execute(f"DROP TRIGGER {name}")
         db.execute(tamper)
     assert verify(path).findings
+
+
+def cut_last_event(path: Path) -> None:
+    """Takes the last event back so well that nothing inside the file shows it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        triggers = db.execute("SELECT sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("DELETE FROM attempt_events WHERE id = (SELECT max(id) FROM attempt_events)")
+        db.execute("UPDATE attempts SET review = '' WHERE id = 1")
+        for (sql,) in triggers:
+            db.execute(sql)
+
+
+def test_a_cut_end_and_a_replaced_file_show_by_the_head(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
+    first = sell(ledger, 1, code="CODEAAAAAA")
+    copies.backup(path, tmp_path / "early.sqlite3")
+    ledger.apply(first.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    ledger.close()
+    whole = path.read_bytes()
+    cut_last_event(path)
+    assert [finding.check for finding in verify(path).findings] == ["chain"]
+    for replacement in (path.read_bytes(), (tmp_path / "early.sqlite3").read_bytes()):
+        path.write_bytes(replacement)
+        assert "replaced" in verify(path).findings[0].found
+        with pytest.raises(Outside) as caught:
+            LedgerWriter(path)
+        assert caught.value.code == "ledger.replaced"
+    path.write_bytes(whole)
+    assert verify(path).findings == ()
+    LedgerWriter(path).close()
+    other = tmp_path / "other" / "ledger.sqlite3"
+    with closing(LedgerWriter(other)) as stranger:
+        sell(stranger, 7)
+    path.write_bytes(other.read_bytes())
+    assert {finding.check for finding in verify(path).findings} == {"key", "chain"}
+    # Putting a copy back is the honest way, and starts a new head.
+    copies.restore(tmp_path / "early.sqlite3", path)
+    assert verify(path).findings == ()
+
+
+def test_a_head_that_a_power_cut_left_behind_is_no_finding(ledger: LedgerWriter, path: Path) -> None:
+    sell(ledger, 1)
+    head = path.with_name("ledger.head")
+    early = head.read_bytes()
+    sell(ledger, 2)
+    ledger.close()
+    for content in (early, b"", b"[1, 2"):
+        head.write_bytes(content)
+        assert verify(path).findings == ()
+        LedgerWriter(path).close()
+        assert head.read_bytes() not in (early, content)
+
+
+def test_evidence_that_counted_stays(ledger: LedgerWriter, path: Path) -> None:
+    attempt = sell(ledger, 1)
+    event = ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, "CODEAAAAAA")
+    ledger.take_callback(token_digest=token_hash("token-1"), body=b"{}", event=event, now_ms=T, mailbox="r", position=1)
+    assert verify(path).findings == ()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER evidence_stays")
+        db.execute("DELETE FROM evidence")
+    assert "evidence" in verify(path).findings[0].found
+
+
+def test_the_hash_on_an_old_export_is_found_again(ledger: LedgerWriter, path: Path) -> None:
+    sell(ledger, 1, code="CODEAAAAAA")
+    printed = verify(path).last_hash
+    sell(ledger, 2)
+    assert holds_hash(path, printed) == 4
+    assert holds_hash(path, printed[:16]) == 4
+    assert holds_hash(path, printed[:4]) is None
+    assert holds_hash(path, "0" * 64) is None
+    assert holds_hash(path, "no hash") is None
+
+
+def test_another_mpesas_ledger_is_refused(path: Path, tmp_path: Path) -> None:
+    with closing(LedgerWriter(path, "practice")) as practice:
+        sell(practice, 1)
+    copies.backup(path, tmp_path / "practice.sqlite3")
+    with pytest.raises(Outside) as caught:
+        LedgerWriter(path, "production")
+    assert caught.value.code == "ledger.other_environment"
+    real = tmp_path / "production" / "ledger.sqlite3"
+    LedgerWriter(real, "production").close()
+    before = real.read_bytes()
+    with pytest.raises(Mistake) as refused:
+        copies.restore(tmp_path / "practice.sqlite3", real, "production")
+    assert refused.value.code == "copy.other_environment"
+    assert real.read_bytes() == before
+
+
+def test_a_copy_whose_chain_is_broken_is_refused_unless_somebody_insists(
+    ledger: LedgerWriter, path: Path, tmp_path: Path
+) -> None:
+    sell(ledger, 1, code="CODEAAAAAA")
+    copy = tmp_path / "copy.sqlite3"
+    copies.backup(path, copy)
+    ledger.close()
+    with closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER events_stay_unchanged")
+        db.execute("UPDATE attempt_events SET at_ms = at_ms + 1 WHERE id = 2")
+    with pytest.raises(Mistake) as caught:
+        copies.restore(copy, path)
+    assert (caught.value.code, caught.value.params["row"]) == ("copy.changed", "event 2")
+    assert verify(path).findings == ()
+    assert copies.restore(copy, path, even_if_changed=True) is not None
+    assert verify(path).findings[0].row == "event 2"
+
+
+def test_a_copy_a_day_and_the_oldest_thinned_out(ledger: LedgerWriter, path: Path) -> None:
+    sell(ledger, 1)
+    folder = path.parent / "copies"
+    days = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(100)]
+    for day in days:
+        assert copies.backup_of_day(path, folder, day) == folder / f"day-{day}.sqlite3"
+    assert copies.backup_of_day(path, folder, days[-1]) is None
+    kept = sorted(found.name[4:14] for found in folder.glob("day-*.sqlite3"))
+    assert kept == ["2026-01-01", "2026-02-01", "2026-03-01", *days[-14:]]
+    assert len(list(folder.glob("*.key"))) == len(kept)
+    assert copies.last_good(folder) == folder / f"day-{days[-1]}.sqlite3"
+    (folder / f"day-{days[-1]}.sqlite3").write_bytes(b"ruined")
+    assert copies.last_good(folder) == folder / f"day-{days[-2]}.sqlite3"
+
+
+def test_a_sale_is_voided_by_an_event_and_a_receipt_leaves_one(ledger: LedgerWriter, path: Path) -> None:
+    attempt = sell(ledger, 1)
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    ledger.apply(attempt.id, ev.SaleVoided("Asha", "typed wrong"), T)
+    ledger.apply(attempt.id, ev.ReceiptMade("paper"), T)
+    with closing(LedgerReader(path)) as reader:
+        row = reader.rows(reader.ids(day=DAY))[0]
+        assert row.sale.state is SaleState.VOIDED and row.has_receipt
+    with pytest.raises(Mistake) as caught:
+        ledger.record_attempt(attempt.sale_id, "again", T + 1_000_000)
+    assert caught.value.code == "sale.voided"
+    assert verify(path).findings == ()
+    # Money that comes after all outweighs the void.
+    late = ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, "CODEAAAAAA")
+    ledger.apply(attempt.id, late, T)
+    with closing(LedgerReader(path)) as reader:
+        assert reader.sale(attempt.sale_id).sale.state is SaleState.PAID
+
+
+def test_a_claimed_code_serves_one_sale_only(ledger: LedgerWriter) -> None:
+    sell(ledger, 1, code="CODEAAAAAA")
+    second, third = sell(ledger, 2), sell(ledger, 3)
+    for claimed in ("CODEAAAAAA", "CODEBBBBBB"):
+        if claimed == "CODEBBBBBB":
+            ledger.apply(second.id, ev.CodeClaimed(claimed, "Asha"), T)
+        with pytest.raises(Mistake) as caught:
+            ledger.apply(third.id, ev.CodeClaimed(claimed, "Asha"), T)
+        assert caught.value.code == "claim.used"
+    assert caught.value.params["reference"] == "A0002"
 
 
 def test_a_newer_or_foreign_or_damaged_file_is_refused_and_left_alone(path: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pos_app.domain.callback_address import refused_word
 from pos_app.errors import Outside, TillError
 from pos_app.i18n import N_, _
 from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Data, Environment, Mpesa, Relay, Settings, Shop
 from pos_app.settings.secrets import SecretName, SecretStore
-from pos_app.words.mistakes import reason_of
+from pos_app.words.mistakes import reason, reason_of
 from pos_app.words.outcomes import words_of
 
 _SECTIONS = {"shop": Shop, "mpesa": Mpesa, "relay": Relay, "data": Data}
@@ -25,7 +26,6 @@ _WRONG = {
     "plain text": N_("Plain text only."),
 }
 _TOO_LONG = N_("Too long: {max} characters at most.")
-FORBIDDEN_WORDS = ("mpesa", "m-pesa", "safaricom", "exec", "exe", "cmd", "sql", "query")
 
 
 def reason_for(section: str, field: str, value: Any) -> str:
@@ -46,10 +46,8 @@ def reason_for(section: str, field: str, value: Any) -> str:
 
 def reason_for_callback(url: str) -> str:
     """M-PESA refuses some words in callback addresses (daraja.md, section 4)."""
-    found = next((word for word in FORBIDDEN_WORDS if word in url.lower()), None)
-    if found is None:
-        return ""
-    return _("M-PESA refuses addresses with the word “{word}” in them.").format(word=found)
+    found = refused_word(url)
+    return reason("settings.callback_words", {"word": found}) if found is not None else ""
 
 
 def lacking(settings: Settings, has_secret: dict[SecretName, bool]) -> dict[str, str]:

@@ -1,6 +1,12 @@
 -- Sales, attempts and their append-only events. Money is whole cents, instants are milliseconds since 1970,
 -- days are East Africa Time. The rules of the domain are held here a second time, by the database itself.
 
+-- Which ledger this is: `environment`, `ledger` (a random name), `key` (sealed by the key that belongs to it).
+CREATE TABLE facts (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE legal_transitions (
     from_state TEXT NOT NULL,
     to_state   TEXT NOT NULL,
@@ -46,6 +52,7 @@ CREATE TABLE attempts (
     checkout_request_id TEXT,
     mpesa_code          TEXT,
     heard_code          TEXT,
+    claimed_code        TEXT,
     outcome_kind        TEXT,
     outcome_code        TEXT,
     outcome_text        TEXT,
@@ -64,6 +71,7 @@ CREATE TABLE attempts (
 
 CREATE UNIQUE INDEX one_live_attempt ON attempts (sale_id) WHERE state IN ('ready', 'sending', 'pending', 'unknown');
 CREATE UNIQUE INDEX one_sale_a_code ON attempts (mpesa_code) WHERE mpesa_code IS NOT NULL;
+CREATE UNIQUE INDEX one_sale_a_claim ON attempts (claimed_code) WHERE claimed_code IS NOT NULL;
 CREATE INDEX attempts_of_sale ON attempts (sale_id);
 CREATE INDEX attempts_by_state ON attempts (state) WHERE state IN ('ready', 'sending', 'pending', 'unknown');
 CREATE INDEX attempts_for_review ON attempts (id) WHERE review <> '';
@@ -88,6 +96,7 @@ CREATE TABLE attempt_events (
 ) STRICT;
 
 CREATE INDEX events_of_attempt ON attempt_events (attempt_id, id);
+CREATE INDEX receipts_made ON attempt_events (attempt_id) WHERE kind = 'receipt';
 
 -- What came from outside, sealed as it came. `digest` recognises a duplicate.
 CREATE TABLE evidence (
@@ -152,6 +161,16 @@ CREATE TRIGGER paid_counts AFTER UPDATE OF state ON attempts WHEN NEW.state = 'p
     UPDATE sales SET received_cents = received_cents + NEW.amount_cents WHERE id = NEW.sale_id;
 END;
 
+CREATE TRIGGER event_voids_sale AFTER INSERT ON attempt_events WHEN NEW.kind = 'voided' BEGIN
+    UPDATE sales SET is_voided = 1 WHERE id = (SELECT sale_id FROM attempts WHERE id = NEW.attempt_id);
+END;
+
+CREATE TRIGGER sale_is_voided_by_event BEFORE UPDATE OF is_voided ON sales
+WHEN NOT EXISTS (SELECT 1 FROM attempt_events e JOIN attempts a ON a.id = e.attempt_id
+                 WHERE a.sale_id = NEW.id AND e.kind = 'voided') BEGIN
+    SELECT RAISE(ABORT, 'a sale is voided by an event only');
+END;
+
 CREATE TRIGGER events_stay_unchanged BEFORE UPDATE ON attempt_events BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
@@ -170,7 +189,7 @@ END;
 CREATE TRIGGER attempts_stay BEFORE DELETE ON attempts BEGIN
     SELECT RAISE(ABORT, 'attempts are never deleted');
 END;
-CREATE TRIGGER sale_amount_stays BEFORE UPDATE OF amount_cents, reference, day, created_at_ms ON sales BEGIN
+CREATE TRIGGER sale_amount_stays BEFORE UPDATE OF amount_cents, reference, day, created_at_ms, cashier, till_label ON sales BEGIN
     SELECT RAISE(ABORT, 'what was sold does not change');
 END;
 CREATE TRIGGER attempt_amount_stays BEFORE UPDATE OF amount_cents, sale_id, token_hash, phone_sealed ON attempts BEGIN

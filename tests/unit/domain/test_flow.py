@@ -124,6 +124,36 @@ def test_what_is_not_final_settles_nothing(outcome: Outcome) -> None:
     assert book.commands == (AskSoon(),)
 
 
+def test_a_code_that_nobody_knows_is_kept_in_its_own_words_and_concludes_nothing() -> None:
+    book = pending().hear(ev.QueryAnswered(ODD)).is_now(S.PENDING)
+    assert book.attempt.outcome == ODD
+    assert book.hear(ev.QueryAnswered(PENDING)).attempt.outcome is None
+    book.hear(ev.QueryAnswered(ODD), ev.DeadlinePassed()).is_now(S.UNKNOWN)
+    assert book.hear(callback()).is_now(S.PAID).attempt.outcome == PAID
+
+
+def test_a_code_that_the_customer_shows_is_compared_when_proof_comes() -> None:
+    book = pending().hear(ev.DeadlinePassed(), ev.CodeClaimed("TKN7RT61SV", "Asha")).is_now(S.UNKNOWN)
+    assert book.commands == (AskSoon(),)
+    book.hear(callback()).is_now(S.PAID)
+    pending().hear(ev.CodeClaimed("FAKECODE11", "Asha"), callback()).is_now(S.PAID, Review.OTHER_CLAIM)
+    later = pending().hear(
+        ev.CodeClaimed("FAKECODE11", "Asha"), ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=12
+    )
+    later.is_now(S.PAID).hear(callback()).is_now(S.PAID, Review.OTHER_CLAIM)
+    with pytest.raises(Mistake):
+        pending().hear(callback(), ev.CodeClaimed("TKN7RT61SV", "Asha"))
+
+
+def test_a_sale_is_voided_only_where_no_money_can_come() -> None:
+    pending().hear(callback(CANCELLED, code=None), ev.SaleVoided("Asha", "left")).is_now(S.DECLINED)
+    for book in (Playbook(), sent(), pending(), pending().hear(callback())):
+        with pytest.raises(Mistake):
+            book.hear(ev.SaleVoided("Asha", "left"))
+    with pytest.raises(Mistake):
+        Playbook(paid_elsewhere=True, state=S.DECLINED).hear(ev.SaleVoided("Asha", "left"))
+
+
 def test_not_sent_goes_back_to_ready_and_refused_is_rejected() -> None:
     book = sent().hear(ev.PushNotSent(Outcome(OutcomeKind.NO_CONNECTION))).is_now(S.READY)
     assert book.attempt.sent_at_ms is None

@@ -30,6 +30,7 @@ outcomes = st.sampled_from(
         Outcome(OutcomeKind.CANCELLED, "1032"),
         Outcome(OutcomeKind.UNREACHABLE, "1037", may_turn_paid=True),
         Outcome(OutcomeKind.STILL_PROCESSING, "4999", is_final=False),
+        Outcome(OutcomeKind.OTHER, "777", "new", is_final=False),
     ]
 )
 callbacks = st.builds(
@@ -44,7 +45,8 @@ events = st.one_of(
     st.sampled_from(
         [
             ev.SendRequested(), ev.PushAccepted("m-1", "ws-1"), ev.Restarted(), ev.DeadlinePassed(), ev.Asked(),
-            ev.GivenUp("a", "b"), ev.Withdrawn(), ev.ReviewSettled("a", "b"),
+            ev.GivenUp("a", "b"), ev.Withdrawn(), ev.ReviewSettled("a", "b"), ev.CodeClaimed("CODEAAAAAA", "a"),
+            ev.SaleVoided("a", "b"), ev.ReceiptMade("paper"),
         ]
     ),
     st.builds(ev.PushLost, outcomes), st.builds(ev.PushNotSent, outcomes), st.builds(ev.PushRefused, outcomes),

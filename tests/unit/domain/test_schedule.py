@@ -40,7 +40,7 @@ def test_paid_is_confirmed_ten_seconds_later() -> None:
     assert after(10, said_paid_at_ms=T + 10_500) == 20
 
 
-def test_a_decline_is_asked_about_once_more_and_1037_for_an_hour() -> None:
+def test_a_decline_is_asked_about_once_more_and_1037_ever_more_seldom_for_a_day() -> None:
     cancelled = {
         "state": AttemptState.DECLINED,
         "outcome": Outcome(OutcomeKind.CANCELLED, "1032"),
@@ -50,7 +50,16 @@ def test_a_decline_is_asked_about_once_more_and_1037_for_an_hour() -> None:
     assert after(30, **cancelled) is None
     unreachable = cancelled | {"outcome": Outcome(OutcomeKind.UNREACHABLE, "1037", may_turn_paid=True)}
     assert after(32, **unreachable) == 92
-    assert after(3700, **unreachable) is None
+    assert after(720, **unreachable) == 720 + 300
+    assert after(3700, **unreachable) == 3700 + 3600
+    assert after(86_421, **unreachable) is None
+
+
+def test_what_was_given_up_is_still_asked_about() -> None:
+    given_up = {"state": AttemptState.ABANDONED, "settled_at_ms": T + 600_000}
+    assert after(500, **given_up) == 610
+    assert after(612, **given_up) == 672
+    assert after(87_001, **given_up) is None
 
 
 def test_sending_again_waits_for_mpesas_own_rules() -> None:
