@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from e2e.program import environment, run, start
+from e2e.program import PROGRAM, environment, run, start
 from fakes.servers import Mpesa, Relay
 
 from pos_app.practice.customers import Habit
@@ -263,7 +263,7 @@ def test_the_readmes_example_of_the_library_runs(tmp_path: Path) -> None:
         script = tmp_path / "example.py"
         script.write_text(found.group(1).replace("http://127.0.0.1:8200", mpesa.url))
         done = subprocess.run(
-            [*__import__("e2e.program", fromlist=["PROGRAM"]).PROGRAM[:1], str(script)],
+            [*PROGRAM[:1], str(script)],
             capture_output=True,
             text=True,
             timeout=60,
@@ -271,3 +271,112 @@ def test_the_readmes_example_of_the_library_runs(tmp_path: Path) -> None:
         )
     assert done.returncode == 0, done.stderr
     assert "Paid" in done.stdout
+
+
+def run_to(env: dict[str, str], output: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs it with its standard output going to a file of the system."""
+    with Path(output).open("w") as out:
+        return subprocess.run(
+            [*PROGRAM, *words], env=env, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_under_the_output_changes_nothing_for_the_payment(home: Path) -> None:
+    with Mpesa() as mpesa:
+        env = environment(home, mpesa)
+        paid = run_to(env, "/dev/full", "request", "10", "0712345678", "--json")
+        assert (paid.returncode, "Traceback" in paid.stderr) == (0, False)
+        assert run(env, "sales", "--json").last["state"] == "paid"
+        listed = run_to(env, "/dev/full", "sales")
+        assert listed.returncode == 2 and "cannot be written" in listed.stderr
+
+
+def test_whoever_reads_may_leave_early(home: Path) -> None:
+    with Mpesa() as mpesa:
+        env = environment(home, mpesa)
+        process = start(env, "request", "10", "0712345678", "--json")
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=30) == 0
+        process.stderr.close()
+        listing = start(env, "sales", "--json")
+        assert listing.stdout is not None and listing.stderr is not None
+        listing.stdout.close()
+        assert listing.wait(timeout=30) == 0
+        assert listing.stderr.read() == ""
+        listing.stderr.close()
+
+
+def test_a_terminal_without_the_signs_gets_them_spelled_out(home: Path) -> None:
+    with Mpesa() as mpesa:
+        env = environment(home, mpesa, PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
+        assert run(env, "request", "10", "0712345678").code == 0
+        listed = run(env, "sales")
+        assert listed.code == 0 and r"0712\u2022" in listed.out
+        assert run(env, "sales", "--json").last["phone"] == "0712•••678"
+
+
+def test_however_short_the_wait_the_pushs_own_answer_is_heard(home: Path) -> None:
+    with Mpesa(habit=Habit.WAITS) as mpesa:
+        env = environment(home, mpesa)
+        pending = run(env, "request", "10", "0712345678", "--json", "--wait", "0")
+        assert (pending.code, pending.last["state"]) == (3, "pending")
+        mpesa.fault("token", "never")
+        not_sent = run(env, "request", "10", "0722000000", "--json", "--wait", "0")
+        assert (not_sent.code, not_sent.last["state"]) == (1, "ready")
+        assert mpesa.books.pushes_seen == 1
+
+
+@pytest.mark.parametrize("callback_lost", [False, True])
+def test_money_that_came_late_is_found_by_follow(home: Path, tmp_path: Path, callback_lost: bool) -> None:
+    with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay:
+        env = environment(home, mpesa, relay)
+        mpesa.fault("query", "result", code="1037", text="DS timeout user cannot be reached")
+        assert run(env, "request", "10", "0712345678", "--json").code == 1
+        if callback_lost:
+            mpesa.fault("callback", "lose")
+        mpesa.call(lambda: mpesa.mpesa.enter_pin("254712345678", "1234"))
+        while not mpesa.books.callbacks:
+            time.sleep(0.01)
+        followed = run(env, "follow", "--json")
+        assert followed.code == 0
+        assert (followed.last["state"], followed.last["review"]) == ("paid", True)
+        assert run(env, "sales", "--json").last["state"] == "paid"
+
+
+def test_a_wrong_clock_is_told_on_the_command_line_too(home: Path) -> None:
+    with Mpesa(date_skew_s=-3 * 3600) as mpesa:
+        ran = run(environment(home, mpesa), "request", "10", "0712345678", "--json")
+        assert ran.code == 0
+        assert "clock is wrong by 180 minutes" in ran.err
+
+
+def test_a_practice_copy_does_not_become_the_books_of_the_shop(home: Path, tmp_path: Path) -> None:
+    practice = environment(home, POS_APP_ENVIRONMENT="practice")
+    assert run(practice, "request", "10", "0712345678").code == 0
+    assert run(practice, "backup", str(tmp_path / "copy")).code == 0
+    for name in ("sandbox", "production"):
+        refused = run(environment(home, POS_APP_ENVIRONMENT=name), "restore", str(tmp_path / "copy"))
+        assert refused.code == 2 and "practice" in refused.err
+        assert not (home / name / "ledger.sqlite3").exists()
+
+
+def test_an_export_proves_later_that_nothing_before_it_was_rewritten(home: Path) -> None:
+    with Mpesa() as mpesa:
+        env = environment(home, mpesa)
+        run(env, "request", "10", "0712345678")
+        exported = json.loads(Path(run(env, "export", "--format", "json").out.strip()).read_text("utf-8"))
+        run(env, "request", "20", "0722000000")
+        assert run(env, "verify", "--hash", exported["ledger_hash"]).code == 0
+        assert run(env, "verify", "--hash", "00" * 32).code == 1
+
+
+def test_a_tills_name_holds_no_word_that_mpesa_refuses(home: Path, tmp_path: Path) -> None:
+    env = environment(home)
+    refused = run(env, "relay", "add-till", "mySQL-shop", "--database", str(tmp_path / "mail"))
+    assert refused.code == 2 and "SQL" in refused.err
+    refused = run(env | {"POS_APP_CALLBACK_URL": "https://shop.example/query"}, "doctor")
+    assert "query" in refused.out
