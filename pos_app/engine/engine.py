@@ -20,6 +20,7 @@ from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft
 from pos_app.domain.schedule import GIVE_UP_ASKING_MS, may_turn_paid
 from pos_app.engine import events as out
+from pos_app.engine.copies import keep_copies
 from pos_app.engine.inbox import Inbox, mailbox_of
 from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.poller import Poller
@@ -140,6 +141,8 @@ class Engine:
             self._tell(out.LightChanged(out.Light.MPESA, out.Status.OFF, "mpesa.missing", ", ".join(access.missing())))
         following = await self._take_up()
         await self._listen(access)
+        if access.environment is not Environment.PRACTICE:
+            self._spawn(keep_copies(self._path, self._clock, self._tell), "copies")
         self._on_event(out.EngineStarted(following))
 
     async def _take_up(self) -> int:

@@ -80,10 +80,14 @@ class RequestFailed:
 
 @dataclass(frozen=True, slots=True)
 class RequestTaken:
-    """What was asked of the engine is under way, and in the ledger."""
+    """What was asked of the engine is under way, and in the ledger.
+
+    Args:
+        attempt: The one it is about; None where it is about none.
+    """
 
     request: int
-    attempt: Attempt
+    attempt: Attempt | None
 
 
 @dataclass(frozen=True, slots=True)

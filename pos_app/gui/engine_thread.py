@@ -106,5 +106,4 @@ class EngineThread(QThread):
         except TillError as error:
             self._bridge.post(RequestFailed(number, error.code, error.params))
         else:
-            if attempt is not None:
-                self._bridge.post(RequestTaken(number, attempt))
+            self._bridge.post(RequestTaken(number, attempt))

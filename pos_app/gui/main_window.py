@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from PySide6.QtCore import QSettings, Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
-from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import News
 from pos_app.domain.phone import format_phone
 from pos_app.domain.sale import Draft
@@ -21,7 +22,6 @@ from pos_app.engine.events import (
     EngineFailed,
     EngineStarted,
     LightChanged,
-    PhoneChanged,
     RequestFailed,
     RequestTaken,
 )
@@ -30,13 +30,15 @@ from pos_app.gui import theme
 from pos_app.gui.background import Background, Done
 from pos_app.gui.bridge import Bridge
 from pos_app.gui.engine_thread import EngineThread, Work
-from pos_app.gui.frame import KEYS, KeyBar, Notice, TopBar, banner
+from pos_app.gui.frame import KeyBar, Notice, TopBar, banner
+from pos_app.gui.help import show_help
 from pos_app.gui.installation import Installation
 from pos_app.gui.ledger.day_view import DayView
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.practice.phone_dock import PhoneDock
+from pos_app.gui.practice.phone_line import PhoneLine
 from pos_app.gui.printing import ReceiptDesk, ReceiptDialog
 from pos_app.gui.sell.current_view import CurrentView
 from pos_app.gui.sell.form_presenter import FormPresenter
@@ -47,13 +49,13 @@ from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SaleRow
 from pos_app.receipts.printers import PaperKind
+from pos_app.settings.manager import check_pin
 from pos_app.words.lights import light_words
 from pos_app.words.mistakes import reason, reason_of
 
 if TYPE_CHECKING:
     # The engine is imported by its own thread, after the first paint.
     from pos_app.engine.engine import Engine
-    from pos_app.engine.practice_mode import PracticeMode
 
 LEFT_WIDTH = 348
 LEFT_WIDTH_NARROW = 300
@@ -139,6 +141,7 @@ class MainWindow(QWidget):
             self.form.send,
             self.current.check,
             self.current.resend,
+            self.current.claim,
             self.day.search,
             *self.day.findChildren(type(self.form.send)),
             self.day.day,
@@ -158,23 +161,21 @@ class MainWindow(QWidget):
         bridge.started.connect(self._started)
         bridge.failed.connect(self._failed)
         self.desk.light_changed.connect(self._light_changed)
+        self.desk.made.connect(self._receipt_made)
         self.background.done.connect(self._background_done)
         self.form.wanted.connect(self._payment_wanted)
         self.current.check_wanted.connect(self._check)
         self.current.resend_wanted.connect(self._resend)
+        self.current.claim_wanted.connect(self._claim_of)
         self.day.sale_opened.connect(self.open_sale)
         self.top.settings.clicked.connect(self.open_settings)
         self.notice.pressed.connect(self._notice_pressed)
         if self.dock is not None:
-            bridge.phone_changed.connect(self._phone_changed)
-            self.dock.pin_entered.connect(self._pin_entered)
-            self.dock.cancelled.connect(self._phone_cancelled)
-            self.dock.wallet_set.connect(self._wallet_set)
-            self.dock.power_set.connect(self._power_set)
-            self.dock.unlocked.connect(self._unlocked)
+            bridge.phone_changed.connect(self.dock.hear)
             self.dock.hidden.connect(self.toggle_phone)
+            self._phone_line = PhoneLine(self.dock, self.ask)
         actions: dict[str, Callable[[], None]] = {
-            "F1": self.show_help,
+            "F1": self.open_help,
             "F2": self.form.start_over,
             "F5": self.check_selected,
             "F6": self.open_receipt,
@@ -336,11 +337,6 @@ class MainWindow(QWidget):
         self.top.show_light(changed.light, changed.status, word, sentence)
 
     @Slot(object)
-    def _phone_changed(self, phone: PhoneChanged) -> None:
-        if self.dock is not None:
-            self.dock.hear(phone)
-
-    @Slot(object)
     def _background_done(self, done: Done) -> None:
         if done.tag == "reference" and done.error is None:
             self.form.suggest_after(done.result)
@@ -381,7 +377,8 @@ class MainWindow(QWidget):
                 return
             self.notice.clear()
             self.form.accept()
-            self.current.show_attempt(answer.attempt.id, format_phone(draft.msisdn))
+            if answer.attempt is not None:
+                self.current.show_attempt(answer.attempt.id, format_phone(draft.msisdn))
 
         self.ask(lambda engine: engine.request_payment(draft), answered)
 
@@ -392,7 +389,7 @@ class MainWindow(QWidget):
     @Slot(int)
     def _resend(self, sale_id: int) -> None:
         def answered(answer: RequestTaken | RequestFailed) -> None:
-            if isinstance(answer, RequestTaken):
+            if isinstance(answer, RequestTaken) and answer.attempt is not None:
                 self.current.show_attempt(answer.attempt.id, "")
             self._complain(answer)
 
@@ -403,14 +400,47 @@ class MainWindow(QWidget):
         self.ask(lambda engine: engine.withdraw(AttemptId(attempt_id)))
 
     @Slot(int, str)
+    def _claim(self, attempt_id: int, code: str) -> None:
+        by = self._cashier()
+        self.ask(lambda engine: engine.claim_code(AttemptId(attempt_id), code, by), self._answered)
+
+    @Slot(int, str)
+    def _void(self, sale_id: int, why: str) -> None:
+        by = self._cashier()
+        self.ask(lambda engine: engine.void_sale(SaleId(sale_id), by, why), self._answered)
+
+    @Slot(int, str)
     def _settle(self, sale_id: int, note: str) -> None:
-        by = self.installation.settings.shop.cashier or _("cashier")
-
-        async def work(engine: Engine) -> None:
-            await engine.settle_review(SaleId(sale_id), by, note)
-
-        self.ask(work)
+        by = self._cashier()
+        self.ask(lambda engine: engine.settle_review(SaleId(sale_id), by, note), self._answered)
         self.notice.clear()
+
+    @Slot(int, str, str)
+    def _give_up(self, attempt_id: int, pin: str, why: str) -> None:
+        """Only with the manager's PIN, which is checked off the GUI's thread."""
+        installation = self.installation
+        store, environment = installation.secrets(), installation.environment
+
+        async def work(engine: Engine) -> Attempt:
+            await asyncio.to_thread(check_pin, store, environment, pin)
+            return await engine.give_up(AttemptId(attempt_id), _("manager"), why)
+
+        self.ask(work, self._answered)
+
+    @Slot(int, str)
+    def _receipt_made(self, sale_id: int, how: str) -> None:
+        self.ask(lambda engine: engine.note_receipt(SaleId(sale_id), how))
+
+    def _cashier(self) -> str:
+        return self.installation.settings.shop.cashier or _("cashier")
+
+    def _answered(self, answer: RequestTaken | RequestFailed) -> None:
+        """An answer to what a sale's dialog asked for."""
+        if isinstance(answer, RequestFailed):
+            self._complain(answer)
+            return
+        for dialog in self.findChildren(SaleDialog):
+            dialog.answer_taken()
 
     @Slot()
     def check_selected(self) -> None:
@@ -422,17 +452,25 @@ class MainWindow(QWidget):
             self.current.ask_check()
 
     @Slot(int)
-    def open_sale(self, sale_id: int) -> None:
+    def _claim_of(self, sale_id: int) -> None:
+        self.open_sale(sale_id).ask_claim()
+
+    @Slot(int)
+    def open_sale(self, sale_id: int) -> SaleDialog:
         """One sale in full, beside the window."""
         for dialog in self.findChildren(SaleDialog):
             dialog.close()
-        dialog = SaleDialog(sale_id, self.reports, self.background, self)
+        dialog = SaleDialog(sale_id, self.reports, self.background, self, is_practice=self.installation.is_practice)
         dialog.check_wanted.connect(self._check)
         dialog.resend_wanted.connect(self._resend)
         dialog.withdraw_wanted.connect(self._withdraw)
+        dialog.claim_wanted.connect(self._claim)
+        dialog.give_up_wanted.connect(self._give_up)
+        dialog.void_wanted.connect(self._void)
         dialog.settle_wanted.connect(self._settle)
         dialog.print_wanted.connect(self._open_receipt_of)
         dialog.show()
+        return dialog
 
     @Slot()
     def open_receipt(self) -> None:
@@ -473,20 +511,9 @@ class MainWindow(QWidget):
         self._on_settings_saved()
 
     @Slot()
-    def show_help(self) -> None:
+    def open_help(self) -> None:
         """F1."""
-        lines = [f"<b>{key}</b>&nbsp;&nbsp;{_(text)}" for key, text in KEYS]
-        steps = _(
-            "Amount, Tab, phone, Tab, reference, Enter is a whole sale. Several payments may be open at once. "
-            "“Not known yet” means that money may have moved: do not charge again, the till keeps asking."
-        )
-        box = QMessageBox(self)
-        box.setWindowTitle(_("Help"))
-        box.setText("<br>".join(lines))
-        box.setInformativeText(steps)
-        box.setModal(False)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.show()
+        show_help(self)
 
     @Slot()
     def toggle_phone(self) -> None:
@@ -498,33 +525,3 @@ class MainWindow(QWidget):
     @Slot(int)
     def _notice_pressed(self, sale_id: int) -> None:
         self.open_sale(sale_id)
-
-    # The customer's phone
-
-    def _phone(self, work: Callable[[PracticeMode], None]) -> None:
-        async def on_engine(engine: Engine) -> None:
-            if engine.practice is not None:
-                work(engine.practice)
-
-        self.ask(on_engine)
-
-    @Slot(str, str)
-    def _pin_entered(self, msisdn: str, pin: str) -> None:
-        self._phone(lambda practice: practice.enter_pin(msisdn, pin))
-
-    @Slot(str)
-    def _phone_cancelled(self, msisdn: str) -> None:
-        self._phone(lambda practice: practice.cancel(msisdn))
-
-    @Slot(str, bool)
-    def _wallet_set(self, msisdn: str, has_money: bool) -> None:
-        cents = 5_000_000 if has_money else 0
-        self._phone(lambda practice: practice.set_customer(msisdn, balance_cents=cents))
-
-    @Slot(str, bool)
-    def _power_set(self, msisdn: str, is_on: bool) -> None:
-        self._phone(lambda practice: practice.set_customer(msisdn, is_on=is_on))
-
-    @Slot(str)
-    def _unlocked(self, msisdn: str) -> None:
-        self._phone(lambda practice: practice.unlock(msisdn))

@@ -20,13 +20,12 @@ from PySide6.QtWidgets import (
 from pos_app.clock import to_eat
 from pos_app.domain.receipt import Receipt
 from pos_app.engine.events import Light, LightChanged, Status
-from pos_app.errors import Outside
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.i18n import _
 from pos_app.ledger.rows import SaleRow
-from pos_app.receipts.layout import Element, lay_out
+from pos_app.receipts.layout import lay_out
 from pos_app.receipts.printers import PaperKind, picture, print_on, printer_names, write_pdf
 from pos_app.words.mistakes import reason_of
 
@@ -39,17 +38,19 @@ class ReceiptDesk(QObject):
     Signals:
         light_changed: the printer's light.
         done: `Done` with the tag that was given.
+        made: a sale's id, and ``paper`` or ``pdf``: the ledger must know that the next one is a copy.
     """
 
     light_changed = Signal(object)
     done = Signal(object)
+    made = Signal(int, str)
 
     def __init__(self, installation: Installation, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._installation = installation
         self._background = Background("printer", self)
         self._background.done.connect(self._hear)
-        self._printed: set[int] = set()
+        self._made: set[int] = set()
 
     def close(self) -> None:
         """Finishes the receipt that is being printed."""
@@ -81,52 +82,20 @@ class ReceiptDesk(QObject):
             amount_cents=row.sale.amount_cents,
             mpesa_codes=row.codes,
             is_paid=row.sale.received_cents >= row.sale.amount_cents,
-            is_copy=self._was_printed(row),
+            is_copy=row.has_receipt or int(row.sale.id) in self._made,
             is_practice=self._installation.is_practice,
         )
 
-    def print(self, row: SaleRow, paper: PaperKind, printer: str, tag: str = "print") -> None:
+    def print(self, row: SaleRow, paper: PaperKind, printer: str) -> None:
         """Prints in the background; the light and `done` say how it went."""
         elements = lay_out(self.receipt_of(row))
         self.light_changed.emit(LightChanged(Light.PRINTER, Status.BUSY, "printer.busy"))
-        self._background.ask(f"{tag}:{row.sale.id}", lambda: self._print(row, elements, paper, printer))
+        self._background.ask(f"print:{row.sale.id}", lambda: print_on(elements, paper, printer))
 
-    def save_pdf(self, row: SaleRow, paper: PaperKind, target: Path, tag: str = "pdf") -> None:
+    def save_pdf(self, row: SaleRow, paper: PaperKind, target: Path) -> None:
         """Writes a PDF in the background."""
         elements = lay_out(self.receipt_of(row))
-        self._background.ask(f"{tag}:{row.sale.id}", lambda: self._save(row, elements, paper, target))
-
-    def _print(self, row: SaleRow, elements: list[Element], paper: PaperKind, printer: str) -> None:
-        print_on(elements, paper, printer)
-        self._note_printed(row)
-
-    def _save(self, row: SaleRow, elements: list[Element], paper: PaperKind, target: Path) -> Path:
-        write_pdf(elements, paper, target)
-        self._note_printed(row)
-        return target
-
-    def _marks(self, row: SaleRow) -> Path:
-        folder = self._installation.home.of_environment(self._installation.environment) / "printed"
-        return folder / f"{row.sale.day}.txt"
-
-    def _was_printed(self, row: SaleRow) -> bool:
-        if int(row.sale.id) in self._printed:
-            return True
-        try:
-            return str(row.sale.id) in self._marks(row).read_text("ascii").split()
-        except OSError:
-            return False
-
-    def _note_printed(self, row: SaleRow) -> None:
-        """Kept beside the ledger, so that a reprint after a restart says COPY too."""
-        self._printed.add(int(row.sale.id))
-        marks = self._marks(row)
-        try:
-            marks.parent.mkdir(parents=True, exist_ok=True)
-            with marks.open("a", encoding="ascii") as file:
-                file.write(f"{row.sale.id}\n")
-        except OSError as error:
-            raise Outside("file.unwritable", path=str(marks)) from error
+        self._background.ask(f"pdf:{row.sale.id}", lambda: write_pdf(elements, paper, target))
 
     @Slot(object)
     def _hear(self, done: Done) -> None:
@@ -134,6 +103,9 @@ class ReceiptDesk(QObject):
             detail = str(done.error.params.get("detail", "")) or reason_of(done.error)
             self.light_changed.emit(LightChanged(Light.PRINTER, Status.BAD, "printer.bad", detail))
         else:
+            tag, _, sale_id = done.tag.rpartition(":")
+            self._made.add(int(sale_id))
+            self.made.emit(int(sale_id), "pdf" if tag == "pdf" else "paper")
             self.tell_light()
         self.done.emit(done)
 

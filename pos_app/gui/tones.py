@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pos_app.domain.attempt import Attempt, AttemptState, Review
+from pos_app.domain.sale import SaleState
 from pos_app.gui.theme import Tone
-from pos_app.words.states import attempt_word, review_word
+from pos_app.ledger.rows import SaleRow
+from pos_app.words.states import attempt_word, review_word, sale_word
 
 _TONES: dict[AttemptState, tuple[str, Tone]] = {
     AttemptState.READY: ("ready", Tone.MUTED),
@@ -19,10 +21,31 @@ _TONES: dict[AttemptState, tuple[str, Tone]] = {
 }
 
 
-def look_of(attempt: Attempt, review: frozenset[Review] | None = None) -> tuple[str, Tone, str]:
+_SALES: dict[SaleState, tuple[str, Tone]] = {
+    SaleState.PAID: ("paid", Tone.PAID),
+    SaleState.OVERPAID: ("paid", Tone.PAID),
+    SaleState.PART_PAID: ("unknown", Tone.UNKNOWN),
+    SaleState.VOIDED: ("ready", Tone.MUTED),
+}
+
+
+def look_of(attempt: Attempt) -> tuple[str, Tone, str]:
     """Icon, tone and word for an attempt; what needs a person comes first."""
-    reasons = attempt.review if review is None else review
-    if reasons:
-        return "needs_you", Tone.NEEDS_YOU, review_word(min(reasons))
+    if attempt.review:
+        return _needs_you(attempt.review)
     icon, tone = _TONES[attempt.state]
     return icon, tone, attempt_word(attempt)
+
+
+def look_of_sale(row: SaleRow) -> tuple[str, Tone, str]:
+    """The same for a sale: what it received counts, whichever of its attempts brought it."""
+    if row.review:
+        return _needs_you(row.review)
+    state = row.sale.state
+    if state in _SALES:
+        return *_SALES[state], sale_word(state)
+    return look_of(row.attempt)
+
+
+def _needs_you(review: frozenset[Review]) -> tuple[str, Tone, str]:
+    return "needs_you", Tone.NEEDS_YOU, review_word(min(review))

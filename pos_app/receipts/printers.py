@@ -204,8 +204,11 @@ def picture(elements: Sequence[Element], paper: PaperKind, dots_per_inch: float 
     return image
 
 
-def write_pdf(elements: Sequence[Element], paper: PaperKind, target: Path) -> None:
+def write_pdf(elements: Sequence[Element], paper: PaperKind, target: Path) -> Path:
     """Writes the receipt as PDF, whole or not at all.
+
+    Returns:
+        Where it is.
 
     Raises:
         Outside: ``file.unwritable``.
@@ -225,6 +228,7 @@ def write_pdf(elements: Sequence[Element], paper: PaperKind, target: Path) -> No
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+    return target
 
 
 def print_on(elements: Sequence[Element], paper: PaperKind, printer_name: str) -> None:

@@ -27,6 +27,7 @@ class SecretName(StrEnum):
     CONSUMER_SECRET = "consumer_secret"  # noqa: S105 - a name
     PASSKEY = "passkey"
     RELAY_TOKEN = "relay_token"  # noqa: S105 - a name
+    MANAGER_PIN = "manager_pin"
 
 
 class SecretStore(Protocol):

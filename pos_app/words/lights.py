@@ -21,6 +21,10 @@ _LIGHTS: dict[str, tuple[str, str]] = {
     "printer.off": (N_("none"), N_("No printer is set. Receipts can be saved as PDF.")),
     "printer.busy": (N_("printing"), N_("A receipt is being printed.")),
     "printer.bad": (N_("failed"), N_("The last receipt was not printed: {detail}. Print it again from its sale.")),
+    "ledger.no_copy": (
+        N_("no copy"),
+        N_("Today's copy of the ledger could not be made. Check the space on the disk; selling goes on."),
+    ),
     "ledger.ready": (N_("ready"), N_("The ledger can be written again.")),
 }
 

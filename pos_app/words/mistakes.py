@@ -56,6 +56,9 @@ REASONS: dict[str, str] = {
     ),
     "sale.not_found": N_("There is no such sale."),
     "sale.already_paid": N_("This sale is paid."),
+    "manager.pin": N_("A manager's PIN is 4 to 8 digits."),
+    "manager.wrong_pin": N_("This is not the manager's PIN."),
+    "manager.no_pin": N_("No manager's PIN is set. Set one in Settings, Shop."),
     # Settings
     "settings.broken": N_(
         "The settings file cannot be read (line {line}): {path}. Mend it, or move it away to start with new settings."

@@ -14,7 +14,7 @@ from pos_app.domain.attempt import FOLLOWED
 from pos_app.domain.money import format_amount
 from pos_app.gui.sell.current_presenter import clock_text
 from pos_app.gui.theme import Tone
-from pos_app.gui.tones import look_of
+from pos_app.gui.tones import look_of_sale
 from pos_app.i18n import N_, _
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SaleRow
@@ -189,7 +189,7 @@ class SalesModel(QAbstractTableModel):
             return None
         if role == RowRole:
             return row
-        icon, tone, word = look_of(row.attempt, row.review)
+        icon, tone, word = look_of_sale(row)
         if role == LookRole:
             return (icon, tone) if column is Column.STATE else ("", _tone_of(column))
         if role == Qt.ItemDataRole.ToolTipRole:

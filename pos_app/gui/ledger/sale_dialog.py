@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QListWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QPushButton, QVBoxLayout, QWidget
 
 from pos_app.clock import to_eat
-from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.money import format_ksh
 from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import InFull, Reports
-from pos_app.gui.tones import look_of
+from pos_app.gui.ledger.sale_presenter import possible
+from pos_app.gui.tones import look_of_sale
+from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.i18n import _
 from pos_app.words.mistakes import reason, reason_of
-from pos_app.words.states import cashier_sentence, customer_sentence, review_step
+from pos_app.words.states import cashier_sentence, customer_sentence, own_words, review_step
 from pos_app.words.timeline import event_sentence
 
 
@@ -23,67 +24,59 @@ class SaleDialog(QDialog):
     """Stands beside the window and blocks nothing; follows its sale while it is open.
 
     Signals:
-        check_wanted: the attempt's id.
+        check_wanted, withdraw_wanted: the attempt's id.
         resend_wanted: the sale's id.
-        withdraw_wanted: the attempt's id.
-        settle_wanted: the sale's id and a reason.
+        claim_wanted: the attempt's id and the code that the customer shows.
+        give_up_wanted: the attempt's id, the manager's PIN and a reason.
+        void_wanted, settle_wanted: the sale's id and a reason.
         print_wanted: a `SaleRow`.
     """
 
     check_wanted = Signal(int)
     resend_wanted = Signal(int)
     withdraw_wanted = Signal(int)
+    claim_wanted = Signal(int, str)
+    give_up_wanted = Signal(int, str, str)
+    void_wanted = Signal(int, str)
     settle_wanted = Signal(int, str)
     print_wanted = Signal(object)
 
-    def __init__(self, sale_id: int, reports: Reports, background: Background, parent: QWidget) -> None:
+    def __init__(
+        self, sale_id: int, reports: Reports, background: Background, parent: QWidget, *, is_practice: bool
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("saleDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.sale_id = sale_id
         self._reports = reports
         self._background = background
+        self._is_practice = is_practice
         self._tag = f"sale {sale_id}"
         self._full: InFull | None = None
         self._build()
         background.done.connect(self._hear)
         self.reload()
 
+    # Layout
+
     def _build(self) -> None:
-        self.resize(560, 480)
+        self.resize(640, 520)
         self._title = label("", "state", name="saleTitle")
         self._state = label("", "state", name="saleState")
         self._line = label("", "muted", wrap=True)
         self._customer = label("", name="saleCustomer", wrap=True)
-        self._next = label("", "muted", wrap=True)
-        self._reason = label("", "error", name="saleReason", wrap=True)
+        self._next = label("", "muted", name="saleNext", wrap=True)
+        self._message = label("", "error", name="saleReason", wrap=True)
+        self._message.hide()
         self._events = QListWidget()
         self._events.setObjectName("timeline")
         self._events.setAccessibleName(_("What happened"))
         self._events.setWordWrap(True)
-        self.check = button(_("Check now"), "saleCheck")
-        self.resend = button(_("Send again"), "saleResend")
-        self.withdraw = button(_("Withdraw"), "saleWithdraw", tip=_("Take back a payment that never left the till"))
-        self.print = button(_("Receipt…"), "salePrint")
-        self.copy = button(_("Copy code"), "saleCopy")
-        self._note = QLineEdit()
-        self._note.setObjectName("settleReason")
-        self._note.setAccessibleName(_("How it was settled"))
-        self._note.setPlaceholderText(_("How was it settled?"))
-        self.settle = button(_("Settled"), "saleSettle")
-        close = button(_("Close"), "saleClose")
         head = QHBoxLayout()
         head.addWidget(self._title)
         head.addStretch(1)
         head.addWidget(self._state)
-        review = QHBoxLayout()
-        review.addWidget(self._note, 1)
-        review.addWidget(self.settle)
-        buttons = QHBoxLayout()
-        for action in (self.check, self.resend, self.withdraw, self.print, self.copy):
-            buttons.addWidget(action)
-        buttons.addStretch(1)
-        buttons.addWidget(close)
+        self._make_questions()
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(8)
@@ -91,16 +84,70 @@ class SaleDialog(QDialog):
         for widget in (self._line, self._customer, self._next):
             column.addWidget(widget)
         column.addWidget(self._events, 1)
-        column.addLayout(review)
-        column.addWidget(self._reason)
-        column.addLayout(buttons)
+        for question in self._questions.values():
+            column.addWidget(question)
+        column.addWidget(self._message)
+        column.addLayout(self._make_actions())
+        column.addLayout(self._make_buttons())
+
+    def _make_questions(self) -> None:
+        pin_hint = " " + _("(Practice: 0000.)") if self._is_practice else ""
+        self.claim = AskRow(
+            "claim",
+            _("Type the M-PESA code from the customer's message. It proves nothing by itself: M-PESA must agree."),
+            ((_("M-PESA code"), False),),
+            _("Note the code"),
+        )
+        self.give_up = AskRow(
+            "giveUp",
+            _("Stop waiting for this payment. It cancels nothing at M-PESA; if it is paid after all, the till rings.")
+            + pin_hint,
+            ((_("Manager's PIN"), True), (_("Reason"), False)),
+            _("Give up"),
+        )
+        self.void = AskRow(
+            "void",
+            _("Takes the sale back: it stays in the ledger as voided. Money that still comes counts all the same."),
+            ((_("Reason"), False),),
+            _("Void the sale"),
+        )
+        self.settle = AskRow("settle", _("What was done about it?"), ((_("How it was settled"), False),), _("Settled"))
+        self._questions = {"claim": self.claim, "give_up": self.give_up, "void": self.void, "settle": self.settle}
+        self.claim.answered.connect(self._claim)
+        self.give_up.answered.connect(self._give_up)
+        self.void.answered.connect(self._void)
+        self.settle.answered.connect(self._settle)
+
+    def _make_actions(self) -> QHBoxLayout:
+        """What asks something first."""
+        self.open_claim = button(_("Customer shows a code…"), "openClaim")
+        self.open_give_up = button(_("Give up…"), "openGiveUp")
+        self.open_void = button(_("Void…"), "openVoid")
+        self.open_settle = button(_("Settle…"), "openSettle")
+        self.open_claim.clicked.connect(self.ask_claim)
+        self.open_give_up.clicked.connect(self._ask_give_up)
+        self.open_void.clicked.connect(self._ask_void)
+        self.open_settle.clicked.connect(self._ask_settle)
+        return _row(self.open_settle, self.open_claim, self.open_give_up, self.open_void)
+
+    def _make_buttons(self) -> QHBoxLayout:
+        self.check = button(_("Check now"), "saleCheck")
+        self.resend = button(_("Send again"), "saleResend")
+        self.withdraw = button(_("Withdraw"), "saleWithdraw", tip=_("Take back a payment that never left the till"))
+        self.print = button(_("Receipt…"), "salePrint")
+        self.copy = button(_("Copy code"), "saleCopy")
+        close = button(_("Close"), "saleClose")
         self.check.clicked.connect(self._check)
         self.resend.clicked.connect(self._resend)
         self.withdraw.clicked.connect(self._withdraw)
         self.print.clicked.connect(self._print)
         self.copy.clicked.connect(self._copy)
-        self.settle.clicked.connect(self._settle)
         close.clicked.connect(self.close)
+        row = _row(self.check, self.resend, self.withdraw, self.print, self.copy)
+        row.addWidget(close)
+        return row
+
+    # What is shown
 
     @Slot()
     def reload(self) -> None:
@@ -110,46 +157,121 @@ class SaleDialog(QDialog):
 
     def say(self, code: str, params: dict[str, str | int]) -> None:
         """Why what was wanted cannot be done."""
-        self._reason.setText(reason(code, params))
+        text = reason(code, params)
+        question = next((found for found in self._questions.values() if found.isVisible()), None)
+        if question is not None:
+            question.refuse(text)
+        else:
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        self._message.setText(text)
+        self._message.setVisible(bool(text))
 
     @Slot(object)
     def _hear(self, done: Done) -> None:
         if done.tag != self._tag:
             return
         if done.error is not None:
-            self._reason.setText(reason_of(done.error))
+            self._say(reason_of(done.error))
             return
         self._full = done.result
         self._draw(done.result)
 
     def _draw(self, full: InFull) -> None:
         row, attempt = full.row, full.row.attempt
-        _icon, tone, word = look_of(attempt, row.review)
+        _icon, tone, word = look_of_sale(row)
         self.setWindowTitle(_("Sale {reference}").format(reference=row.sale.reference))
         self._title.setText(f"{row.sale.reference} · {format_ksh(row.sale.amount_cents)}")
         self._state.setText(word)
         dress(self._state, tone=str(tone))
         sold = to_eat(row.sale.created_at_ms).strftime("%Y-%m-%d %H:%M:%S")
-        parts = [sold, attempt.phone_masked, row.sale.cashier, " ".join(row.codes)]
+        claimed = _("shown: {code}").format(code=attempt.claimed_code) if attempt.claimed_code else ""
+        parts = [sold, attempt.phone_masked, row.sale.cashier, " ".join(row.codes), claimed]
         self._line.setText(" · ".join(part for part in parts if part))
         self._customer.setText(f"“{customer_sentence(attempt)}”")
         needs = [review_step(reason_) for reason_ in sorted(row.review)]
-        self._next.setText("\n".join(needs) or cashier_sentence(attempt))
+        own = own_words(attempt)
+        self._next.setText("\n".join(needs) or cashier_sentence(attempt) + (f" ({own})" if own else ""))
         self._events.clear()
         for event in full.events:
             at = to_eat(event.at_ms).strftime("%H:%M:%S")
             self._events.addItem(f"{at}   {event_sentence(event.kind, event.details)}")
         self._events.scrollToBottom()
-        self._show_buttons(attempt, is_paid=bool(row.sale.received_cents), has_code=bool(row.codes))
-        for widget in (self._note, self.settle):
-            widget.setVisible(bool(row.review))
+        self._show_actions()
 
-    def _show_buttons(self, attempt: Attempt, *, is_paid: bool, has_code: bool) -> None:
-        self.check.setVisible(attempt.state in FOLLOWED and attempt.checkout_request_id is not None)
-        self.resend.setVisible(not is_paid and attempt.state not in FOLLOWED)
-        self.withdraw.setVisible(attempt.state is AttemptState.READY)
-        self.print.setEnabled(is_paid)
-        self.copy.setVisible(has_code)
+    def _show_actions(self) -> None:
+        assert self._full is not None
+        now = possible(self._full.row)
+        for widget, is_possible in (
+            (self.check, now.check), (self.resend, now.resend), (self.withdraw, now.withdraw),
+            (self.copy, now.copy_code), (self.open_claim, now.claim), (self.open_give_up, now.give_up),
+            (self.open_void, now.void), (self.open_settle, now.settle),
+        ):  # fmt: skip
+            widget.setVisible(is_possible)
+        self.print.setEnabled(now.receipt)
+        for name, question in self._questions.items():
+            if question.isVisible() and not getattr(now, name):
+                question.hide()
+
+    # Questions
+
+    def _ask(self, wanted: AskRow) -> None:
+        self._say("")
+        for question in self._questions.values():
+            question.hide()
+        wanted.open()
+
+    @Slot()
+    def ask_claim(self) -> None:
+        """The customer shows a code."""
+        self._ask(self.claim)
+
+    @Slot()
+    def _ask_give_up(self) -> None:
+        self._ask(self.give_up)
+
+    @Slot()
+    def _ask_void(self) -> None:
+        self._ask(self.void)
+
+    @Slot()
+    def _ask_settle(self) -> None:
+        self._ask(self.settle)
+
+    @Slot(object)
+    def _claim(self, answer: list[str]) -> None:
+        if self._full is not None:
+            self.claim_wanted.emit(self._full.row.attempt.id, answer[0])
+
+    @Slot(object)
+    def _give_up(self, answer: list[str]) -> None:
+        pin, why = answer
+        if self._has_reason(self.give_up, why) and self._full is not None:
+            self.give_up_wanted.emit(self._full.row.attempt.id, pin, why)
+
+    @Slot(object)
+    def _void(self, answer: list[str]) -> None:
+        if self._has_reason(self.void, answer[0]):
+            self.void_wanted.emit(self.sale_id, answer[0])
+
+    @Slot(object)
+    def _settle(self, answer: list[str]) -> None:
+        if self._has_reason(self.settle, answer[0]):
+            self.settle_wanted.emit(self.sale_id, answer[0])
+
+    @staticmethod
+    def _has_reason(question: AskRow, text: str) -> bool:
+        if not text:
+            question.refuse(_("Say it in a few words: it stays in the ledger."))
+        return bool(text)
+
+    def answer_taken(self) -> None:
+        """What was asked for is done."""
+        for question in self._questions.values():
+            question.hide()
+
+    # Actions
 
     @Slot()
     def _check(self) -> None:
@@ -158,24 +280,13 @@ class SaleDialog(QDialog):
 
     @Slot()
     def _resend(self) -> None:
-        self._reason.setText("")
+        self._say("")
         self.resend_wanted.emit(self.sale_id)
 
     @Slot()
     def _withdraw(self) -> None:
         if self._full is not None:
             self.withdraw_wanted.emit(self._full.row.attempt.id)
-
-    @Slot()
-    def _settle(self) -> None:
-        note = self._note.text().strip()
-        if not note:
-            self._reason.setText(_("Say in a few words how it was settled."))
-            self._note.setFocus()
-        elif self._full is not None:
-            self._reason.setText("")
-            self._note.clear()
-            self.settle_wanted.emit(self.sale_id, note)
 
     @Slot()
     def _print(self) -> None:
@@ -186,3 +297,11 @@ class SaleDialog(QDialog):
     def _copy(self) -> None:
         if self._full is not None:
             QGuiApplication.clipboard().setText(" ".join(self._full.row.codes))
+
+
+def _row(*buttons: QPushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for made in buttons:
+        row.addWidget(made)
+    row.addStretch(1)
+    return row

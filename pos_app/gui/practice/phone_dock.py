@@ -139,6 +139,7 @@ class PhoneDock(QWidget):
         """Fewer words for small screens."""
         self._hint.setVisible(not is_compact)
 
+    @Slot(object)
     def hear(self, phone: PhoneChanged) -> None:
         """A phone changed; one with a new prompt comes to the front."""
         known = self._phones.get(phone.msisdn)

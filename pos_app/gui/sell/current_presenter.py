@@ -37,6 +37,7 @@ class CurrentCard:
     can_check: bool
     resend_text: str
     can_resend: bool
+    can_claim: bool
 
 
 def card_of(
@@ -75,6 +76,7 @@ def card_of(
         can_check=attempt.state in FOLLOWED and attempt.checkout_request_id is not None,
         resend_text=resend_text,
         can_resend=can_resend,
+        can_claim=attempt.state is AttemptState.UNKNOWN,
     )
 
 

@@ -21,11 +21,12 @@ class CurrentView(QWidget):
 
     Signals:
         check_wanted: the attempt's id.
-        resend_wanted: the sale's id.
+        resend_wanted, claim_wanted: the sale's id.
     """
 
     check_wanted = Signal(int)
     resend_wanted = Signal(int)
+    claim_wanted = Signal(int)
 
     def __init__(self, *, is_practice: bool) -> None:
         super().__init__()
@@ -43,6 +44,7 @@ class CurrentView(QWidget):
         self._footer = label("", "muted", name="currentFooter", wrap=True)
         self.check = button(_("Check now"), "checkNow", tip=_("F5: ask M-PESA for the result"))
         self.resend = button(_("Send again"), "sendAgain", tip=_("F8: prompt the same phone again"))
+        self.claim = button(_("Customer shows a code…"), "showsCode")
         head = QHBoxLayout()
         head.setSpacing(14)
         head.addWidget(self._ring, 0, Qt.AlignmentFlag.AlignTop)
@@ -62,11 +64,13 @@ class CurrentView(QWidget):
         for widget in (self._customer, self._next, self._footer):
             self._column.addWidget(widget)
         self._column.addLayout(buttons)
+        self._column.addWidget(self.claim)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._card)
         self.check.clicked.connect(self.ask_check)
         self.resend.clicked.connect(self.ask_resend)
+        self.claim.clicked.connect(self._ask_claim)
         self._timer = QTimer(self)
         self._timer.setInterval(1000)
         self._timer.timeout.connect(self._tick)
@@ -118,6 +122,11 @@ class CurrentView(QWidget):
             self.resend_wanted.emit(self._changes[self._shown][0].attempt.sale_id)
 
     @Slot()
+    def _ask_claim(self) -> None:
+        if self._shown in self._changes:
+            self.claim_wanted.emit(self._changes[self._shown][0].attempt.sale_id)
+
+    @Slot()
     def _tick(self) -> None:
         self._draw()
 
@@ -157,6 +166,7 @@ class CurrentView(QWidget):
         self.resend.setVisible(bool(shown.resend_text))
         self.resend.setText(shown.resend_text)
         self.resend.setEnabled(shown.can_resend)
+        self.claim.setVisible(shown.can_claim)
         if not self._timer.isActive():
             self._timer.start()
 
@@ -165,6 +175,6 @@ class CurrentView(QWidget):
         self._word.setText(_("No payment yet"))
         dress(self._word, tone="muted")
         self._customer.setText(_("Type amount, phone and order, then press Enter. The customer enters the PIN."))
-        for widget in (self._line, self._next, self._footer, self.check, self.resend):
+        for widget in (self._line, self._next, self._footer, self.check, self.resend, self.claim):
             widget.hide()
         self._timer.stop()

@@ -40,6 +40,7 @@ from pos_app.i18n import _
 from pos_app.receipts.printers import printer_names
 from pos_app.relay.auth import read_pairing
 from pos_app.settings import file as settings_file
+from pos_app.settings.manager import hash_pin
 from pos_app.settings.model import Account, Environment, Paper, Settings, Theme
 from pos_app.settings.secrets import FileStore, SecretName, SecretStore
 from pos_app.words.mistakes import reason, reason_of
@@ -120,10 +121,13 @@ class SettingsDialog(QDialog):
         self._name = self._field("shop", "name", _("Shop's name"))
         self._till = self._field("shop", "till_label", _("Till label"), hint=_("for example: Till 1"))
         self._cashier = self._field("shop", "cashier", _("Cashier's name"))
+        self._pin = self._secret(
+            SecretName.MANAGER_PIN, _("Manager's PIN (4 to 8 digits): needed to give a payment up")
+        )
         self._header = _text_box("shop_receipt_header", _("Receipt header"))
         self._footer = _text_box("shop_receipt_footer", _("Receipt footer"))
         return _tab(
-            self._name, self._till, self._cashier,
+            self._name, self._till, self._cashier, self._pin,
             label(_("Receipt header (address, phone)"), "label"), self._header,
             label(_("Receipt footer (thank you, opening hours)"), "label"), self._footer,
         )  # fmt: skip
@@ -269,6 +273,7 @@ class SettingsDialog(QDialog):
             SecretName.CONSUMER_SECRET: self._consumer_secret,
             SecretName.PASSKEY: self._passkey,
             SecretName.RELAY_TOKEN: self._relay_token,
+            SecretName.MANAGER_PIN: self._pin,
         }
         return {name: field.text.strip() for name, field in fields.items() if field.text.strip()}
 
@@ -285,7 +290,7 @@ class SettingsDialog(QDialog):
         is_real = environment is not Environment.PRACTICE
         for widget in (
             self._account, self._account_note, self._shortcode, self._consumer_key, self._consumer_secret,
-            self._passkey, self._callback, self._try, self._test_phone, self._test_pay,
+            self._passkey, self._callback, self._try, self._test_phone, self._test_pay, self._pin,
         ):  # fmt: skip
             widget.setEnabled(is_real)
         self._till_number.setVisible(is_till)
@@ -345,7 +350,7 @@ class SettingsDialog(QDialog):
     def _test_answered(self, answer: RequestTaken | RequestFailed) -> None:
         if isinstance(answer, RequestFailed):
             self._say(self._test_result, reason(answer.code, answer.params), "error")
-        else:
+        elif answer.attempt is not None:
             self._test_attempt = answer.attempt.id
 
     @Slot(object)
@@ -393,6 +398,13 @@ class SettingsDialog(QDialog):
         if settings is None:
             return
         typed = self._typed_secrets()
+        if SecretName.MANAGER_PIN in typed:
+            try:
+                typed[SecretName.MANAGER_PIN] = hash_pin(typed[SecretName.MANAGER_PIN])
+            except Mistake as mistake:
+                self._pin.show_reason(reason_of(mistake))
+                self._go_to(self._pin)
+                return
         has_secret = {name: name in typed or self._kept[name] for name in SecretName}
         fields: dict[str, Field] = {
             "shortcode": self._shortcode, "till_number": self._till_number,
@@ -460,6 +472,7 @@ class SettingsDialog(QDialog):
         for name, field in (
             (SecretName.CONSUMER_KEY, self._consumer_key), (SecretName.CONSUMER_SECRET, self._consumer_secret),
             (SecretName.PASSKEY, self._passkey), (SecretName.RELAY_TOKEN, self._relay_token),
+            (SecretName.MANAGER_PIN, self._pin),
         ):  # fmt: skip
             field.line.setPlaceholderText(_("kept; type to replace") if kept[name] else _("not set"))
 

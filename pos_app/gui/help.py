@@ -1,0 +1,25 @@
+"""The keys and the one rule, on F1."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from pos_app.gui.frame import KEYS
+from pos_app.i18n import _
+
+
+def show_help(parent: QWidget) -> None:
+    """Stands beside the window and blocks nothing."""
+    lines = [f"<b>{key}</b>&nbsp;&nbsp;{_(text)}" for key, text in KEYS]
+    steps = _(
+        "Amount, Tab, phone, Tab, reference, Enter is a whole sale. Several payments may be open at once. "
+        "“Not known yet” means that money may have moved: do not charge again, the till keeps asking."
+    )
+    box = QMessageBox(parent)
+    box.setWindowTitle(_("Help"))
+    box.setText("<br>".join(lines))
+    box.setInformativeText(steps)
+    box.setModal(False)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.show()

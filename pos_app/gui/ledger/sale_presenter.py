@@ -1,0 +1,45 @@
+"""What can be done with a sale now, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pos_app.domain.attempt import FOLLOWED, AttemptState
+from pos_app.domain.sale import SaleState
+from pos_app.ledger.rows import SaleRow
+
+_CLAIMABLE = frozenset({AttemptState.PENDING, AttemptState.UNKNOWN, AttemptState.DECLINED, AttemptState.ABANDONED})
+_CLOSED = frozenset({AttemptState.READY, AttemptState.DECLINED, AttemptState.REJECTED, AttemptState.ABANDONED})
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """Which actions a sale offers."""
+
+    check: bool
+    resend: bool
+    withdraw: bool
+    receipt: bool
+    copy_code: bool
+    claim: bool
+    give_up: bool
+    void: bool
+    settle: bool
+
+
+def possible(row: SaleRow) -> Possible:
+    """What the cashier may do with a sale as it is."""
+    attempt, sale = row.attempt, row.sale
+    is_paid = bool(sale.received_cents)
+    is_voided = sale.state is SaleState.VOIDED
+    return Possible(
+        check=attempt.state in FOLLOWED and attempt.checkout_request_id is not None,
+        resend=not is_paid and not is_voided and attempt.state not in FOLLOWED,
+        withdraw=attempt.state is AttemptState.READY,
+        receipt=is_paid,
+        copy_code=bool(row.codes),
+        claim=not is_paid and attempt.state in _CLAIMABLE,
+        give_up=attempt.state is AttemptState.UNKNOWN,
+        void=not is_paid and not is_voided and attempt.state in _CLOSED,
+        settle=bool(row.review),
+    )
