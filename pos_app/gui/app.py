@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QIcon
@@ -18,6 +19,7 @@ from pos_app.gui.garbage import GarbageCollector
 from pos_app.gui.installation import Installation
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
+from pos_app.ledger.copies import restore
 from pos_app.settings.lock import only_one
 from pos_app.settings.model import Theme as ThemeChoice
 
@@ -38,11 +40,11 @@ class Program:
             self._dress(installation.settings.look.theme)
             with ExitStack() as stack:
                 stack.enter_context(only_one(installation.home))
-                window = MainWindow(installation, self._reopen)
+                window = MainWindow(installation, self._reopen, self._put_back, self._stop_at)
                 self._held = stack.pop_all()
         except TillError as error:
             self._dress(ThemeChoice.SYSTEM)
-            self._show(Problem(error, self.open))
+            self._show(Problem(error, self.open, self._put_back))
             return
         self._show(window)
         # The window is painted before anything else is loaded.
@@ -61,10 +63,30 @@ class Program:
 
     def _reopen(self) -> None:
         """New settings: the old window stops its engine, the new one takes up what is open."""
+        self._let_go()
+        self.open()
+
+    def _let_go(self) -> None:
         if isinstance(self.window, MainWindow):
             self.window.hide()
             self.window.shut_down()
         self._held.close()
+
+    def _stop_at(self, error: TillError) -> None:
+        """The ledger cannot be used: nothing can be sold, so that is all there is to see."""
+        self._let_go()
+        self._show(Problem(error, self.open, self._put_back))
+
+    def _put_back(self, copy: Path) -> None:
+        """Puts a copy of the ledger in its place and opens the till with it."""
+        self._let_go()
+        try:
+            installation = Installation()
+            with only_one(installation.home):
+                restore(copy, installation.ledger, installation.environment)
+        except TillError as error:
+            self._show(Problem(error, self.open, self._put_back))
+            return
         self.open()
 
     def close(self) -> None:

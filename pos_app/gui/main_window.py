@@ -25,7 +25,7 @@ from pos_app.engine.events import (
     RequestFailed,
     RequestTaken,
 )
-from pos_app.errors import Outside
+from pos_app.errors import Outside, TillError
 from pos_app.gui import theme
 from pos_app.gui.background import Background, Done
 from pos_app.gui.bridge import Bridge
@@ -48,7 +48,7 @@ from pos_app.gui.widgets.column import Column
 from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SaleRow
-from pos_app.receipts.printers import PaperKind
+from pos_app.receipts.paper import PaperKind
 from pos_app.settings.manager import check_pin
 from pos_app.words.lights import light_words
 from pos_app.words.mistakes import reason, reason_of
@@ -68,13 +68,24 @@ class MainWindow(QWidget):
     Args:
         installation: Folders and settings.
         on_settings_saved: Called after new settings: starts the window anew.
+        on_restore: Called with a copy of the ledger that is to be put back.
+        on_broken: Called when the ledger cannot be used at all.
     """
 
-    def __init__(self, installation: Installation, on_settings_saved: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        on_settings_saved: Callable[[], None],
+        on_restore: Callable[[Path], None],
+        on_broken: Callable[[TillError], None],
+    ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
         self.installation = installation
         self._on_settings_saved = on_settings_saved
+        self._on_restore = on_restore
+        self._on_broken = on_broken
+        self._has_started = False
         self._requests: dict[int, Callable[[RequestTaken | RequestFailed], None]] = {}
         self._reader: LedgerReader | None = None
         self._phone_wanted: bool | None = None
@@ -289,6 +300,7 @@ class MainWindow(QWidget):
 
     @Slot(object)
     def _started(self, started: EngineStarted) -> None:
+        self._has_started = True
         self._open_reader()
         self.day.reload()
         if started.following:
@@ -301,6 +313,9 @@ class MainWindow(QWidget):
 
     @Slot(object)
     def _failed(self, failed: EngineFailed) -> None:
+        if failed.code.startswith("ledger.") and not self._has_started:
+            self._on_broken(Outside(failed.code, **failed.params))
+            return
         self.notice.say(reason(failed.code, failed.params), is_bad=True)
 
     @Slot(object)
@@ -504,11 +519,16 @@ class MainWindow(QWidget):
             return
         dialog = SettingsDialog(self.installation, self)
         dialog.saved.connect(self._settings_saved)
+        dialog.restore_wanted.connect(self._restore_wanted)
         dialog.show()
 
     @Slot()
     def _settings_saved(self) -> None:
         self._on_settings_saved()
+
+    @Slot(object)
+    def _restore_wanted(self, copy: Path) -> None:
+        self._on_restore(copy)
 
     @Slot()
     def open_help(self) -> None:

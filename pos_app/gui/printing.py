@@ -17,8 +17,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pos_app.clock import to_eat
+from pos_app.clock import SystemClock, to_eat
+from pos_app.domain.money import Cents
 from pos_app.domain.receipt import Receipt
+from pos_app.domain.reference import Reference
 from pos_app.engine.events import Light, LightChanged, Status
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
@@ -26,7 +28,11 @@ from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.i18n import _
 from pos_app.ledger.rows import SaleRow
 from pos_app.receipts.layout import lay_out
-from pos_app.receipts.printers import PaperKind, picture, print_on, printer_names, write_pdf
+from pos_app.receipts.painter import picture
+from pos_app.receipts.paper import PaperKind
+from pos_app.receipts.pdf import write_pdf
+from pos_app.receipts.printers import THERMAL, printer_for
+from pos_app.receipts.system_printer import printer_names
 from pos_app.words.mistakes import reason_of
 
 PAPERS = ((PaperKind.MM58, "58 mm"), (PaperKind.MM80, "80 mm"), (PaperKind.A4, "A4"))
@@ -61,7 +67,9 @@ class ReceiptDesk(QObject):
         printer = self._installation.settings.printing.printer
         status = Status.READY if printer else Status.OFF
         self.light_changed.emit(
-            LightChanged(Light.PRINTER, status, "printer.ready" if printer else "printer.off", printer)
+            LightChanged(
+                Light.PRINTER, status, "printer.ready" if printer else "printer.off", printer.removeprefix(THERMAL)
+            )
         )
 
     def receipt_of(self, row: SaleRow) -> Receipt:
@@ -86,11 +94,32 @@ class ReceiptDesk(QObject):
             is_practice=self._installation.is_practice,
         )
 
+    def test_receipt(self) -> Receipt:
+        """A receipt of no sale, to see whether the printer prints and nothing is cut."""
+        shop = self._installation.settings.shop
+        now = to_eat(SystemClock().now_ms())
+        return Receipt(
+            shop=shop.name or _("Your shop"),
+            till_label=shop.till_label,
+            cashier=shop.cashier,
+            header=shop.receipt_header,
+            footer=shop.receipt_footer,
+            day=now.strftime("%Y-%m-%d"),
+            time=now.strftime("%H:%M"),
+            sale=0,
+            reference=Reference("TEST"),
+            phone_masked="0700•••000",
+            amount_cents=Cents(25_000_000),
+            mpesa_codes=("TESTCODE00",),
+            is_paid=True,
+            is_practice=True,
+        )
+
     def print(self, row: SaleRow, paper: PaperKind, printer: str) -> None:
         """Prints in the background; the light and `done` say how it went."""
         elements = lay_out(self.receipt_of(row))
         self.light_changed.emit(LightChanged(Light.PRINTER, Status.BUSY, "printer.busy"))
-        self._background.ask(f"print:{row.sale.id}", lambda: print_on(elements, paper, printer))
+        self._background.ask(f"print:{row.sale.id}", lambda: printer_for(printer).print(elements, paper))
 
     def save_pdf(self, row: SaleRow, paper: PaperKind, target: Path) -> None:
         """Writes a PDF in the background."""
@@ -143,9 +172,13 @@ class ReceiptDialog(QDialog):
         self._printer = QComboBox()
         self._printer.setObjectName("receiptPrinter")
         self._printer.setAccessibleName(_("Printer"))
-        self._printer.addItems(printer_names())
+        kept = self._installation.settings.printing.printer
+        if kept.startswith(THERMAL):
+            self._printer.addItem(_("Thermal printer {address}").format(address=kept.removeprefix(THERMAL)), kept)
+        for name in printer_names():
+            self._printer.addItem(name, name)
         self._printer.setPlaceholderText(_("No printer"))
-        chosen = self._printer.findText(self._installation.settings.printing.printer)
+        chosen = self._printer.findData(kept)
         self._printer.setCurrentIndex(chosen if chosen >= 0 or not self._printer.count() else 0)
         self._message = label("", "muted", name="receiptMessage", wrap=True)
         self._print = button(_("Print"), "receiptPrint", is_main=True)
@@ -185,7 +218,7 @@ class ReceiptDialog(QDialog):
     @Slot()
     def _print_now(self) -> None:
         self._message.setText(_("Printing… You can go on selling."))
-        self._desk.print(self._row, self._paper.currentData(), self._printer.currentText())
+        self._desk.print(self._row, self._paper.currentData(), self._printer.currentData())
 
     @Slot()
     def _save(self) -> None:

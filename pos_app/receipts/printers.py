@@ -1,273 +1,43 @@
-"""Paints a receipt: on any system printer, as PDF, or as a picture for the preview.
-
-The only room besides the window that imports Qt. Painting needs a
-QGuiApplication and may be done on a thread of its own.
-"""
+"""What a printer is to the rest of the program, and which one the shop chose."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
+from typing import Protocol
 
-import qrcode
-from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
-from PySide6.QtGui import (
-    QColor,
-    QFont,
-    QFontMetricsF,
-    QImage,
-    QPagedPaintDevice,
-    QPageLayout,
-    QPageSize,
-    QPainter,
-    QPainterPath,
-    QPdfWriter,
-    QPen,
-)
-from PySide6.QtPrintSupport import QPrinter, QPrinterInfo
+from pos_app.receipts.layout import Element
+from pos_app.receipts.paper import PaperKind
 
-from pos_app.errors import Mistake, Outside
-from pos_app.receipts.layout import Code, Element, Pair, Rule, Size, Text
-
-MM_PER_INCH = 25.4
-POINTS_PER_INCH = 72.0
+THERMAL = "escpos:"
+"""Before the address of a thermal printer, where the name of a system printer could stand."""
 
 
-class PaperKind(StrEnum):
-    """What it is printed on."""
+class Printer(Protocol):
+    """Puts receipts on paper.
 
-    MM58 = "58mm"
-    MM80 = "80mm"
-    A4 = "a4"
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """Measures of a paper, in millimetres.
-
-    Args:
-        width_mm: Of the paper.
-        column_mm: Of the text: thermal heads do not reach the edges.
-        scale: Size of the type.
+    *Thread*: the printer's own: it may wait for paper, for a person, or for a cable.
     """
 
-    width_mm: float
-    column_mm: float
-    top_mm: float
-    scale: float
+    def print(self, elements: Sequence[Element], paper: PaperKind) -> None:
+        """Prints one receipt.
+
+        Raises:
+            Mistake: ``printer.…``
+            Outside: ``printer.failed`` (detail).
+        """
+        ...
 
 
-SHEETS = {
-    PaperKind.MM58: Sheet(58, 48, 3, 0.85),
-    PaperKind.MM80: Sheet(80, 70, 4, 1.0),
-    PaperKind.A4: Sheet(210, 110, 20, 1.25),
-}
-A4_HEIGHT_MM = 297.0
-_POINTS = {Size.SMALL: 7.5, Size.NORMAL: 9.0, Size.LARGE: 13.0, Size.HUGE: 17.0}
-_QR_MM = 24.0
-_GAP_MM = 1.6
-
-
-class Painter:
-    """Lays a receipt out on one device, in the device's own dots.
-
-    Args:
-        dots_per_inch: Of the device.
-        family: Of the font.
-    """
-
-    def __init__(self, sheet: Sheet, dots_per_inch: float, family: str = "Noto Sans") -> None:
-        self._sheet = sheet
-        self._dpmm = dots_per_inch / MM_PER_INCH
-        self._dpi = dots_per_inch
-        self._family = family
-        self._left = (sheet.width_mm - sheet.column_mm) / 2 * self._dpmm
-        self._width = sheet.column_mm * self._dpmm
-
-    def height_mm(self, elements: Sequence[Element]) -> float:
-        """How long the paper must be, margins included."""
-        dots = sum(self._height(element) + self._gap for element in elements)
-        return 2 * self._sheet.top_mm + dots / self._dpmm
-
-    def paint(self, painter: QPainter, elements: Sequence[Element]) -> None:
-        """Paints from the top."""
-        top = self._sheet.top_mm * self._dpmm
-        painter.setPen(QColor("black"))
-        for element in elements:
-            self._paint(painter, element, top)
-            top += self._height(element) + self._gap
-
-    @property
-    def _gap(self) -> float:
-        return _GAP_MM * self._sheet.scale * self._dpmm
-
-    def _font(self, size: Size, *, is_bold: bool) -> QFont:
-        font = QFont(self._family)
-        font.setPixelSize(max(1, round(_POINTS[size] * self._sheet.scale / POINTS_PER_INCH * self._dpi)))
-        font.setWeight(QFont.Weight.DemiBold if is_bold else QFont.Weight.Normal)
-        return font
-
-    def _fitting(self, element: Text) -> QFont:
-        """The font for a text; a single word that is too wide (an M-PESA code) is set smaller, never cut."""
-        font = self._font(element.size, is_bold=element.is_bold)
-        words = element.text.split() or [""]
-        widest = max(QFontMetricsF(font).horizontalAdvance(word) for word in words)
-        if widest > self._width and element.size in (Size.HUGE, Size.LARGE):
-            smallest = self._font(Size.NORMAL, is_bold=element.is_bold).pixelSize()
-            font.setPixelSize(max(smallest, int(font.pixelSize() * self._width / widest)))
-        return font
-
-    def _height(self, element: Element) -> float:
-        match element:
-            case Text():
-                return self._text_box(element).height()
-            case Pair():
-                return max(self._pair_boxes(element)[0].height(), self._pair_boxes(element)[1].height())
-            case Rule():
-                return 1.0
-            case Code():
-                return _QR_MM * self._sheet.scale * self._dpmm
-
-    def _text_box(self, element: Text) -> QRectF:
-        metrics = QFontMetricsF(self._fitting(element))
-        room = QRectF(0, 0, self._width, 1e6)
-        return metrics.boundingRect(room, _WRAPPED | Qt.AlignmentFlag.AlignHCenter, element.text)
-
-    def _pair_boxes(self, element: Pair) -> tuple[QRectF, QRectF]:
-        label = QFontMetricsF(self._font(Size.NORMAL, is_bold=False))
-        value = QFontMetricsF(self._font(Size.NORMAL, is_bold=element.is_bold))
-        label_width = min(label.horizontalAdvance(element.label) + 1, self._width * 0.45)
-        gap = self._dpmm * 2
-        label_box = label.boundingRect(QRectF(0, 0, label_width, 1e6), _WRAPPED, element.label)
-        value_room = QRectF(0, 0, self._width - label_width - gap, 1e6)
-        value_box = value.boundingRect(value_room, _WRAPPED | Qt.AlignmentFlag.AlignRight, element.value)
-        label_box.setWidth(label_width)
-        return label_box, value_box
-
-    def _paint(self, painter: QPainter, element: Element, top: float) -> None:
-        match element:
-            case Text():
-                painter.setFont(self._fitting(element))
-                room = QRectF(self._left, top, self._width, self._height(element) + 2)
-                painter.drawText(room, _WRAPPED | Qt.AlignmentFlag.AlignHCenter, element.text)
-            case Pair():
-                label, value = self._pair_boxes(element)
-                painter.setFont(self._font(Size.NORMAL, is_bold=False))
-                painter.drawText(QRectF(self._left, top, label.width(), label.height() + 2), _WRAPPED, element.label)
-                painter.setFont(self._font(Size.NORMAL, is_bold=element.is_bold))
-                left = self._left + label.width() + self._dpmm * 2
-                room = QRectF(left, top, self._left + self._width - left, value.height() + 2)
-                painter.drawText(room, _WRAPPED | Qt.AlignmentFlag.AlignRight, element.value)
-            case Rule():
-                painter.setPen(QPen(QColor("black"), max(1.0, 0.2 * self._dpmm)))
-                painter.drawLine(round(self._left), round(top), round(self._left + self._width), round(top))
-            case Code():
-                side = self._height(element)
-                painter.fillPath(
-                    code_path(element.text, self._left + (self._width - side) / 2, top, side), QColor("black")
-                )
-
-
-_WRAPPED = int(Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere)
-
-
-def code_path(text: str, left: float, top: float, side: float) -> QPainterPath:
-    """A QR code as one path, its quiet zone left out: the paper is white."""
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=0)
-    code.add_data(text)
-    matrix = code.get_matrix()
-    unit = side / len(matrix)
-    path = QPainterPath()
-    for row, cells in enumerate(matrix):
-        for column, is_dark in enumerate(cells):
-            if is_dark:
-                path.addRect(left + column * unit, top + row * unit, unit * 1.02, unit * 1.02)
-    return path
-
-
-def picture(elements: Sequence[Element], paper: PaperKind, dots_per_inch: float = 150.0) -> QImage:
-    """The receipt as the preview shows it."""
-    sheet = SHEETS[paper]
-    painter = Painter(sheet, dots_per_inch)
-    height = A4_HEIGHT_MM if paper is PaperKind.A4 else painter.height_mm(elements)
-    dpmm = dots_per_inch / MM_PER_INCH
-    image = QImage(round(sheet.width_mm * dpmm), round(height * dpmm), QImage.Format.Format_RGB32)
-    image.fill(QColor("white"))
-    canvas = QPainter(image)
-    canvas.setRenderHint(QPainter.RenderHint.TextAntialiasing)
-    painter.paint(canvas, elements)
-    canvas.end()
-    return image
-
-
-def write_pdf(elements: Sequence[Element], paper: PaperKind, target: Path) -> Path:
-    """Writes the receipt as PDF, whole or not at all.
-
-    Returns:
-        Where it is.
+def printer_for(name: str) -> Printer:
+    """The printer of a name: ``escpos:HOST``, ``escpos:HOST:PORT``, ``escpos:/dev/…``, or a system printer's.
 
     Raises:
-        Outside: ``file.unwritable``.
+        Mistake: ``printer.address``.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        writer = QPdfWriter(str(draft))
-        writer.setTitle("Receipt")
-        writer.setResolution(300)
-        if not _paint_on(writer, elements, paper):
-            raise OSError(draft)
-        del writer
-        draft.replace(target)
-    except OSError as error:
-        raise Outside("file.unwritable", path=str(target)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-    return target
+    if name.startswith(THERMAL):
+        from pos_app.receipts.thermal_printer import ThermalPrinter  # noqa: PLC0415 - only where one is set
 
+        return ThermalPrinter(name.removeprefix(THERMAL))
+    from pos_app.receipts.system_printer import SystemPrinter  # noqa: PLC0415 - brings Qt
 
-def print_on(elements: Sequence[Element], paper: PaperKind, printer_name: str) -> None:
-    """Hands the receipt to a system printer. That it was taken is no proof of paper.
-
-    Raises:
-        Mistake: ``printer.none``.
-        Outside: ``printer.failed``.
-    """
-    if not printer_name:
-        raise Mistake("printer.none")
-    info = QPrinterInfo.printerInfo(printer_name)
-    if info.isNull():
-        raise Outside("printer.failed", detail=printer_name)
-    printer = QPrinter(info, QPrinter.PrinterMode.HighResolution)
-    printer.setDocName("Receipt")
-    if not _paint_on(printer, elements, paper):
-        raise Outside("printer.failed", detail=printer_name)
-
-
-def printer_names() -> list[str]:
-    """The system's printers, the usual one first."""
-    default = QPrinterInfo.defaultPrinterName()
-    return sorted(QPrinterInfo.availablePrinterNames(), key=lambda name: (name != default, name))
-
-
-def _paint_on(device: QPagedPaintDevice, elements: Sequence[Element], paper: PaperKind) -> bool:
-    sheet = SHEETS[paper]
-    painter = Painter(sheet, device.logicalDpiX())
-    if paper is PaperKind.A4:
-        size = QPageSize(QPageSize.PageSizeId.A4)
-    else:
-        millimetres = QSizeF(sheet.width_mm, painter.height_mm(elements))
-        size = QPageSize(millimetres, QPageSize.Unit.Millimeter, "receipt", QPageSize.SizeMatchPolicy.ExactMatch)
-    layout = QPageLayout(size, QPageLayout.Orientation.Portrait, QMarginsF(0, 0, 0, 0))
-    layout.setMode(QPageLayout.Mode.FullPageMode)
-    device.setPageLayout(layout)
-    canvas = QPainter()
-    if not canvas.begin(device):
-        return False
-    painter.paint(canvas, elements)
-    return canvas.end()
+    return SystemPrinter(name)

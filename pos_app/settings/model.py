@@ -76,6 +76,7 @@ def _till_name(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(_one_line), Field(max_length=60)]
+LongLine = Annotated[str, AfterValidator(_one_line), Field(max_length=400)]
 Lines = Annotated[str, AfterValidator(_few_lines), Field(max_length=300)]
 ShortCode = Annotated[str, AfterValidator(_number)]
 Address = Annotated[str, AfterValidator(_address), Field(max_length=300)]
@@ -123,7 +124,7 @@ class Relay(_Section):
 class Printing(_Section):
     """Receipts on paper."""
 
-    printer: Line = ""
+    printer: LongLine = ""
     paper: Paper = Paper.MM80
     print_when_paid: bool = False
 
@@ -139,7 +140,7 @@ class Look(_Section):
 class Data(_Section):
     """Where exports go; empty for the usual folder."""
 
-    export_folder: Line = ""
+    export_folder: LongLine = ""
 
 
 class Settings(_Section):

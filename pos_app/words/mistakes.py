@@ -133,6 +133,7 @@ REASONS: dict[str, str] = {
         "A part of the till fell over ({part}). What is in the ledger is safe; start the till again. The log has the details."
     ),
     "printer.none": N_("No printer is set. Choose one in Settings, or save the receipt as PDF."),
+    "printer.address": N_("A printer's address is a host, host:port, or the path of a device such as /dev/usb/lp0."),
     "printer.failed": N_("The printer did not take the receipt ({detail}). It can be printed later from the sale."),
 }
 

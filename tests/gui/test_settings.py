@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from fakes.servers import Mpesa
 from keyring.errors import NoKeyringError
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from pos_app.errors import Mistake
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.settings.dialog import SettingsDialog
 from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_SECRET
 from pos_app.relay.auth import Pairing
 from pos_app.settings import file as settings_file
+from pos_app.settings.manager import check_pin
+from pos_app.settings.model import Environment
+from pos_app.settings.secrets import KeyringStore
 
 
 class Keyring:
@@ -125,7 +129,7 @@ def test_the_connection_is_tried_and_the_answer_is_in_words(dialog, monkeypatch,
         monkeypatch.setenv("POS_APP_BASE_URL", mpesa.url)
         choose(dialog, "mpesa_environment", "sandbox")
         fill(dialog, secret_consumer_key=PRACTICE_KEY, secret_consumer_secret=secret)
-        dialog._try.click()
+        dialog.findChild(QAbstractButton, "testConnection").click()
         result = dialog.findChild(QLabel, "testResult")
         qtbot.waitUntil(lambda: "Asking" not in result.text() and bool(result.text()), timeout=10_000)
     assert ("accepts" in result.text()) is good
@@ -141,6 +145,52 @@ def test_a_pairing_line_fills_the_relay(dialog: SettingsDialog) -> None:
 
 
 def test_backup_now(dialog: SettingsDialog, home: Path, qtbot: QtBot) -> None:
-    dialog._copy.click()
+    dialog.findChild(QAbstractButton, "backupNow").click()
     qtbot.waitUntil(lambda: "Copied" in dialog.findChild(QLabel, "backupResult").text(), timeout=10_000)
     assert len(list((home / "practice" / "copies").glob("by-hand-*.sqlite3"))) == 1
+
+
+def test_the_ledger_is_checked_and_a_copy_put_back(dialog, window, home: Path, qtbot: QtBot, say_yes) -> None:
+    dialog.findChild(QAbstractButton, "verifyNow").click()
+    result = dialog.findChild(QLabel, "verifyResult")
+    qtbot.waitUntil(lambda: "All is well" in result.text(), timeout=10_000)
+    dialog.findChild(QAbstractButton, "backupNow").click()
+    qtbot.waitUntil(lambda: "Copied" in dialog.findChild(QLabel, "backupResult").text(), timeout=10_000)
+    choice = dialog.findChild(QComboBox, "restoreCopy")
+    choice.setCurrentIndex(0)
+    with qtbot.waitSignal(dialog.restore_wanted, timeout=10_000):
+        dialog.findChild(QAbstractButton, "restoreNow").click()
+    assert "0 sales" in say_yes[-1]
+    assert next((home / "practice").glob("replaced-*-ledger.sqlite3"))
+
+
+def test_a_thermal_printer_is_checked_as_it_is_left_and_prints_a_test(dialog, qtbot: QtBot, tmp_path: Path) -> None:
+    choose(dialog, "printing_printer", "escpos:")
+    fill(dialog, printing_thermal="not an address")
+    dialog.findChild(QAbstractButton, "testPrint").click()
+    assert "host:port" in dialog.findChild(QLabel, "printing_thermalReason").text()
+    device = tmp_path / "lp0"
+    device.touch()
+    fill(dialog, printing_thermal=str(device))
+    dialog.findChild(QAbstractButton, "testPrint").click()
+    result = dialog.findChild(QLabel, "testPrintResult")
+    qtbot.waitUntil(lambda: "Handed to the printer" in result.text(), timeout=10_000)
+    assert b"TESTCODE00" in device.read_bytes()
+    with qtbot.waitSignal(dialog.saved, timeout=10_000):
+        dialog.save_all()
+
+
+def test_the_managers_pin_is_kept_as_a_slow_hash(dialog, home: Path, keyring: Keyring, say_yes, qtbot: QtBot) -> None:
+    real_account(dialog)
+    fill(dialog, secret_manager_pin="12")
+    dialog.save_all()
+    assert "4 to 8 digits" in dialog.findChild(QLabel, "secret_manager_pinReason").text()
+    fill(dialog, secret_manager_pin="482916")
+    with qtbot.waitSignal(dialog.saved, timeout=10_000):
+        dialog.save_all()
+    store = KeyringStore(settings_file.load(home / "settings.toml").installation)
+    check_pin(store, Environment.PRODUCTION, "482916")
+    for wrong in ("482917", "", "0000"):
+        with pytest.raises(Mistake):
+            check_pin(store, Environment.PRODUCTION, wrong)
+    assert "482916" not in str(keyring.kept)

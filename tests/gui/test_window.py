@@ -5,20 +5,38 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QDateEdit, QLabel, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QDateEdit,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPlainTextEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
+from pos_app.domain.money import Cents
+from pos_app.domain.phone import Msisdn
+from pos_app.domain.reference import Reference
+from pos_app.domain.sale import Draft
 from pos_app.gui import theme
 from pos_app.gui.app import Program
 from pos_app.gui.ledger.model import Column
+from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
+from pos_app.ledger import copies
+from pos_app.ledger.writer import LedgerWriter
+from pos_app.receipts.paper import PaperKind
 
 Tab, Enter = Qt.Key.Key_Tab, Qt.Key.Key_Return
 
@@ -53,8 +71,7 @@ def test_a_whole_sale_by_keys_then_the_pin(window: MainWindow, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=5000)
     assert "0712 345 678" in window.findChild(QLabel, "currentLine").text()
     qtbot.waitUntil(lambda: window.day.model.rowCount() == 1, timeout=5000)
-    for key in ("key_1", "key_2", "key_3", "key_4", "key_Pay"):
-        window.findChild(QAbstractButton, key).click()
+    pay(window)
     qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
     qtbot.waitUntil(lambda: window.findChild(QLabel, "total_paid").text() == "KSh 1,250", timeout=5000)
     row = window.day.model.row_at(0)
@@ -251,8 +268,9 @@ def test_a_damaged_ledger_is_said_and_left_alone(open_till: Callable[[], Program
     ledger.parent.mkdir(parents=True)
     ledger.write_bytes(b"this is not a ledger")
     program = open_till()
-    notice = program.window.findChild(QLabel, "noticeText")
-    qtbot.waitUntil(lambda: "damaged" in notice.text(), timeout=5000)
+    qtbot.waitUntil(lambda: isinstance(program.window, Problem), timeout=5000)
+    assert "damaged" in program.window.findChild(QLabel, "problemReason").text()
+    qtbot.waitUntil(lambda: "no good copy" in program.window.findChild(QLabel, "problemCopy").text(), timeout=5000)
     assert ledger.read_bytes() == b"this is not a ledger"
 
 
@@ -275,3 +293,125 @@ def test_emitting_loses_no_reference_to_true() -> None:
     for _ in range(2000):
         emitter.happened.emit(True)
     assert abs(sys.getrefcount(True) - before) < 50
+
+
+def sale_dialog(window: MainWindow) -> SaleDialog:
+    return window.findChildren(SaleDialog)[-1]
+
+
+def click(parent: QWidget, name: str) -> None:
+    widget = parent.findChild(QAbstractButton, name)
+    assert widget.isVisible(), name
+    widget.click()
+
+
+@pytest.fixture
+def not_known(window: MainWindow, qtbot: QtBot) -> MainWindow:
+    """A payment whose answer was lost, its sale open in full."""
+    window.ask(lambda engine: order_fault(engine, "push", "accept_lost"))
+    window.ask(lambda engine: order_fault(engine, "callback", "lose"))
+    sell(window, qtbot, "100", "0712345678")
+    qtbot.waitUntil(lambda: word(window) == "Not known yet", timeout=5000)
+    assert "do not charge again" in window.findChild(QLabel, "currentNext").text()
+    click(window, "showsCode")
+    qtbot.waitUntil(sale_dialog(window).open_give_up.isVisible, timeout=5000)
+    return window
+
+
+async def send_the_lost_callback(engine: object) -> None:
+    engine.practice.mpesa.faults.clear()
+
+
+def pay(window: MainWindow) -> None:
+    for key in ("key_1", "key_2", "key_3", "key_4", "key_Pay"):
+        window.findChild(QAbstractButton, key).click()
+
+
+async def order_fault(engine: object, target: str, kind: str) -> None:
+    engine.practice.mpesa.faults.order(target, kind)
+
+
+def test_a_code_that_is_shown_is_noted_and_one_that_is_none_refused(not_known: MainWindow, qtbot: QtBot) -> None:
+    dialog = sale_dialog(not_known)
+    line, reason = dialog.findChild(QLineEdit, "claim0"), dialog.findChild(QLabel, "claimReason")
+    assert line.isVisible()
+    line.setText("hello")
+    click(dialog, "claimConfirm")
+    qtbot.waitUntil(lambda: "not an M-PESA code" in reason.text(), timeout=5000)
+    line.setText("tkn7rt61sv")
+    click(dialog, "claimConfirm")
+    qtbot.waitUntil(lambda: not dialog.claim.isVisible(), timeout=5000)
+    timeline = dialog.findChild(QListWidget, "timeline")
+    qtbot.waitUntil(lambda: "TKN7RT61SV" in timeline.item(timeline.count() - 1).text(), timeout=5000)
+    assert dialog.findChild(QLabel, "saleState").text() == "Not known yet"
+
+
+def test_giving_up_needs_the_managers_pin_and_a_reason(not_known: MainWindow, qtbot: QtBot) -> None:
+    dialog = sale_dialog(not_known)
+    reason = dialog.findChild(QLabel, "giveUpReason")
+    click(dialog, "openGiveUp")
+    dialog.findChild(QLineEdit, "giveUp0").setText("9999")
+    click(dialog, "giveUpConfirm")
+    assert "few words" in reason.text()
+    dialog.findChild(QLineEdit, "giveUp1").setText("the customer left")
+    click(dialog, "giveUpConfirm")
+    qtbot.waitUntil(lambda: "not the manager" in reason.text(), timeout=5000)
+    dialog.findChild(QLineEdit, "giveUp0").setText("0000")
+    click(dialog, "giveUpConfirm")
+    qtbot.waitUntil(lambda: dialog.findChild(QLabel, "saleState").text() == "Given up", timeout=5000)
+    # Late proof still wins, rings, and needs somebody.
+    not_known.ask(send_the_lost_callback)
+    pay(not_known)
+    qtbot.waitUntil(lambda: dialog.findChild(QLabel, "saleState").text() == "Paid late", timeout=10_000)
+    assert "needs you" in not_known.findChild(QLabel, "noticeText").text()
+
+
+def test_a_sale_is_voided_with_a_reason(window: MainWindow, qtbot: QtBot) -> None:
+    sell(window, qtbot, "300", "0110222333")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    window.dock.cancel.click()
+    qtbot.waitUntil(lambda: word(window) == "Cancelled", timeout=10_000)
+    dialog = window.open_sale(1)
+    qtbot.waitUntil(dialog.open_void.isVisible, timeout=5000)
+    click(dialog, "openVoid")
+    dialog.findChild(QLineEdit, "void0").setText("typed wrong")
+    QTest.keyClick(dialog.findChild(QLineEdit, "void0"), Enter)
+    qtbot.waitUntil(lambda: dialog.findChild(QLabel, "saleState").text() == "Voided", timeout=5000)
+    assert not dialog.resend.isVisible()
+    qtbot.waitUntil(lambda: window.day.model.data(window.day.model.index(0, Column.STATE)) == "Voided", timeout=5000)
+
+
+def test_a_reprint_says_copy_after_a_restart_too(
+    window: MainWindow, open_till: Callable[[], Program], qtbot: QtBot, tmp_path: Path
+) -> None:
+    sell(window, qtbot, "100", "0712345678")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    pay(window)
+    qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+    qtbot.waitUntil(lambda: window.day.model.rowCount() == 1, timeout=5000)
+    assert not window.desk.receipt_of(window.day.model.row_at(0)).is_copy
+    with qtbot.waitSignal(window.desk.made, timeout=10_000):
+        window.desk.save_pdf(window.day.model.row_at(0), PaperKind.MM80, tmp_path / "receipt.pdf")
+    qtbot.waitUntil(lambda: window.day.model.row_at(0).has_receipt, timeout=5000)
+    window.desk._made.clear()
+    assert window.desk.receipt_of(window.day.model.row_at(0)).is_copy
+
+
+def test_the_last_good_copy_is_offered_when_the_ledger_is_ruined(
+    open_till: Callable[[], Program], home: Path, qtbot: QtBot, say_yes: list[str]
+) -> None:
+    ledger = home / "practice" / "ledger.sqlite3"
+    with closing(LedgerWriter(ledger)) as writer:
+        writer.record_sale(Draft(Cents(100), Msisdn("254712345678"), Reference("OLD1")), "t" * 32, 1_800_000_000_000)
+    copies.backup(ledger, home / "practice" / "copies" / "day-2026-11-23.sqlite3")
+    ledger.write_bytes(b"ruined")
+    program = open_till()
+    qtbot.waitUntil(lambda: isinstance(program.window, Problem), timeout=5000)
+    restore = program.window.findChild(QAbstractButton, "problemRestore")
+    qtbot.waitUntil(restore.isVisible, timeout=5000)
+    assert "day-2026-11-23" in program.window.findChild(QLabel, "problemCopy").text()
+    restore.click()
+    assert "Put day-2026-11-23" in say_yes[0]
+    qtbot.waitUntil(lambda: isinstance(program.window, MainWindow), timeout=5000)
+    qtbot.waitUntil(lambda: program.window.form.reference.text == "OLD2", timeout=5000)
+    assert next((home / "practice").glob("replaced-*-ledger.sqlite3")).read_bytes() == b"ruined"

@@ -10,7 +10,7 @@ from pos_app.clock import to_eat
 from pos_app.domain.money import format_ksh
 from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import InFull, Reports
-from pos_app.gui.ledger.sale_presenter import possible
+from pos_app.gui.ledger.sale_presenter import NOTHING, possible
 from pos_app.gui.tones import look_of_sale
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
@@ -89,6 +89,7 @@ class SaleDialog(QDialog):
         column.addWidget(self._message)
         column.addLayout(self._make_actions())
         column.addLayout(self._make_buttons())
+        self._show_actions()
 
     def _make_questions(self) -> None:
         pin_hint = " " + _("(Practice: 0000.)") if self._is_practice else ""
@@ -201,8 +202,8 @@ class SaleDialog(QDialog):
         self._show_actions()
 
     def _show_actions(self) -> None:
-        assert self._full is not None
-        now = possible(self._full.row)
+        """What is possible now; nothing while the sale is still being read."""
+        now = possible(self._full.row) if self._full is not None else NOTHING
         for widget, is_possible in (
             (self.check, now.check), (self.resend, now.resend), (self.withdraw, now.withdraw),
             (self.copy, now.copy_code), (self.open_claim, now.claim), (self.open_give_up, now.give_up),
@@ -211,7 +212,7 @@ class SaleDialog(QDialog):
             widget.setVisible(is_possible)
         self.print.setEnabled(now.receipt)
         for name, question in self._questions.items():
-            if question.isVisible() and not getattr(now, name):
+            if self._full is not None and question.isVisible() and not getattr(now, name):
                 question.hide()
 
     # Questions

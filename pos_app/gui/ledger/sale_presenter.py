@@ -16,15 +16,18 @@ _CLOSED = frozenset({AttemptState.READY, AttemptState.DECLINED, AttemptState.REJ
 class Possible:
     """Which actions a sale offers."""
 
-    check: bool
-    resend: bool
-    withdraw: bool
-    receipt: bool
-    copy_code: bool
-    claim: bool
-    give_up: bool
-    void: bool
-    settle: bool
+    check: bool = False
+    resend: bool = False
+    withdraw: bool = False
+    receipt: bool = False
+    copy_code: bool = False
+    claim: bool = False
+    give_up: bool = False
+    void: bool = False
+    settle: bool = False
+
+
+NOTHING = Possible()
 
 
 def possible(row: SaleRow) -> Possible:

@@ -70,6 +70,13 @@ def lacking(settings: Settings, has_secret: dict[SecretName, bool]) -> dict[str,
     return missing
 
 
+def receiver_of(mpesa: Mpesa) -> str:
+    """Who gets the customers' money, in words."""
+    if mpesa.account is Account.BUY_GOODS:
+        return _("till {till} (store {store})").format(till=mpesa.till_number, store=mpesa.shortcode)
+    return _("paybill {number}").format(number=mpesa.shortcode)
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """What a try of the connection showed."""

@@ -1,0 +1,175 @@
+"""The shop's account at M-PESA: which one, its numbers, its secrets, and whether they work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import Signal, Slot
+
+from pos_app.domain.attempt import AttemptId
+from pos_app.domain.money import Cents
+from pos_app.domain.phone import parse_phone
+from pos_app.domain.reference import Reference
+from pos_app.domain.sale import Draft
+from pos_app.engine.events import AttemptChanged, RequestFailed, RequestTaken
+from pos_app.errors import Mistake
+from pos_app.gui.settings.presenter import Tried
+from pos_app.gui.settings.tab import Tab, choose, combo, say
+from pos_app.gui.tones import look_of
+from pos_app.gui.widgets.dress import button, label
+from pos_app.gui.widgets.field import Field
+from pos_app.i18n import _
+from pos_app.settings.model import Account, Environment, Settings
+from pos_app.settings.secrets import SecretName
+from pos_app.words.mistakes import reason, reason_of
+from pos_app.words.states import cashier_sentence
+
+if TYPE_CHECKING:
+    from pos_app.gui.main_window import MainWindow
+
+TEST_CENTS: Final = Cents(100)
+TEST_REFERENCE: Final = Reference("TEST1")
+
+
+class MpesaTab(Tab):
+    """The account.
+
+    Signals:
+        environment_changed: another M-PESA was chosen.
+        trial_wanted: "Test connection".
+        payment_wanted: "Send KSh 1 test".
+    """
+
+    environment_changed = Signal()
+    trial_wanted = Signal()
+    payment_wanted = Signal()
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__("mpesa")
+        self._window = window
+        self._test_attempt: AttemptId | None = None
+        self._make_account()
+        self._make_trial()
+        self.stack(
+            label(_("Which M-PESA"), "label"), self._environment,
+            label(_("Kind of number"), "label"), self._account, self._account_note,
+            self._shortcode, self._till_number, *self._secret.values(), self._callback,
+            self.trial, self._tried, self._test_phone, self._test_pay, self._test_result,
+        )  # fmt: skip
+        window.bridge.attempt_changed.connect(self._attempt_changed)
+
+    def _make_account(self) -> None:
+        self._environment = combo(
+            "mpesa_environment",
+            _("Which M-PESA"),
+            (
+                (Environment.PRACTICE, _("Practice: no account, no money moves")),
+                (Environment.SANDBOX, _("Sandbox: M-PESA's test system")),
+                (Environment.PRODUCTION, _("Production: real payments")),
+            ),
+        )
+        self._account = combo(
+            "mpesa_account",
+            _("Kind of number"),
+            ((Account.PAYBILL, _("Paybill")), (Account.BUY_GOODS, _("Till (Buy Goods)"))),
+        )
+        self._shortcode = self.add_field("shortcode", _("Paybill number"), hint=_("5 to 7 digits"))
+        self._till_number = self.add_field("till_number", _("Till number"), hint=_("what customers see"))
+        self._account_note = label("", "muted", name="accountNote", wrap=True)
+        self.add_secret(SecretName.CONSUMER_KEY, _("Consumer key"))
+        self.add_secret(SecretName.CONSUMER_SECRET, _("Consumer secret"))
+        self.add_secret(SecretName.PASSKEY, _("Passkey"))
+        self._callback = self.add_field(
+            "callback_url", _("Callback base URL (leave empty with a relay, or with none)"), hint="https://"
+        )
+        self._environment.currentIndexChanged.connect(self._changed)
+        self._account.currentIndexChanged.connect(self._changed)
+
+    def _make_trial(self) -> None:
+        self.trial = button(_("Test connection"), "testConnection")
+        self._tried = label("", "muted", name="testResult", wrap=True)
+        self._test_phone = Field("testPhone", _("KSh 1 test payment: your own phone"))
+        self._test_pay = button(_("Send KSh 1 test"), "testPayment")
+        self._test_result = label("", "muted", name="testPaymentResult", wrap=True)
+        self.trial.clicked.connect(self.trial_wanted)
+        self._test_pay.clicked.connect(self.payment_wanted)
+
+    @property
+    def environment(self) -> Environment:
+        """The one that is chosen."""
+        chosen: Environment = self._environment.currentData()
+        return chosen
+
+    def fill(self, settings: Settings) -> None:
+        super().fill(settings)
+        choose(self._environment, self._window.installation.environment)
+        choose(self._account, settings.mpesa.account)
+        self._suit()
+
+    def put_into(self, settings: Settings) -> None:
+        super().put_into(settings)
+        settings.mpesa.environment = self.environment
+        settings.mpesa.account = self._account.currentData()
+
+    @Slot()
+    def _changed(self) -> None:
+        self._suit()
+        self.environment_changed.emit()
+
+    def _suit(self) -> None:
+        """Shows what the chosen M-PESA and kind of number need."""
+        is_till = self._account.currentData() is Account.BUY_GOODS
+        is_real = self.environment is not Environment.PRACTICE
+        for widget in (
+            self._account, self._account_note, self._shortcode, self._till_number, *self._secret.values(),
+            self._callback, self.trial, self._test_phone, self._test_pay,
+        ):  # fmt: skip
+            widget.setEnabled(is_real)
+        self._till_number.setVisible(is_till)
+        self._shortcode.set_label(_("Store number") if is_till else _("Paybill number"))
+        self._account_note.setText(
+            _(
+                "M-PESA gives a till two numbers. The store number (head office) is the one the app went live with "
+                "and belongs above; the till number is the one customers see and pay to."
+            )
+            if is_till
+            else _("The paybill is the number customers pay to; the passkey belongs to it.")
+        )
+
+    # Trying
+
+    def begin_trial(self) -> None:
+        """M-PESA is being asked."""
+        say(self._tried, _("Asking M-PESA…"), "muted")
+        self.trial.setEnabled(False)
+
+    def end_trial(self, tried: Tried) -> None:
+        """What it said."""
+        self.trial.setEnabled(True)
+        say(self._tried, tried.text, "good" if tried.is_good else "error")
+
+    def pay_test(self, *, is_saved: bool) -> None:
+        """KSh 1 over the real path: the engine that sells."""
+        if not is_saved:
+            say(self._test_result, _("Save first: the test uses what the till sells with."), "error")
+            return
+        try:
+            draft = Draft(TEST_CENTS, parse_phone(self._test_phone.text), TEST_REFERENCE)
+        except Mistake as mistake:
+            self._test_phone.show_reason(reason_of(mistake))
+            return
+        say(self._test_result, _("Sending…"), "muted")
+        self._window.ask(lambda engine: engine.request_payment(draft), self._test_answered)
+
+    def _test_answered(self, answer: RequestTaken | RequestFailed) -> None:
+        if isinstance(answer, RequestFailed):
+            say(self._test_result, reason(answer.code, answer.params), "error")
+        elif answer.attempt is not None:
+            self._test_attempt = answer.attempt.id
+
+    @Slot(object)
+    def _attempt_changed(self, change: AttemptChanged) -> None:
+        if change.attempt.id == self._test_attempt:
+            _icon, tone, word = look_of(change.attempt)
+            role = {"paid": "good", "not_paid": "error"}.get(str(tone), "muted")
+            say(self._test_result, f"{word}. {cashier_sentence(change.attempt)}", role)
