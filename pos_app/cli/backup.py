@@ -17,20 +17,22 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds both commands."""
     keep = commands.add_parser(
         "backup",
-        help="write a checked copy of the ledger",
-        description="Writes a copy of the ledger, checks it, and puts the key to its phone numbers beside it "
-        "(FILE.key). Works beside an open window.",
+        help=_("write a checked copy of the ledger"),
+        description=_(
+            "Writes a copy of the ledger, checks it, and puts the key to its phone numbers beside it "
+            "(FILE.key). Works beside an open window."
+        ),
     )
     keep.add_argument("file", metavar="FILE", type=Path)
     keep.set_defaults(run=run_backup)
     back = commands.add_parser(
         "restore",
-        help="put a copy of the ledger back",
-        description="Checks a copy and puts it in the ledger's place. The ledger that was there is kept beside it.",
+        help=_("put a copy of the ledger back"),
+        description=_("Checks a copy and puts it in the ledger's place. The ledger that was there is kept beside it."),
     )
     back.add_argument("file", metavar="FILE", type=Path)
     back.add_argument(
-        "--even-if-changed", action="store_true", help="take a copy too that was changed after it was written"
+        "--even-if-changed", action="store_true", help=_("take a copy too that was changed after it was written")
     )
     back.set_defaults(run=run_restore)
 

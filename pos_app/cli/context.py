@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pos_app import i18n, logs, paths
+from pos_app.errors import TillError
 from pos_app.settings import file as settings_file
 from pos_app.settings.effective import MpesaAccess, access, environment_of
 from pos_app.settings.model import Environment, Settings
@@ -35,6 +37,15 @@ class Context:
         return access(self.settings, store)
 
 
+def speak() -> None:
+    """Chooses the language: the environment's, else the one in the settings; English where they cannot be read."""
+    language = os.environ.get("POS_APP_LANGUAGE", "")
+    if not language:
+        with contextlib.suppress(TillError):
+            language = settings_file.load(paths.home().settings_file).look.language
+    i18n.use_language(language or "en")
+
+
 def open_context() -> Context:
     """Reads the settings and starts the log.
 
@@ -44,5 +55,4 @@ def open_context() -> Context:
     home = paths.home()
     logs.set_up(home.logs)
     settings = settings_file.load(home.settings_file)
-    i18n.use_language(os.environ.get("POS_APP_LANGUAGE", settings.look.language))
     return Context(home, settings, environment_of(settings))

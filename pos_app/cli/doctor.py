@@ -38,9 +38,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "doctor",
-        help="check that everything is set up and reachable",
-        description="Checks settings, ledger, clock, connection, credentials, relay and printer. Takes no payment.",
-        epilog="Exit: 0 all is well; 1 something needs mending (the line says what).",
+        help=_("check that everything is set up and reachable"),
+        description=_("Checks settings, ledger, clock, connection, credentials, relay and printer. Takes no payment."),
+        epilog=_("Exit: 0 all is well; 1 something needs mending (the line says what)."),
     )
     parser.set_defaults(run=command)
 

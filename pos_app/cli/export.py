@@ -19,14 +19,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "export",
-        help="write the day for the accountant",
-        description="Writes the sales of a day as CSV, XLSX or JSON, whole or not at all.",
-        epilog=f"Columns: {', '.join(COLUMNS)}. Example: pos-app export --day 2026-11-23 --format xlsx",
+        help=_("write the day for the accountant"),
+        description=_("Writes the sales of a day as CSV, XLSX or JSON, whole or not at all."),
+        epilog=_("Columns: {columns}. Example: pos-app export --day 2026-11-23 --format xlsx").format(
+            columns=", ".join(COLUMNS)
+        ),
     )
-    parser.add_argument("--day", metavar="D", help="YYYY-MM-DD; default: today in Kenya")
-    parser.add_argument("--to", metavar="D", help="last day of a range")
-    parser.add_argument("--format", choices=[str(one) for one in Format], default="csv", help="default: csv")
-    parser.add_argument("--output", metavar="FILE", type=Path, help="default: by date, in the exports folder")
+    parser.add_argument("--day", metavar="D", help=_("YYYY-MM-DD; default: today in Kenya"))
+    parser.add_argument("--to", metavar="D", help=_("last day of a range"))
+    parser.add_argument("--format", choices=[str(one) for one in Format], default="csv", help=_("default: csv"))
+    parser.add_argument("--output", metavar="FILE", type=Path, help=_("default: by date, in the exports folder"))
     parser.set_defaults(run=command)
 
 

@@ -22,14 +22,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "follow",
-        help="ask M-PESA for every payment that is not known yet",
-        description="Takes up every payment that was left pending or unknown and asks M-PESA for its result.",
-        epilog="Exit: 0 nothing is left open; 1 at least one was declined; 3 at least one is still not known.",
+        help=_("ask M-PESA for every payment that is not known yet"),
+        description=_("Takes up every payment that was left pending or unknown and asks M-PESA for its result."),
+        epilog=_("Exit: 0 nothing is left open; 1 at least one was declined; 3 at least one is still not known."),
     )
     parser.add_argument(
-        "--wait", metavar="SECONDS", type=seconds, default=DEFAULT_WAIT_S, help="how long to wait (default 120)"
+        "--wait", metavar="SECONDS", type=seconds, default=DEFAULT_WAIT_S, help=_("how long to wait (default 120)")
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line for each change")
+    parser.add_argument("--json", action="store_true", help=_("one JSON object a line for each change"))
     parser.set_defaults(run=command)
 
 

@@ -8,12 +8,14 @@ from typing import NoReturn
 
 from pos_app import __version__
 from pos_app.cli import backup, doctor, exits, export, follow, practice, relay, request, sales, verify
+from pos_app.cli.context import speak
 from pos_app.cli.lines import OutputLostError, complain, prepare_output
 from pos_app.errors import TillError
-from pos_app.i18n import _
+from pos_app.i18n import N_, _
 from pos_app.words.mistakes import reason_of
 
-_EPILOG = """\
+_EPILOG = N_(
+    """\
 without a command the window opens; practice mode until M-PESA is set up
 
 exit codes: 0 paid, or done   1 declined, rejected or not sent; something is wrong
@@ -31,6 +33,7 @@ environment (over the settings file): POS_APP_HOME POS_APP_ENVIRONMENT POS_APP_B
   POS_APP_CALLBACK_URL POS_APP_RELAY_URL POS_APP_RELAY_TILL POS_APP_RELAY_TOKEN
   POS_APP_FIRST_QUERY_S POS_APP_QUERY_INTERVAL_S POS_APP_CONFIRM_GAP_S
 """
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         complain(f"{self.prog}: {message}")
-        complain(f"{self.prog} --help explains.")
+        complain(_("{program} --help explains.").format(program=self.prog))
         raise SystemExit(exits.WRONG_USE)
 
 
@@ -46,8 +49,8 @@ def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = _Parser(
         prog="pos-app",
-        description="The till: takes M-PESA payments and never guesses about money.",
-        epilog=_EPILOG,
+        description=_("The till: takes M-PESA payments and never guesses about money."),
+        epilog=_(_EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pos-app {__version__}")
@@ -60,10 +63,11 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; the exit code."""
     prepare_output()
+    speak()
     parser = make_parser()
     parsed, unknown = parser.parse_known_args(_protect_negative(arguments))
     if unknown:
-        parser.error(f"not understood: {' '.join(unknown)}")
+        parser.error(_("not understood: {words}").format(words=" ".join(unknown)))
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
         return run(parsed)

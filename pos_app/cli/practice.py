@@ -23,33 +23,43 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     shop, manner = Shop(), Manner()
     parser = commands.add_parser(
         "practice",
-        help="run the practice M-PESA on this machine",
-        description="A look-alike of M-PESA on loopback, for tests: token, STK push, STK query and callbacks. "
-        "Control it over HTTP: GET /practice/books; GET and POST /practice/customers/2547…; "
-        "POST /practice/customers/2547…/answer; POST /practice/faults; POST /practice/manner.",
-        epilog='Example: curl -d \'{"target": "push", "fault": "accept_lost"}\' 127.0.0.1:8200/practice/faults',
+        help=_("run the practice M-PESA on this machine"),
+        description=_(
+            "A look-alike of M-PESA on loopback, for tests: token, STK push, STK query and callbacks. "
+            "Control it over HTTP: GET /practice/books; GET and POST /practice/customers/2547…; "
+            "POST /practice/customers/2547…/answer; POST /practice/faults; POST /practice/manner."
+        ),
+        epilog=_('Example: curl -d \'{"target": "push", "fault": "accept_lost"}\' 127.0.0.1:8200/practice/faults'),
     )
-    parser.add_argument("--port", metavar="N", type=int, default=8200, help="default 8200; 0 for any free one")
+    parser.add_argument("--port", metavar="N", type=int, default=8200, help=_("default 8200; 0 for any free one"))
     parser.add_argument(
         "--customers",
         choices=[str(habit) for habit in Habit],
         default=str(Habit.PAYS),
-        help="what customers do by themselves (default: pays)",
+        help=_("what customers do by themselves (default: pays)"),
     )
-    parser.add_argument("--after", metavar="SECONDS", type=seconds, default=2.0, help="how soon they do it (default 2)")
-    parser.add_argument("--speed", metavar="X", type=seconds, default=1.0, help="practice seconds in a real one")
+    parser.add_argument(
+        "--after", metavar="SECONDS", type=seconds, default=2.0, help=_("how soon they do it (default 2)")
+    )
+    parser.add_argument("--speed", metavar="X", type=seconds, default=1.0, help=_("practice seconds in a real one"))
     parser.add_argument("--consumer-key", default=shop.consumer_key)
     parser.add_argument("--consumer-secret", default=shop.consumer_secret)
     parser.add_argument("--passkey", default=shop.passkey)
-    parser.add_argument("--shortcode", default=shop.paybill, help=f"paybill (default {shop.paybill})")
-    parser.add_argument("--store", default=shop.store, help=f"store number for Buy Goods (default {shop.store})")
-    parser.add_argument("--till", default=shop.till, help=f"till number under it (default {shop.till})")
+    parser.add_argument(
+        "--shortcode", default=shop.paybill, help=_("paybill (default {number})").format(number=shop.paybill)
+    )
+    parser.add_argument(
+        "--store", default=shop.store, help=_("store number for Buy Goods (default {number})").format(number=shop.store)
+    )
+    parser.add_argument(
+        "--till", default=shop.till, help=_("till number under it (default {number})").format(number=shop.till)
+    )
     parser.add_argument(
         "--query-spacing",
         metavar="SECONDS",
         type=seconds,
         default=manner.query_spacing_s,
-        help="one query in so many seconds, else 429 (default 12, as the sandbox; 0 for none)",
+        help=_("one query in so many seconds, else 429 (default 12, as the sandbox; 0 for none)"),
     )
     parser.set_defaults(run=command)
 

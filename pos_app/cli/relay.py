@@ -30,35 +30,35 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command and those under it."""
     relay = commands.add_parser(
         "relay",
-        help="the callback mailbox: serve it, add tills to it",
-        description="A mailbox between M-PESA, which needs a public https address, and tills behind any router.",
+        help=_("the callback mailbox: serve it, add tills to it"),
+        description=_("A mailbox between M-PESA, which needs a public https address, and tills behind any router."),
     )
     under = relay.add_subparsers(metavar="WHAT", required=True)
-    serve = under.add_parser("serve", help="serve the mailbox; put a web server with https in front of it")
+    serve = under.add_parser("serve", help=_("serve the mailbox; put a web server with https in front of it"))
     serve.add_argument("--host", metavar="H", default="127.0.0.1")
-    serve.add_argument("--port", metavar="P", type=int, default=8300, help="default 8300; 0 for any free one")
+    serve.add_argument("--port", metavar="P", type=int, default=8300, help=_("default 8300; 0 for any free one"))
     serve.set_defaults(run=_serve)
-    add_till = under.add_parser("add-till", help="let a till in; prints one line to paste into its Settings")
-    add_till.add_argument("name", metavar="NAME", help="letters, digits and dashes")
-    rotate = under.add_parser("rotate", help="give a till a new token; the old one stops at once")
+    add_till = under.add_parser("add-till", help=_("let a till in; prints one line to paste into its Settings"))
+    add_till.add_argument("name", metavar="NAME", help=_("letters, digits and dashes"))
+    rotate = under.add_parser("rotate", help=_("give a till a new token; the old one stops at once"))
     rotate.add_argument("name", metavar="NAME")
     for parser in (add_till, rotate):
-        parser.add_argument("--url", metavar="URL", help="the relay's public address (or POS_APP_RELAY_URL)")
+        parser.add_argument("--url", metavar="URL", help=_("the relay's public address (or POS_APP_RELAY_URL)"))
         parser.add_argument("--json", action="store_true")
     add_till.set_defaults(run=_add_till)
     rotate.set_defaults(run=_rotate)
-    listed = under.add_parser("list", help="the tills, how far they have read, what waits for them")
+    listed = under.add_parser("list", help=_("the tills, how far they have read, what waits for them"))
     listed.add_argument("--json", action="store_true")
     listed.set_defaults(run=_list)
-    revoke = under.add_parser("revoke", help="shut a till out")
+    revoke = under.add_parser("revoke", help=_("shut a till out"))
     revoke.add_argument("name", metavar="NAME")
     revoke.set_defaults(run=_revoke)
-    purge = under.add_parser("purge", help="delete old mail")
-    purge.add_argument("--read-days", metavar="N", type=int, default=7, help="mail its till has read (default 7)")
-    purge.add_argument("--unread-days", metavar="N", type=int, default=35, help="mail nobody has read (default 35)")
+    purge = under.add_parser("purge", help=_("delete old mail"))
+    purge.add_argument("--read-days", metavar="N", type=int, default=7, help=_("mail its till has read (default 7)"))
+    purge.add_argument("--unread-days", metavar="N", type=int, default=35, help=_("mail nobody has read (default 35)"))
     purge.set_defaults(run=_purge)
     for parser in (serve, add_till, rotate, listed, revoke, purge):
-        parser.add_argument("--database", metavar="FILE", type=Path, help="default: in the program's data folder")
+        parser.add_argument("--database", metavar="FILE", type=Path, help=_("default: in the program's data folder"))
 
 
 def _store(arguments: argparse.Namespace) -> SqliteStore:

@@ -16,6 +16,7 @@ from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Draft
 from pos_app.errors import Outside
+from pos_app.i18n import _
 from pos_app.ledger.reader import LedgerReader
 from pos_app.settings.lock import only_one
 
@@ -27,19 +28,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "request",
-        help="ask one customer for one payment",
-        description="Asks a customer's phone for the M-PESA PIN and waits for the result.",
-        epilog="Exit: 0 paid; 1 declined, rejected or not sent; 2 wrong usage; 3 not known yet or still pending "
-        "(it is followed at the next start, or by: pos-app follow). "
-        "Example: pos-app request 1250 0712345678 --reference A0044",
+        help=_("ask one customer for one payment"),
+        description=_("Asks a customer's phone for the M-PESA PIN and waits for the result."),
+        epilog=_(
+            "Exit: 0 paid; 1 declined, rejected or not sent; 2 wrong usage; 3 not known yet or still pending "
+            "(it is followed at the next start, or by: pos-app follow). "
+            "Example: pos-app request 1250 0712345678 --reference A0044"
+        ),
     )
-    parser.add_argument("amount", metavar="AMOUNT", help="whole shillings, 1 to 250,000")
-    parser.add_argument("phone", metavar="PHONE", help="07…, 01…, 254… or +254…")
-    parser.add_argument("--reference", metavar="R", help="order reference, at most 12 letters and digits")
+    parser.add_argument("amount", metavar="AMOUNT", help=_("whole shillings, 1 to 250,000"))
+    parser.add_argument("phone", metavar="PHONE", help=_("07…, 01…, 254… or +254…"))
+    parser.add_argument("--reference", metavar="R", help=_("order reference, at most 12 letters and digits"))
     parser.add_argument(
-        "--wait", metavar="SECONDS", type=seconds, default=DEFAULT_WAIT_S, help="how long to wait (default 150)"
+        "--wait", metavar="SECONDS", type=seconds, default=DEFAULT_WAIT_S, help=_("how long to wait (default 150)")
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line for each change")
+    parser.add_argument("--json", action="store_true", help=_("one JSON object a line for each change"))
     parser.set_defaults(run=command)
 
 

@@ -20,15 +20,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "sales",
-        help="list the sales of a day",
-        description="Lists the ledger, oldest first. Works beside an open window.",
-        epilog="Example: pos-app sales --day 2026-11-23 --json",
+        help=_("list the sales of a day"),
+        description=_("Lists the ledger, oldest first. Works beside an open window."),
+        epilog=_("Example: pos-app sales --day 2026-11-23 --json"),
     )
-    parser.add_argument("--day", metavar="YYYY-MM-DD", help="default: today in Kenya")
+    parser.add_argument("--day", metavar="YYYY-MM-DD", help=_("default: today in Kenya"))
     parser.add_argument(
-        "--find", metavar="TEXT", help="phone digits, reference, M-PESA code, amount or a receipt's QR text; all days"
+        "--find",
+        metavar="TEXT",
+        help=_("phone digits, reference, M-PESA code, amount or a receipt's QR text; all days"),
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help=_("one JSON object a line"))
     parser.set_defaults(run=command)
 
 

@@ -15,13 +15,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "verify",
-        help="check that the ledger is whole and was not changed",
-        description="Checks the file, the hash chain over all events, every attempt against its events, "
-        "and the totals against the rows. Changes nothing.",
-        epilog="Exit: 0 all is well; 1 something does not fit (the first bad rows are named).",
+        help=_("check that the ledger is whole and was not changed"),
+        description=_(
+            "Checks the file, the hash chain over all events, every attempt against its events, "
+            "and the totals against the rows. Changes nothing."
+        ),
+        epilog=_("Exit: 0 all is well; 1 something does not fit (the first bad rows are named)."),
     )
     parser.add_argument(
-        "--hash", metavar="HASH", help="a hash from an earlier export or closing receipt: is it still in the ledger?"
+        "--hash", metavar="HASH", help=_("a hash from an earlier export or closing receipt: is it still in the ledger?")
     )
     parser.set_defaults(run=command)
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pos_app.domain.attempt import AttemptState
 from pos_app.errors import Outside
+from pos_app.i18n import _
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_beside, open_reader
 from pos_app.ledger.describe import SET_COLUMNS
@@ -93,8 +94,8 @@ def _file(db: sqlite3.Connection) -> Iterator[Finding]:
     for (message,) in db.execute("PRAGMA integrity_check(10)"):
         if message != "ok":
             yield Finding("file", "-", message)
-    for table, row, parent, _ in db.execute("PRAGMA foreign_key_check"):
-        yield Finding("file", f"{table} {row}", f"points to nothing in {parent}")
+    for table, row, parent, _key in db.execute("PRAGMA foreign_key_check"):
+        yield Finding("file", f"{table} {row}", _("points to nothing in {table}").format(table=parent))
 
 
 def _key(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
@@ -108,7 +109,7 @@ def _key(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     except (Outside, ValueError):
         fits = False
     if not fits:
-        yield Finding("key", found.name, "is not the key of this ledger: one of the two was replaced")
+        yield Finding("key", found.name, _("is not the key of this ledger: one of the two was replaced"))
 
 
 def _chain(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -118,10 +119,10 @@ def _chain(db: sqlite3.Connection) -> Iterator[Finding]:
     )
     for row in rows:
         if row[0] != expected:
-            yield Finding("chain", f"event {expected}", "is missing")
+            yield Finding("chain", f"event {expected}", _("is missing"))
             return
         if chain.link(previous, *row[:7]) != row[7]:
-            yield Finding("chain", f"event {row[0]}", "was changed, or one before it was removed or moved")
+            yield Finding("chain", f"event {row[0]}", _("was changed, or one before it was removed or moved"))
             return
         previous, expected = row[7], row[0] + 1
 
@@ -130,7 +131,9 @@ def _head(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     head = read_head(path)
     if head is not None and is_behind(db, head):
         yield Finding(
-            "chain", f"event {head.event_id}", "was written once and is gone: the end was cut off or the file replaced"
+            "chain",
+            f"event {head.event_id}",
+            _("was written once and is gone: the end was cut off or the file replaced"),
         )
 
 
@@ -142,10 +145,10 @@ def _attempts(db: sqlite3.Connection) -> Iterator[Finding]:
     for row in db.execute(_ATTEMPTS):
         name = f"attempt {row[0]}"
         while waiting is not None and waiting[0] < row[0]:
-            yield Finding("attempt", f"attempt {waiting[0]}", "is missing, its events are there")
+            yield Finding("attempt", f"attempt {waiting[0]}", _("is missing, its events are there"))
             waiting = next(told, None)
         if waiting is None or waiting[0] != row[0]:
-            yield Finding("attempt", name, "has no events")
+            yield Finding("attempt", name, _("has no events"))
             continue
         asked = ("sale", "amount_cents", "phone", "phone_sealed", "token", "created_at_ms")
         kept = dict(zip(asked, row[1:7], strict=True))
@@ -154,7 +157,7 @@ def _attempts(db: sqlite3.Connection) -> Iterator[Finding]:
         yield from _differences("attempt", name, kept, _replayed(waiting[1]))
         waiting = next(told, None)
     while waiting is not None:
-        yield Finding("attempt", f"attempt {waiting[0]}", "is missing, its events are there")
+        yield Finding("attempt", f"attempt {waiting[0]}", _("is missing, its events are there"))
         waiting = next(told, None)
 
 
@@ -171,7 +174,7 @@ def _replayed(events: list[tuple[int, str, str]]) -> dict[str, Any]:
         "state": AttemptState.READY.value,
         "review": "",
     }
-    for _, to_state, details in events:
+    for _attempt_id, to_state, details in events:
         made |= json.loads(details).get("set", {})
         made["state"] = to_state
     return made
@@ -180,7 +183,11 @@ def _replayed(events: list[tuple[int, str, str]]) -> dict[str, Any]:
 def _differences(check: str, name: str, kept: dict[str, Any], told: dict[str, Any]) -> Iterator[Finding]:
     for field, value in kept.items():
         if told.get(field) != value:
-            yield Finding(check, name, f"{field} is {value}, its events say {told.get(field)}")
+            yield Finding(
+                check,
+                name,
+                _("{field} is {value}, its events say {told}").format(field=field, value=value, told=told.get(field)),
+            )
 
 
 def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -196,17 +203,25 @@ def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
     ):
         name = f"sale {row[0]}"
         if row[13] is None:
-            yield Finding("sale", name, "has no attempt")
+            yield Finding("sale", name, _("has no attempt"))
             continue
         said = json.loads(row[13])
         fields = ("reference", "amount_cents", "day", "sold_at_ms", "cashier", "till_label")
         yield from _differences("sale", name, dict(zip(fields, row[1:7], strict=True)), said)
         if row[7] != row[10]:
-            yield Finding("sale", name, f"received {row[7]}, its paid attempts sum to {row[10]}")
+            yield Finding(
+                "sale", name, _("received {kept}, its paid attempts sum to {sum}").format(kept=row[7], sum=row[10])
+            )
         if row[8] != row[11]:
-            yield Finding("sale", name, f"voided is {row[8]}, its events say {row[11]}")
+            yield Finding(
+                "sale",
+                name,
+                _("{field} is {value}, its events say {told}").format(field="voided", value=row[8], told=row[11]),
+            )
         if row[9] != row[12]:
-            yield Finding("sale", name, f"its last attempt is {row[12]}, it names {row[9]}")
+            yield Finding(
+                "sale", name, _("its last attempt is {last}, it names {named}").format(last=row[12], named=row[9])
+            )
 
 
 def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -217,7 +232,9 @@ def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
         "  AND lower(hex(v.digest)) = json_extract(e.details, '$.evidence'))"
         " AND json_extract(e.details, '$.evidence') IS NOT NULL ORDER BY e.id"
     ):
-        yield Finding("attempt", f"attempt {attempt_id}", f"the evidence of event {event_id} is gone")
+        yield Finding(
+            "attempt", f"attempt {attempt_id}", _("the evidence of event {number} is gone").format(number=event_id)
+        )
 
 
 def _totals(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -231,4 +248,8 @@ def _totals(db: sqlite3.Connection) -> Iterator[Finding]:
     kept = {row[0]: row[1:] for row in db.execute("SELECT day, sales, paid_sales, paid_cents FROM day_totals")}
     for day in sorted(counted.keys() | kept.keys()):
         if counted.get(day) != kept.get(day):
-            yield Finding("totals", f"day {day}", f"kept {kept.get(day)}, the rows sum to {counted.get(day)}")
+            yield Finding(
+                "totals",
+                f"day {day}",
+                _("kept {kept}, the rows sum to {sum}").format(kept=kept.get(day), sum=counted.get(day)),
+            )
