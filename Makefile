@@ -1,5 +1,5 @@
 # The two that matter: make run, make test. Each target sets up what it needs.
-.PHONY: setup dev run tour lint test format clean
+.PHONY: setup dev run tour lint test torture bench package messages format clean
 
 setup:
 	@packaging/setup.sh run
@@ -21,6 +21,18 @@ lint: dev
 
 test: lint
 	@packaging/test.sh
+
+torture: dev
+	.venv/bin/python tests/torture/run.py
+
+bench: dev
+	.venv/bin/python tests/perf/bench.py
+
+package: dev
+	packaging/linux/package.sh
+
+messages: dev
+	.venv/bin/python packaging/messages.py
 
 format: dev
 	.venv/bin/ruff check --fix-only .

@@ -14,14 +14,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 
 from pos_app.errors import Outside
 
 MAX_BODY_BYTES: Final = 1 << 20
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # A proxy that fails does so before the tunnel to M-PESA stands; so do all others here.
 _NOT_SENT: Final = (
@@ -104,26 +102,6 @@ class Patience:
 
     def as_httpx(self) -> httpx.Timeout:
         return httpx.Timeout(self.read_s, connect=self.connect_s, pool=5.0)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return (urlsplit(url).hostname or "") in LOOPBACK
-    except ValueError:
-        return False
-
-
-def is_safe_address(url: str) -> bool:
-    """Whether secrets may travel to an address: https anywhere, http on this machine alone."""
-    try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
-    if not has_host or parts.username is not None or any(char.isspace() for char in url):
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 def _clock_ahead_ms(headers: httpx.Headers) -> int | None:

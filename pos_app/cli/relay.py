@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pos_app import logs, paths
+from pos_app.addresses import is_safe_address
 from pos_app.cli import exits
 from pos_app.cli.lines import complain, say
 from pos_app.errors import Mistake, Outside
@@ -21,7 +22,6 @@ from pos_app.relay.app import make_app
 from pos_app.relay.auth import Pairing
 from pos_app.relay.store_sqlite import SqliteStore
 from pos_app.serving import LoopbackServer
-from pos_app.web import is_safe_address
 
 _DAY_MS = 86_400_000
 

@@ -15,6 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from pos_app.addresses import is_safe_address
 from pos_app.clock import Clock, SystemClock
 from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query
 from pos_app.daraja.auth import TokenCache, read_token, token_request
@@ -22,16 +23,7 @@ from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
 from pos_app.daraja.pace import Pacer
 from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
 from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
-from pos_app.web import (
-    Answer,
-    AsyncWeb,
-    MaybeSentError,
-    NotSentError,
-    Patience,
-    StoppedBeforeSendingError,
-    Web,
-    is_safe_address,
-)
+from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, StoppedBeforeSendingError, Web
 
 HOSTS: Final = {
     "sandbox": "https://sandbox.safaricom.co.ke",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pos_app.addresses import is_loopback
 from pos_app.clock import Clock, SystemClock
 from pos_app.daraja import AsyncMpesaClient, Pacer
 from pos_app.domain import events as ev
@@ -31,7 +32,7 @@ from pos_app.ledger.writer import Applied, LedgerWriter
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
-from pos_app.web import StoppedBeforeSendingError, is_loopback
+from pos_app.web import StoppedBeforeSendingError
 
 _log = logging.getLogger("pos_app.engine")
 RETRY_WRITE_S: Final = 2.0

@@ -19,6 +19,7 @@ from pos_app.gui.garbage import GarbageCollector
 from pos_app.gui.installation import Installation
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
+from pos_app.gui.qt_words import QtWords
 from pos_app.ledger.copies import restore
 from pos_app.settings.lock import only_one
 from pos_app.settings.model import Theme as ThemeChoice
@@ -30,6 +31,8 @@ class Program:
     def __init__(self, app: QApplication) -> None:
         self._app = app
         self._held = ExitStack()
+        # Asked anew at each word, so that it speaks whatever language is in use.
+        app.installTranslator(QtWords(app))
         self.window: MainWindow | Problem | None = None
 
     def open(self) -> None:

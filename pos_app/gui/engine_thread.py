@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from pos_app.gui.bridge import Bridge
 from pos_app.gui.installation import Installation
 
 if TYPE_CHECKING:
+    import asyncio
+
     from pos_app.engine.engine import Engine
 
 _log = logging.getLogger("pos_app.gui.engine_thread")
@@ -60,10 +61,14 @@ class EngineThread(QThread):
             loop.call_soon_threadsafe(stop.set)
 
     def run(self) -> None:
+        import asyncio  # noqa: PLC0415 - painted first, imported later
+
         asyncio.run(self._main())
 
     async def _main(self) -> None:
-        from pos_app.engine.engine import Counter, Engine  # noqa: PLC0415 - painted first, imported later
+        import asyncio  # noqa: PLC0415 - painted first, imported later
+
+        from pos_app.engine.engine import Counter, Engine  # noqa: PLC0415
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         shop = self._installation.settings.shop

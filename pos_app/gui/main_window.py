@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -437,6 +436,8 @@ class MainWindow(QWidget):
         store, environment = installation.secrets(), installation.environment
 
         async def work(engine: Engine) -> Attempt:
+            import asyncio  # noqa: PLC0415 - the engine's thread has it
+
             await asyncio.to_thread(check_pin, store, environment, pin)
             return await engine.give_up(AttemptId(attempt_id), _("manager"), why)
 

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -37,21 +37,28 @@ class Hangup:
         if self._silence_s:
             try:
                 async with asyncio.timeout(self._silence_s):
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
+                    await _until_gone(receive)
             except TimeoutError:
                 pass
         scope[TRANSPORT_KEY].abort()
+        await _until_gone(receive)
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Until the connection has ended: a server complains of an answer that is missing only where somebody waits."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Half:
     """Headers that promise more than comes."""
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"400")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b'{"MerchantRequestID":"29', "more_body": True})
         scope[TRANSPORT_KEY].close()
+        await _until_gone(receive)
 
 
 def make_app(mpesa: PracticeMpesa) -> Starlette:
@@ -99,7 +106,11 @@ class _Exchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await self._answer(request)
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            # Half a request is no request.
+            return
         if isinstance(response, Response):
             response.headers["date"] = formatdate(time.time() + self._mpesa.manner.date_skew_s, usegmt=True)
         await response(scope, receive, send)

@@ -54,11 +54,17 @@ class Payment:
 
 @dataclass(slots=True)
 class Books:
-    """Everything that happened."""
+    """Everything that happened.
+
+    Args:
+        push_addresses: The callback address of every push that was seen, refused ones too: each
+            attempt has its own, so that one which comes twice was sent twice.
+    """
 
     pushes_seen: int = 0
     queries_seen: int = 0
     tokens_given: int = 0
+    push_addresses: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     prompts: dict[str, Prompt] = field(default_factory=dict)
     payments: list[Payment] = field(default_factory=list)

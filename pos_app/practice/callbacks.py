@@ -6,10 +6,11 @@ import asyncio
 import json
 from typing import Any
 
+from pos_app.addresses import is_loopback
 from pos_app.practice.books import Books, Prompt
 from pos_app.practice.faults import Fault, FaultMenu, Target
 from pos_app.practice.shop import Manner
-from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request, is_loopback
+from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 
 class CallbackSender:

@@ -110,6 +110,8 @@ class PracticeMpesa:
             Refusal: as M-PESA would.
         """
         self.books.pushes_seen += 1
+        if isinstance(body, dict):
+            self.books.push_addresses.append(str(body.get("CallBackURL", "")))
         try:
             order = check_push(body, content_type, self.shop)
             customer = self.customer(order.msisdn)

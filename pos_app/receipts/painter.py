@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import qrcode
 from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
     QColor,
@@ -138,6 +137,8 @@ _WRAPPED = int(Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere)
 
 def code_path(text: str, left: float, top: float, side: float) -> QPainterPath:
     """A QR code as one path, its quiet zone left out: the paper is white."""
+    import qrcode  # noqa: PLC0415 - 24 ms that the first paint of the window does not need
+
     code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=0)
     code.add_data(text)
     matrix = code.get_matrix()

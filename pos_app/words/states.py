@@ -23,7 +23,7 @@ _STATE: dict[AttemptState, str] = {
 }
 
 _SALE: dict[SaleState, str] = {
-    SaleState.OPEN: N_("Open"),
+    SaleState.OPEN: N_("Still open"),
     SaleState.PART_PAID: N_("Part paid"),
     SaleState.PAID: N_("Paid"),
     SaleState.OVERPAID: N_("Paid twice"),

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
+    QMessageBox,
     QPlainTextEdit,
     QWidget,
 )
@@ -210,6 +211,34 @@ def cut_widgets(window: MainWindow) -> list[str]:
     return cut
 
 
+@pytest.mark.parametrize("size", [(1366, 768), (1024, 600), (911, 512)])
+def test_nothing_is_cut_in_kiswahili(
+    open_till: Callable[[], Program], monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("POS_APP_LANGUAGE", "sw")
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    qtbot.waitUntil(lambda: "ms" in window.findChild(QWidget, "lightRelay").accessibleName(), timeout=10_000)
+    window.resize(*size)
+    sell(window, qtbot, "1250", "0712345678")
+    qtbot.waitUntil(lambda: word(window) == "Inasubiri PIN", timeout=5000)
+    qtbot.waitUntil(lambda: window.day.model.rowCount() == 1, timeout=5000)
+    qtbot.waitUntil(lambda: not cut_widgets(window), timeout=3000)
+    save_picture(window, f"window-{size[0]}x{size[1]}-kiswahili")
+    box = QMessageBox(QMessageBox.Icon.Question, "", "", QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No)
+    assert [box.button(which).text() for which in (box.StandardButton.Yes, box.StandardButton.No)] == [
+        "Ndiyo",
+        "Hapana",
+    ]
+
+
+def save_picture(window: QWidget, name: str) -> None:
+    """For a person to look at."""
+    picture = Path("build/screens") / f"{name}.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    assert window.grab().save(str(picture))
+
+
 @pytest.mark.parametrize("size", [(1366, 768), (1024, 600), (1093, 614), (911, 512)])
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_is_cut_at_any_size(window: MainWindow, qtbot: QtBot, size: tuple[int, int], dark: bool) -> None:
@@ -222,9 +251,8 @@ def test_nothing_is_cut_at_any_size(window: MainWindow, qtbot: QtBot, size: tupl
     assert (window.width(), window.height()) == size
     # The layout settles within the next frames.
     qtbot.waitUntil(lambda: not cut_widgets(window), timeout=3000)
-    picture = Path("build/screens") / f"window-{size[0]}x{size[1]}-{'dark' if dark else 'light'}.png"
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    assert window.grab().save(str(picture))
+    qtbot.waitUntil(lambda: window.day.model.rowCount() == 1, timeout=5000)
+    save_picture(window, f"window-{size[0]}x{size[1]}-{'dark' if dark else 'light'}")
 
 
 def luminance(colour: str) -> float:

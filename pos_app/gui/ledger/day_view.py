@@ -38,7 +38,7 @@ from pos_app.words.mistakes import reason_of
 
 _FILTERS = (
     (Filter.ALL, N_("All")),
-    (Filter.WAITING, N_("Open")),
+    (Filter.WAITING, N_("Still open")),
     (Filter.PAID, N_("Paid")),
     (Filter.NOT_PAID, N_("Not paid")),
     (Filter.NEEDS_YOU, N_("Needs you")),

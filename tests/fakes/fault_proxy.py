@@ -1,0 +1,83 @@
+"""A network that does to connections what bad networks do: delays, cuts, halves, swallows, refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import Self
+
+from fakes.servers import Loop
+
+FAULTS = ("refuse", "cut_request", "cut_answer", "half_answer", "black_hole", "slow")
+
+
+class FaultProxy(Loop):
+    """Stands before a server; each connection may meet a fault.
+
+    Args:
+        share: How many of the connections, 0 to 1.
+    """
+
+    def __init__(self, port: int, *, share: float, seed: int) -> None:
+        self._behind = port
+        self.share = share
+        self._random = random.Random(seed)
+        self.met: dict[str, int] = dict.fromkeys(FAULTS, 0)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._server: asyncio.Server = self.run(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        async def stop() -> None:
+            self._server.close()
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self.run(stop())
+        super().__exit__()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        fault = self._random.choice(FAULTS) if self._random.random() < self.share else ""
+        if fault:
+            self.met[fault] += 1
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await self._pass(fault, reader, writer)
+        writer.transport.abort()
+
+    async def _pass(self, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if fault == "refuse":
+            return
+        request = await _whole(reader)
+        if fault == "slow":
+            await asyncio.sleep(self._random.uniform(0.05, 0.4))
+        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._behind)
+        try:
+            behind_writer.write(request[: len(request) // 2] if fault == "cut_request" else request)
+            await behind_writer.drain()
+            if fault == "cut_request":
+                return
+            answer = await _whole(behind_reader)
+            if fault == "black_hole":
+                await asyncio.sleep(60)
+            if fault == "cut_answer":
+                return
+            writer.write(answer[: len(answer) // 2] if fault == "half_answer" else answer)
+            await writer.drain()
+        finally:
+            behind_writer.transport.abort()
+
+
+async def _whole(reader: asyncio.StreamReader) -> bytes:
+    """One HTTP message: headers, and as much body as they promise."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = 0
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return head + await reader.readexactly(length)

@@ -1,0 +1,248 @@
+"""Power cuts: tills killed with -9 at random moments and at each named step, over a network that fails.
+
+    make torture                          1,000 kills
+    python tests/torture/run.py --kills 60 --seed 7
+
+After the kills each till is let alone to follow what it left; then its ledger is
+held against M-PESA's own books:
+
+* every paid shilling stands as paid, once, and nothing else does;
+* no attempt was pushed twice;
+* no sale that was accepted is missing;
+* the totals equal the rows, and the chain of hashes holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
+
+from e2e.program import environment  # noqa: E402
+from fakes.fault_proxy import FaultProxy  # noqa: E402
+from fakes.servers import Mpesa, Relay  # noqa: E402
+from torture.till import PLANTS, STEPS  # noqa: E402
+
+from pos_app.ledger.verify import verify  # noqa: E402
+from pos_app.ledger.writer import token_hash  # noqa: E402
+from pos_app.practice.customers import Habit  # noqa: E402
+
+TILL = [sys.executable, str(HERE.with_name("till.py"))]
+MPESA_FAULTS = (
+    ("push", "accept_lost", {}), ("push", "half", {}), ("push", "status", {"status": 503}), ("push", "throttle", {}),
+    ("push", "refuse_token", {}), ("query", "throttle", {}), ("query", "html", {}), ("query", "pending", {"form": 3}),
+    ("callback", "double", {}), ("callback", "delay", {"seconds": 5}), ("callback", "reorder", {}),
+    ("token", "status", {"status": 503}),
+)  # fmt: skip
+HABITS = (Habit.PAYS, Habit.PAYS, Habit.PAYS, Habit.CANCELS, Habit.WRONG_PIN, Habit.IGNORES)
+
+
+class Shop:
+    """One till with its M-PESA, its relay and its bad network."""
+
+    def __init__(self, folder: Path, seed: int, plant: str | None, *, faults: float) -> None:
+        self._folder = folder
+        self._random = random.Random(seed)
+        self._plant = plant
+        self._share = faults
+        self.accepted: set[int] = set()
+        self.steps: Counter[str] = Counter()
+        self.violations: list[str] = []
+        self.kills = 0
+        self._number = 0
+
+    def run(self, kills: int) -> None:
+        """Kills, follows, checks."""
+        with (
+            Mpesa(speed=40.0, habit=Habit.PAYS, callback_after_s=1.0) as self.mpesa,
+            Relay(self._folder) as relay,
+            FaultProxy(
+                int(self.mpesa.url.rpartition(":")[2]), share=self._share, seed=self._random.random()
+            ) as network,
+        ):
+            self.network = network
+            self._env = environment(self._folder / "home", self.mpesa, relay) | {
+                "POS_APP_BASE_URL": network.url,
+                "POS_APP_QUERY_INTERVAL_S": "0.05",
+                "PYTHONPATH": os.pathsep.join(str(HERE.parents[number]) for number in (1, 2)),
+            }
+            for number in range(kills):
+                self._kill_one(STEPS[number % len(STEPS)])
+                if number % 40 == 39:
+                    self._follow_and_check()
+            self._follow_and_check()
+
+    def _kill_one(self, step: str) -> None:
+        self.steps[step] += 1
+        for target, kind, options in self._random.sample(MPESA_FAULTS, 3):
+            self.mpesa.fault(target, kind, **options)
+        sales = 6
+        for phone in range(self._number, self._number + sales):
+            self.mpesa.customer(
+                f"254700{phone:06d}", habit=self._random.choice(HABITS), habit_after_s=self._random.uniform(0, 20)
+            )
+        words = ["sell", "--step", step, "--passes", str(self._random.randrange(8)), "--first", str(self._number)]
+        if self._plant:
+            words += ["--plant", self._plant]
+        self._number += sales
+        with subprocess.Popen(
+            [*TILL, *words], env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as till:
+            lines = threading.Thread(target=self._read, args=(till,))
+            lines.start()
+            ends = time.monotonic() + (self._random.uniform(0.0, 1.2) if step == "random" else 2.5)
+            self._started.wait(20)
+            ends = max(ends, time.monotonic() + (self._random.uniform(0.0, 0.6) if step == "random" else 1.5))
+            while till.poll() is None and time.monotonic() < ends:
+                time.sleep(0.005)
+            till.kill()
+            lines.join()
+            self.kills += 1
+            assert till.stderr is not None
+            errors = till.stderr.read()
+            if "Traceback" in errors:
+                self.violations.append(f"the till fell over: {errors[-600:]}")
+
+    @property
+    def _started(self) -> threading.Event:
+        if not hasattr(self, "_event"):
+            self._event = threading.Event()
+        return self._event
+
+    def _read(self, till: subprocess.Popen[str]) -> None:
+        self._started.clear()
+        assert till.stdout is not None
+        for line in till.stdout:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                # Killed in the middle of a line.
+                continue
+            if "accepted" in said:
+                self.accepted.add(said["accepted"])
+            self._started.set()
+        self._started.set()
+
+    def _follow_and_check(self) -> None:
+        self.network.share, share = 0.0, self.network.share
+        self.mpesa.call(self.mpesa.mpesa.faults.clear)
+        self._until_settled()
+        done = subprocess.run(
+            [*TILL, "follow"], env=self._env, capture_output=True, text=True, timeout=120, check=False
+        )
+        if done.returncode != 0:
+            self.violations.append(f"following failed: {done.stderr[-600:]}")
+        self.network.share = share
+        self._check()
+
+    def _until_settled(self) -> None:
+        """Until every prompt has ended and every callback has gone."""
+        ends = time.monotonic() + 30
+        while time.monotonic() < ends:
+            if (
+                not any(prompt.is_open for prompt in list(self.mpesa.books.prompts.values()))
+                and not self.mpesa.mpesa._tasks
+            ):
+                return
+            time.sleep(0.05)
+
+    def _check(self) -> None:
+        ledger = self._folder / "home" / "sandbox" / "ledger.sqlite3"
+        self._say(f"verify: {finding}" for finding in verify(ledger).findings)
+        with closing(sqlite3.connect(ledger)) as db:
+            db.row_factory = sqlite3.Row
+            attempts = {row["token_hash"]: row for row in db.execute("SELECT * FROM attempts")}
+            sales = {row["id"] for row in db.execute("SELECT id FROM sales")}
+        prompts = self.mpesa.books.prompts
+        paid = {payment.checkout_request_id: payment for payment in self.mpesa.books.payments}
+        for checkout, payment in paid.items():
+            found = attempts.get(token_hash(prompts[checkout].callback_url.rpartition("/")[2]))
+            if found is None:
+                self._say([f"KSh {payment.amount_cents // 100} were paid and no sale knows of it"])
+            elif (found["state"], found["amount_cents"]) != ("paid", payment.amount_cents):
+                self._say([f"attempt {found['id']} was paid and stands as {found['state']}"])
+        self._check_the_other_way(attempts, paid)
+        self._say(f"sale {sale} was accepted and is missing" for sale in self.accepted - sales)
+        twice = [address for address, count in Counter(self.mpesa.books.push_addresses).items() if count > 1]
+        self._say("an attempt was pushed twice" for _ in twice)
+
+    def _check_the_other_way(self, attempts: dict[bytes, Any], paid: dict[str, Any]) -> None:
+        standing = [row for row in attempts.values() if row["state"] == "paid"]
+        self._say(
+            f"attempt {row['id']} stands as paid and nobody paid"
+            for row in standing
+            if row["checkout_request_id"] not in paid
+        )
+        if sum(row["amount_cents"] for row in standing) != sum(one.amount_cents for one in paid.values()):
+            self._say(["the ledger's sum is not the sum of M-PESA's books"])
+
+    def _say(self, found: Any) -> None:
+        for violation in found:
+            if violation not in self.violations:
+                self.violations.append(violation)
+
+
+def torture(kills: int, *, seed: int, tills: int = 2, plant: str | None = None, faults: float = 0.15) -> list[Shop]:
+    """Runs some tills side by side; what each of them went through."""
+    with tempfile.TemporaryDirectory(prefix="torture-") as folder, ThreadPoolExecutor(tills) as workers:
+        shops = []
+        for number in range(tills):
+            home = Path(folder) / f"shop-{number}"
+            home.mkdir()
+            shops.append(Shop(home, seed + number, plant, faults=faults))
+        list(workers.map(lambda shop: shop.run(-(-kills // tills)), shops))
+    return shops
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--tills", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--faults", type=float, default=0.15, help="share of connections that meet a fault")
+    parser.add_argument("--plant", choices=PLANTS, help="a bug that must be noticed")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    shops = torture(
+        arguments.kills, seed=arguments.seed, tills=arguments.tills, plant=arguments.plant, faults=arguments.faults
+    )
+    steps: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    for shop in shops:
+        steps.update(shop.steps)
+        faults.update(shop.network.met)
+    violations = [violation for shop in shops for violation in shop.violations]
+    print(f"seed {arguments.seed}, {len(shops)} tills, {time.monotonic() - started:.0f} s")
+    print(
+        f"kills: {sum(shop.kills for shop in shops)}  " + "  ".join(f"{name} {count}" for name, count in steps.items())
+    )
+    print(
+        f"faults of the network: {sum(faults.values())}  "
+        + "  ".join(f"{name} {count}" for name, count in faults.items())
+    )
+    print(f"sales accepted: {sum(len(shop.accepted) for shop in shops)}, paid at M-PESA: "
+          f"{sum(len(shop.mpesa.books.payments) for shop in shops)}, "
+          f"pushes seen: {sum(shop.mpesa.books.pushes_seen for shop in shops)}")  # fmt: skip
+    print(f"violations: {len(violations)}")
+    for violation in violations[:20]:
+        print(f"  {violation}")
+    sys.exit(bool(violations))
+
+
+if __name__ == "__main__":
+    main()

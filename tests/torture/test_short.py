@@ -1,0 +1,21 @@
+"""A short form of `make torture`: it must pass, and it must notice bugs that are planted."""
+
+from __future__ import annotations
+
+import pytest
+from torture.run import torture
+
+
+@pytest.mark.timeout(300)
+def test_sixty_power_cuts_lose_nothing_and_charge_nobody_twice() -> None:
+    shops = torture(60, seed=7)
+    assert [violation for shop in shops for violation in shop.violations] == []
+    assert sum(shop.kills for shop in shops) >= 60
+    assert sum(len(shop.mpesa.books.payments) for shop in shops) > 10, "nobody paid: it proved nothing"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("bug", "noticed"), [("resend", "pushed twice"), ("late_journal", "no sale knows of it")])
+def test_a_planted_bug_is_noticed(bug: str, noticed: str) -> None:
+    shops = torture(14, seed=3, plant=bug, faults=0.4)
+    assert any(noticed in violation for shop in shops for violation in shop.violations)

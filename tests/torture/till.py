@@ -1,0 +1,230 @@
+"""A till that sells without pause until it is killed: the process that the torture ends with -9.
+
+    python tests/torture/till.py sell   --step STEP --sales N --first N [--plant BUG]
+    python tests/torture/till.py follow
+
+Every sale that it accepted is printed before anything else is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pos_app import paths
+from pos_app.daraja.client import AsyncMpesaClient
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import Attempt
+from pos_app.domain.commands import News
+from pos_app.domain.money import parse_amount
+from pos_app.domain.phone import parse_phone
+from pos_app.domain.reference import parse_reference
+from pos_app.domain.sale import Draft
+from pos_app.engine import engine as engine_module
+from pos_app.engine import sender
+from pos_app.engine.engine import Counter, Engine
+from pos_app.engine.events import Announced, EngineEvent
+from pos_app.ledger.export import Format, export
+from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.writer import LedgerWriter
+from pos_app.settings.effective import access
+from pos_app.settings.model import Settings
+from pos_app.settings.secrets import FileStore
+
+STEPS = ("random", "after_journal", "bytes_left", "after_answer", "in_commit", "printing", "exporting")
+PLANTS = ("resend", "late_journal")
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def say(**line: Any) -> None:
+    print(json.dumps(line), flush=True)
+
+
+class Fuse:
+    """Lets a step pass a few times, then ends the process in it."""
+
+    def __init__(self, passes: int) -> None:
+        self._left = passes
+
+    def burn(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            die()
+
+
+def lay(step: str, passes: int) -> None:
+    """Puts the end of the process into one step."""
+    fuse = Fuse(passes)
+    if step == "after_journal":
+        _after(engine_module.Engine, "_push", fuse, before=True)
+    elif step == "bytes_left":
+        from pos_app import web
+
+        real = web._Departure.note
+
+        def note(self: Any, name: str, info: object) -> None:
+            real(self, name, info)
+            if name.endswith("send_request_body.complete"):
+                fuse.burn()
+
+        web._Departure.note = note  # type: ignore[method-assign]
+    elif step == "after_answer":
+        _after(AsyncMpesaClient, "stk_push", fuse, before=False)
+    elif step == "in_commit":
+        real_init = LedgerWriter.__init__
+
+        def opened(self: LedgerWriter, *args: Any) -> None:
+            real_init(self, *args)
+            self._db.set_trace_callback(lambda sql: fuse.burn() if sql.startswith("COMMIT") else None)
+
+        LedgerWriter.__init__ = opened  # type: ignore[method-assign]
+
+
+def _after(owner: type, name: str, fuse: Fuse, *, before: bool) -> None:
+    real = getattr(owner, name)
+
+    async def wrapped(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if before:
+            fuse.burn()
+        result = await real(self, *args, **kwargs)
+        if not before:
+            fuse.burn()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def plant(bug: str) -> None:
+    """A till that guesses: to see that the torture notices."""
+    real_push = sender.push
+    if bug == "resend":
+
+        async def twice(client: Any, reached: Any, attempt: Attempt, token: str) -> ev.Event:
+            event = await real_push(client, reached, attempt, token)
+            return await real_push(client, reached, attempt, token) if isinstance(event, ev.PushLost) else event
+
+        engine_module.push = twice  # type: ignore[assignment]
+    elif bug == "late_journal":
+        real_request = Engine.request_payment
+
+        async def late(self: Engine, draft: Draft) -> Attempt:
+            token = sender.new_token()
+            pretended = Attempt(
+                0,
+                0,
+                draft.amount_cents,
+                draft.msisdn,
+                "",
+                draft.reference,  # type: ignore[arg-type]
+            )
+            await real_push(self._client, self._access, pretended, token)  # type: ignore[arg-type]
+            return await real_request(self, draft)
+
+        Engine.request_payment = late  # type: ignore[method-assign]
+
+
+class Till:
+    """One run."""
+
+    def __init__(self, on_paid: Callable[[Attempt], None]) -> None:
+        reached = access(Settings(), FileStore(Path("/nonexistent")))
+        self.ledger = paths.home().ledger_file(reached.environment)
+        self._on_paid = on_paid
+        self.engine = Engine(self.ledger, reached, Counter("Asha", "Till 1"), self._hear)
+
+    def _hear(self, event: EngineEvent) -> None:
+        if isinstance(event, Announced) and event.news is News.PAID:
+            self._on_paid(event.attempt)
+
+
+async def sell(arguments: argparse.Namespace) -> None:
+    printed: list[Attempt] = []
+    till = Till(printed.append)
+    await till.engine.start()
+    say(started=True)
+    if arguments.step == "exporting":
+        threading.Thread(target=_export_for_ever, args=(till.ledger, arguments.passes), daemon=True).start()
+    fuse = Fuse(arguments.passes if arguments.step == "printing" else 1 << 30)
+    for number in range(arguments.first, arguments.first + arguments.sales):
+        draft = Draft(
+            parse_amount(str(number % 900 + 1)), parse_phone(f"0700{number:06d}"), parse_reference(f"T{number}")
+        )
+        attempt = await till.engine.request_payment(draft)
+        say(accepted=attempt.sale_id, phone=draft.msisdn)
+        await asyncio.sleep(0.02)
+        _print_receipts(till, printed, fuse)
+    while True:
+        await asyncio.sleep(0.02)
+        _print_receipts(till, printed, fuse)
+
+
+def _print_receipts(till: Till, printed: list[Attempt], fuse: Fuse) -> None:
+    while printed:
+        attempt = printed.pop()
+        task = asyncio.ensure_future(till.engine.note_receipt(attempt.sale_id, "paper"))
+        task.add_done_callback(lambda _task: None)
+        fuse.burn()
+
+
+def _export_for_ever(ledger: Path, passes: int) -> None:
+    fuse = Fuse(passes * 3)
+    while True:
+        with contextlib.closing(LedgerReader(ledger)) as reader:
+            target = ledger.parent / "exports" / "day.csv"
+            export(reader, "2000-01-01", "2999-12-31", Format.CSV, target, lambda _progress: fuse.burn() is None)
+
+
+async def follow() -> None:
+    """What the next start does, and `pos-app follow`: until nothing more is to be had."""
+    till = Till(lambda _attempt: None)
+    await till.engine.start()
+    await till.engine.recheck_closed()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(20):
+            while not (till.engine.is_at_rest or _only_unknowable(till)):
+                await asyncio.sleep(0.02)
+    await till.engine.stop()
+    with closing(LedgerReader(till.ledger)):
+        say(rested=True)
+
+
+def _only_unknowable(till: Till) -> bool:
+    """What has no number to ask by, and no mail any more, stays unknown: that is the truth."""
+    inbox = till.engine._inbox
+    has_read = inbox is not None and inbox.has_looked
+    return has_read and all(attempt.checkout_request_id is None for attempt in till.engine.following)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("sell", "follow"))
+    parser.add_argument("--step", choices=STEPS, default="random")
+    parser.add_argument("--passes", type=int, default=0)
+    parser.add_argument("--sales", type=int, default=6)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--plant", choices=PLANTS)
+    arguments = parser.parse_args()
+    if arguments.plant:
+        plant(arguments.plant)
+    if arguments.what == "follow":
+        asyncio.run(follow())
+    else:
+        lay(arguments.step, arguments.passes)
+        asyncio.run(sell(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
