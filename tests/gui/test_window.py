@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QCheckBox,
     QComboBox,
     QDateEdit,
     QLabel,
@@ -199,6 +200,8 @@ def cut_widgets(window: MainWindow) -> list[str]:
         if not widget.isVisible() or corner.x() >= window.width() or corner.y() >= window.height():
             cut.append(name)
     cut += [line.objectName() for line in window.findChildren(QLineEdit) if line.isVisible() and line.height() < 30]
+    boxes = [box for box in window.findChildren(QCheckBox) if box.isVisible()]
+    cut += [box.text() for box in boxes if box.sizeHint().width() > box.width()]
     for label in window.findChildren(QLabel):
         if not label.isVisible() or not label.text():
             continue
