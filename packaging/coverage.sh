@@ -5,10 +5,10 @@ cd "$(dirname "$0")/.."
 for pair in domain:unit daraja:daraja ledger:ledger engine:engine; do
     room=${pair%%:*}
     data=build/coverage.$room
-    .venv/bin/coverage run --data-file="$data" --include="pos_app/$room/*" -m pytest -q -p no:cacheprovider \
-        "tests/${pair##*:}" > "build/coverage.$room.log" 2>&1 || { tail -40 "build/coverage.$room.log"; exit 1; }
+    .venv/bin/coverage run --data-file="$data" --source="pos_app/$room" -m pytest -q -p no:cacheprovider \
+        "tests/${pair##*:}" > "build/tests-of-$room.log" 2>&1 || { tail -40 "build/tests-of-$room.log"; exit 1; }
     printf '%s: ' "$room"
-    tail -1 "build/coverage.$room.log"
-    .venv/bin/coverage report --data-file="$data" --include="pos_app/$room/*" --skip-covered --show-missing \
+    tail -1 "build/tests-of-$room.log"
+    .venv/bin/coverage report --data-file="$data" --skip-covered --show-missing \
         --fail-under="${COVERAGE_FLOOR:-100}"
 done

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pos_app.daraja.codes import error_meaning, result_outcome, spell_code
+from pos_app.daraja.codes import result_outcome, spell_code
 from pos_app.daraja.errors import CallbackUnreadable
 from pos_app.domain.outcome import Outcome, OutcomeKind
 
@@ -250,10 +250,6 @@ class ErrorBody(BaseModel):
             message=_text(parsed.get("ResponseDescription")) or _text(parsed.get("message")) or "",
             request_id=_text(parsed.get("requestId")),
         )
-
-    def meaning(self, status: int) -> Any:
-        """Its classification, see `pos_app.daraja.codes.error_meaning`."""
-        return error_meaning(status, self.code, self.message)
 
 
 def _plain_text(body: bytes) -> str:

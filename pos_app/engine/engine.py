@@ -317,14 +317,6 @@ class Engine:
         for attempt_id in await self._ledger.call(LedgerWriter.for_review, sale_id):
             await self._apply(attempt_id, ev.ReviewSettled(by, reason))
 
-    async def copy_ledger(self, target: Path) -> None:
-        """Writes a checked copy while selling goes on.
-
-        Raises:
-            Outside: ``file.unwritable`` or ``copy.bad``.
-        """
-        await self._ledger.call(LedgerWriter.copy, target)
-
     def _refuse_unset(self) -> None:
         if self._client is None:
             raise Mistake("settings.missing", names=", ".join(self._access.missing()))

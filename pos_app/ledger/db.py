@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from pos_app.errors import Outside, TillError
+from pos_app.errors import Outside
 from pos_app.paths import make_private
 
 APPLICATION_ID: Final = 0x504F5331
@@ -223,13 +223,13 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
             good = copy.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok"
-        if not good:
-            raise Outside("copy.bad", path=str(target))
-        draft.chmod(0o600)
-        draft.replace(target)
-    except TillError:
-        draft.unlink(missing_ok=True)
-        raise
+        if good:
+            draft.chmod(0o600)
+            draft.replace(target)
     except (OSError, sqlite3.Error) as error:
-        draft.unlink(missing_ok=True)
         raise Outside("file.unwritable", path=str(target)) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    if not good:
+        raise Outside("copy.bad", path=str(target))

@@ -105,13 +105,6 @@ def export(
     return count
 
 
-def to_text(reader: LedgerReader, first_day: str, last_day: str, fmt: Format) -> str:
-    """The same as text, for a terminal; CSV or JSON."""
-    records = map(record_of, reader.between(first_day, last_day))
-    frame = _Frame(first_day, last_day, reader.last_hash())
-    return _json_text(list(records), frame) if fmt is Format.JSON else "".join(_csv_lines(records))
-
-
 def record_of(row: SaleRow) -> dict[str, Any]:
     """One sale as the export words it; amounts in shillings."""
     sold = to_eat(row.sale.created_at_ms)

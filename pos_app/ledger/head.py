@@ -33,7 +33,7 @@ class Head:
 
 def head_file(ledger: Path) -> Path:
     """Where the head of a ledger stands."""
-    return ledger.with_name("ledger.head")
+    return ledger.with_name(ledger.stem + ".head")
 
 
 def head_of(db: sqlite3.Connection) -> Head:

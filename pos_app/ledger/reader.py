@@ -6,11 +6,11 @@ import json
 import re
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
 from pos_app.domain.money import Cents
 from pos_app.errors import Mistake, Outside
 from pos_app.ledger.db import converting, key_file, open_reader
@@ -215,16 +215,6 @@ class LedgerReader:
             ).fetchone()
         return self.sale(SaleId(row[0])) if row is not None else None
 
-    def attempts_of(self, sale_id: SaleId) -> list[Attempt]:
-        """All attempts of a sale, oldest first."""
-        with converting(self.path):
-            rows = self._db.execute(
-                f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id"  # noqa: S608
-                " WHERE a.sale_id = ? ORDER BY a.id",
-                (sale_id,),
-            ).fetchall()
-        return [attempt_of(row) for row in rows]
-
     def timeline(self, sale_id: SaleId) -> list[EventRow]:
         """Every event of a sale, oldest first."""
         with converting(self.path):
@@ -245,13 +235,6 @@ class LedgerReader:
             )
             for row in rows
         ]
-
-    def full_phone(self, attempt_id: AttemptId) -> str:
-        """The phone of an attempt in full; empty where its key is gone."""
-        with converting(self.path):
-            row = self._db.execute("SELECT phone_sealed FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
-        vault = self._open_vault()
-        return (vault.open(row[0]) or b"").decode() if row is not None and vault is not None else ""
 
     # Sums
 
@@ -296,8 +279,3 @@ def _sale_row(row: tuple[object, ...] | sqlite3.Row) -> SaleRow:
         review_of(review),
         has_receipt,
     )
-
-
-def total_of(rows: Iterable[SaleRow]) -> Cents:
-    """What was received for these sales."""
-    return Cents(sum(row.sale.received_cents for row in rows))

@@ -21,7 +21,7 @@ from pos_app.domain.sale import Draft
 from pos_app.domain.schedule import SAME_AMOUNT_WAIT_MS, Wait, WaitReason, resend_wait
 from pos_app.errors import Bug, Mistake
 from pos_app.ledger import chain
-from pos_app.ledger.db import converting, copy_to, key_file, open_writer, problem
+from pos_app.ledger.db import converting, key_file, open_writer, problem
 from pos_app.ledger.describe import columns_of, describe
 from pos_app.ledger.head import Head, head_of, is_behind, read_head, write_head
 from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, attempt_of
@@ -417,7 +417,3 @@ class LedgerWriter:
         with converting(self.path):
             row = self._db.execute("SELECT position FROM cursors WHERE mailbox = ?", (mailbox,)).fetchone()
         return int(row[0]) if row is not None else 0
-
-    def copy(self, target: Path) -> None:
-        """Writes a checked copy of the whole ledger, as of now."""
-        copy_to(self._db, target)

@@ -373,3 +373,97 @@ def test_the_async_client_does_the_same(server: Mpesa) -> None:
 
     asyncio.run(run())
     assert server.books.pushes_seen == 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [({"consumer_key": ""}, "consumer_key"), ({"consumer_secret": None}, "consumer_secret"),
+     ({"environment": "moon"}, "environment"), ({"base_url": "http://example.com"}, "base_url")],
+)  # fmt: skip
+def test_a_client_that_cannot_work_is_refused_with_the_reason_in_words(changed: dict, field: str) -> None:
+    given = {"consumer_key": "k", "consumer_secret": "s", "environment": "sandbox", "base_url": None} | changed
+    with pytest.raises(InvalidRequest) as caught:
+        MpesaClient(**given)
+    assert caught.value.field == field
+    assert str(caught.value).startswith(f"{field}: ") and len(str(caught.value)) > len(field) + 12
+
+
+def test_queries_with_wrong_parameters(client: MpesaClient) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        query(client, " ")
+    assert caught.value.field == "checkout_request_id"
+    with pytest.raises(InvalidRequest) as caught:
+        client.stk_push(**PUSH, timestamp="2023")
+    assert caught.value.field == "timestamp"
+
+
+@pytest.mark.parametrize(
+    "body", [{"access_token": ""}, {"access_token": "t", "expires_in": "x"}, {"access_token": "t\n"}, [], {"hello": 1}]
+)
+def test_a_token_that_is_none_means_that_nothing_left(server: Mpesa, client: MpesaClient, body: object) -> None:
+    server.fault("token", "json", body=body)
+    with pytest.raises(NotSent) as caught:
+        client.stk_push(**PUSH)
+    assert caught.value.outcome.kind is OutcomeKind.NOT_UNDERSTOOD
+    assert server.books.pushes_seen == 0
+
+
+def test_the_app_without_the_product(server: Mpesa, client: MpesaClient) -> None:
+    text = "Invalid API call as no apiproduct match found"
+    server.fault("push", "error", times=2, status=401, code="401.003.01", text=text)
+    with pytest.raises(Refused) as caught:
+        client.stk_push(**PUSH)
+    assert caught.value.outcome.kind is OutcomeKind.NO_PRODUCT
+
+
+def test_queries_that_fail_say_how(server: Mpesa, client: MpesaClient) -> None:
+    checkout = client.stk_push(**PUSH).CheckoutRequestID
+    for fault, options, error in (
+        ("html", {"status": 503}, MaybeSent), ("empty", {}, MaybeSent), ("throttle", {}, Throttled),
+        ("error", {"status": 500, "code": "500.001.1001", "text": "Wrong credentials"}, Refused),
+    ):  # fmt: skip
+        server.fault("query", fault, **options)
+        with pytest.raises(error):
+            query(client, checkout)
+    server.fault("query", "result", code="1", text="")
+    assert query(client, checkout).error_message() == "ResultCode 1"
+
+
+def test_the_async_client_gives_up_a_token_that_is_refused_for_ever_and_says_when_nobody_is_there(
+    server: Mpesa,
+) -> None:
+    async def run() -> None:
+        async with AsyncMpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url=server.url, patience=FAST) as client:
+            server.fault("push", "refuse_token", times=2)
+            with pytest.raises(Refused):
+                await client.stk_push(**PUSH)
+            assert client._account.tokens.fresh(time.monotonic()) is None
+        async with AsyncMpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url="http://127.0.0.1:9") as nobody:
+            with pytest.raises(NotSent):
+                await nobody.fetch_token()
+
+    asyncio.run(run())
+
+
+def test_the_clock_is_compared_and_a_token_shows_itself_nowhere(server: Mpesa, client: MpesaClient) -> None:
+    from pos_app.daraja.auth import Token
+
+    assert client.clock_ahead_ms is None
+    client.fetch_token()
+    assert abs(client.clock_ahead_ms or 0) < 5000
+    assert "t0ken" not in repr(Token("t0ken", 1.0))
+
+
+def test_a_pacer_that_is_slowed_down_lets_nobody_through() -> None:
+    pacer = Pacer(0.0)
+    pacer.slow_down(30.0)
+    assert 29 < pacer.wait_s <= 30
+
+
+def test_an_answer_without_a_date_leaves_the_clock_alone() -> None:
+    from pos_app.daraja.client import _Account
+    from pos_app.web import Answer
+
+    account = _Account.check("k", "s", "sandbox", None, None)
+    account.note(Answer(200, {}, b""))
+    assert account.clock_ahead_ms is None

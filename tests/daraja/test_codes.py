@@ -118,3 +118,26 @@ def test_the_five_shapes_of_error_body() -> None:
     for body, expected in shapes.items():
         read = ErrorBody.read(body)
         assert (read.code, read.message) == expected
+
+
+def test_callbacks_whose_items_are_odd() -> None:
+    def parsed(**callback: object) -> StkCallback:
+        return StkCallback.parse(json.dumps({"Body": {"stkCallback": {"ResultCode": 0, **callback}}}))
+
+    one = parsed(CallbackMetadata={"Item": {"Name": "Amount", "Value": "ten"}})
+    assert (one.amount, one.has_amount) == (None, True)
+    items = [
+        3,
+        {"Name": 7},
+        {"Name": "TransactionDate", "Value": 20261123104200},
+        {"Name": "TransactionDate", "Value": 1},
+    ]
+    dated = parsed(CallbackMetadata={"Item": items})
+    assert (dated.transaction_date, dated.has_amount, dated.phone) == ("20261123104200", False, None)
+    assert parsed(ResultCode=1032.0).result_code == "1032"
+    assert parsed(ResultCode="1032.00").result_code == "1032"
+
+
+def test_an_error_code_is_explained_too() -> None:
+    assert explain("500.001.1001", "Merchant does not exist").kind is OutcomeKind.UNKNOWN_MERCHANT
+    assert explain(1032).is_final and explain(1032).meaning and explain(1032).cashier and explain(1032).customer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -17,17 +18,18 @@ from pathlib import Path
 import pytest
 
 from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptState, Review, SaleId
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft, SaleState
-from pos_app.errors import Mistake, Outside
+from pos_app.errors import Bug, Mistake, Outside
 from pos_app.ledger import copies
-from pos_app.ledger.db import newest_version
-from pos_app.ledger.export import COLUMNS, CancelledError, Format, export
+from pos_app.ledger.db import converting, newest_version
+from pos_app.ledger.export import COLUMNS, CancelledError, Format, default_name, export
 from pos_app.ledger.reader import Filter, LedgerReader
+from pos_app.ledger.vault import open_vault
 from pos_app.ledger.verify import holds_hash, verify
 from pos_app.ledger.writer import LedgerWriter, token_hash
 
@@ -564,3 +566,208 @@ def test_sale_ids_are_checked(ledger: LedgerWriter, path: Path) -> None:
     sell(ledger, 1)
     with closing(LedgerReader(path)) as reader, pytest.raises(Mistake):
         reader.sale(SaleId(99))
+
+
+def test_every_reason_not_to_open_has_its_name(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(Outside) as caught:
+        LedgerReader(path)
+    assert caught.value.code == "ledger.missing"
+    blocker = tmp_path / "blocker"
+    blocker.write_text("a file where a folder should be")
+    with pytest.raises(Outside) as caught:
+        LedgerWriter(blocker / "practice" / "ledger.sqlite3")
+    assert caught.value.code == "ledger.read_only"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir()
+    for opened in (LedgerReader, LedgerWriter):
+        with pytest.raises(Outside) as caught:
+            opened(path)
+        assert caught.value.code == "ledger.unreadable"
+    path.rmdir()
+    with closing(sqlite3.connect(path)) as empty:
+        empty.execute("PRAGMA user_version = 0")
+        empty.execute("VACUUM")
+    with pytest.raises(Outside) as caught:
+        LedgerReader(path)
+    assert caught.value.code in ("ledger.missing", "ledger.damaged")
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(sqlite3.SQLITE_IOERR_WRITE, "ledger.disk_full"), (sqlite3.SQLITE_IOERR_READ, "ledger.unreadable"),
+     (sqlite3.SQLITE_READONLY, "ledger.read_only"), (sqlite3.SQLITE_CORRUPT, "ledger.damaged")],
+)  # fmt: skip
+def test_what_sqlite_says_has_one_name_each(path: Path, number: int, name: str) -> None:
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorcode = number
+    with pytest.raises(Outside) as caught, converting(path):
+        raise error
+    assert caught.value.code == name
+    for ours in (sqlite3.IntegrityError("a rule"), sqlite3.ProgrammingError("our own SQL")):
+        with pytest.raises(type(ours)), converting(path):
+            raise ours
+
+
+@pytest.mark.parametrize("ruin", ["gone", "short", "another", "unreadable"])
+def test_a_ledger_without_its_own_key_is_not_written(ledger: LedgerWriter, path: Path, ruin: str) -> None:
+    sell(ledger, 1)
+    ledger.close()
+    key = path.with_name("ledger.key")
+    key.unlink()
+    if ruin == "unreadable":
+        key.mkdir()
+    elif ruin != "gone":
+        key.write_bytes(b"short" if ruin == "short" else b"k" * 32)
+    with pytest.raises(Outside) as caught:
+        LedgerWriter(path)
+    assert caught.value.code in ("ledger.key_missing", "ledger.unreadable")
+    # Reading goes on: the phones are masked anyway, and found by what shows of them.
+    with closing(LedgerReader(path)) as reader:
+        assert list(reader.ids(day=None, search="001")) == [1]
+        assert list(reader.ids(day=None, search="0700000001")) == []
+    if ruin in ("short", "another"):
+        assert verify(path).findings[0].check == "key"
+
+
+def test_a_key_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Outside) as caught:
+        open_vault(tmp_path / "no-such-folder" / "ledger.key", may_create=True)
+    assert caught.value.code == "ledger.read_only"
+
+
+def test_copies_that_cannot_be_made_or_put_back(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
+    sell(ledger, 1)
+    with pytest.raises(Mistake):
+        copies.restore(tmp_path / "nothing", path)
+    with pytest.raises(Outside) as caught:
+        copies.backup(path, path / "below-a-file")
+    assert caught.value.code == "file.unwritable"
+    taken = tmp_path / "copy.sqlite3.key"
+    taken.mkdir()
+    with pytest.raises(Outside) as caught:
+        copies.backup(path, tmp_path / "copy.sqlite3")
+    assert caught.value.code == "file.unwritable"
+    taken.rmdir()
+    good = tmp_path / "good.sqlite3"
+    copies.backup(path, good)
+    damaged = bytearray(good.read_bytes())
+    damaged[8192:16384] = b"\xff" * 8192
+    (tmp_path / "damaged.sqlite3").write_bytes(damaged)
+    with pytest.raises(Outside) as caught:
+        copies.restore(tmp_path / "damaged.sqlite3", path)
+    assert caught.value.code == "copy.bad"
+    with pytest.raises(Outside) as caught:
+        copies.restore(good, good / "below-a-file" / "ledger.sqlite3")
+    assert caught.value.code == "file.unwritable"
+    assert copies.last_good(tmp_path / "no-such-folder") is None
+    assert copies.copies_in(tmp_path / "no-such-folder") == []
+    empty = tmp_path / "only-bad"
+    empty.mkdir()
+    (empty / "x.sqlite3").write_bytes(b"x")
+    assert copies.last_good(empty) is None
+
+
+def test_a_copy_goes_where_there_is_no_ledger_and_brings_its_key(
+    ledger: LedgerWriter, path: Path, tmp_path: Path
+) -> None:
+    first = sell(ledger, 1)
+    copy = tmp_path / "copy.sqlite3"
+    copies.backup(path, copy)
+    ledger.close()
+    elsewhere = tmp_path / "elsewhere" / "ledger.sqlite3"
+    assert copies.restore(copy, elsewhere) is None
+    with closing(LedgerWriter(elsewhere)) as restored:
+        assert restored.attempt(first.id).msisdn == first.msisdn
+    with closing(LedgerWriter(tmp_path / "third" / "ledger.sqlite3")) as third:
+        sell(third, 3)
+    kept = copies.restore(copy, tmp_path / "third" / "ledger.sqlite3")
+    assert kept is not None and verify(kept).findings == ()
+    assert len(list((tmp_path / "third").glob("replaced-*-ledger.key"))) == 1
+    # A copy without its key, put back where the key still is.
+    (tmp_path / "copy.sqlite3.key").unlink()
+    path.with_name("ledger.key").rename(tmp_path / "kept.key")
+    assert copies.restore(copy, path) is not None
+    assert verify(path).findings == ()
+
+
+def test_silent_facts_and_unknown_sales(ledger: LedgerWriter, path: Path) -> None:
+    attempt = sell(ledger, 1)
+    assert not ledger.apply(attempt.id, ev.Restarted(), T).has_changed
+    assert ledger.apply(attempt.id, ev.Asked(), T).has_changed
+    for ask in (
+        lambda: ledger.record_attempt(SaleId(99), "x", T),
+        lambda: ledger.last_attempt_of(SaleId(99)),
+        lambda: ledger.attempt(AttemptId(99)),
+    ):
+        with pytest.raises(Mistake) as caught:
+            ask()
+        assert caught.value.code == "sale.not_found"
+    assert ledger.last_attempt_of(attempt.sale_id).id == attempt.id
+    assert ledger.wait_of(attempt.id, T) is not None
+    assert [found.id for found in ledger.to_follow(0)] == [attempt.id]
+    unsent = ledger.record_sale(draft(5, "254799000000", "B1"), "tb", T)
+    assert [found.id for found in ledger.left_ready()] == [unsent.id]
+    assert ledger.for_review(attempt.sale_id) == []
+    with closing(LedgerReader(path)) as reader:
+        assert reader.last_reference() == "B1"
+        assert reader.days() == [DAY]
+        assert reader.sale_by_code("NOSUCHCODE") is None
+        assert reader.rows([]) == []
+        assert list(reader.ids(day=None, search="0700000")) == [1]
+        assert list(reader.ids(day=None, search="0700999")) == []
+
+
+def test_a_state_that_changes_without_an_event_is_a_bug(ledger: LedgerWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pos_app.ledger import writer
+
+    attempt = sell(ledger, 1)
+    monkeypatch.setattr(writer, "describe", lambda *_: ("", {}))
+    with pytest.raises(Bug):
+        ledger.apply(attempt.id, ev.DeadlinePassed(), T)
+
+
+def test_events_of_an_attempt_that_is_gone_and_a_key_in_pieces(ledger: LedgerWriter, path: Path) -> None:
+    for number in (1, 2):
+        sell(ledger, number)
+    ledger.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("DELETE FROM attempts WHERE id = 1")
+        db.execute("DELETE FROM sales WHERE id = 1")
+        db.execute("UPDATE facts SET value = 'zz' WHERE name = 'key'")
+    found = {(finding.check, finding.row) for finding in verify(path).findings}
+    assert {("attempt", "attempt 1"), ("key", "ledger.key")} <= found
+
+
+def test_a_page_that_was_flipped_is_found(ledger: LedgerWriter, path: Path) -> None:
+    for number in range(1, 40):
+        sell(ledger, number)
+    ledger.close()
+    content = bytearray(path.read_bytes())
+    page = next(at for at in range(4096, len(content), 4096) if content[at] == 10 and content[at + 3] | content[at + 4])
+    content[page + 8 : page + 40] = b"\xff" * 32
+    path.write_bytes(content)
+    with contextlib.suppress(Outside):
+        assert any(finding.check == "file" for finding in verify(path).findings)
+
+
+def test_a_big_ledger_is_not_checked_page_by_page_at_each_start(
+    path: Path, ledger: LedgerWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pos_app.ledger import db
+
+    ledger.close()
+    monkeypatch.setattr(db, "QUICK_CHECK_BELOW_BYTES", 1)
+    LedgerWriter(path).close()
+
+
+def test_the_names_of_exports() -> None:
+    assert default_name("2026-11-23", "2026-11-23", Format.CSV) == "sales-2026-11-23.csv"
+    assert default_name("2026-11-01", "2026-11-30", Format.XLSX) == "sales-2026-11-01-to-2026-11-30.xlsx"
+
+
+def test_a_new_ledgers_head_is_no_finding(ledger: LedgerWriter, path: Path) -> None:
+    assert verify(path).findings == ()
+    ledger.close()
+    LedgerWriter(path).close()

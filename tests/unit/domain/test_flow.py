@@ -188,6 +188,7 @@ def test_contradictions_go_to_a_person_and_nobody_guesses() -> None:
     )
     book.hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=20).is_now(S.UNKNOWN, Review.CONTRADICTION)
     book.hear(ev.QueryAnswered(CANCELLED), after_s=20).is_now(S.DECLINED, Review.CONTRADICTION)
+    pending().hear(callback(), ev.QueryAnswered(PAID)).is_now(S.PAID)
     pending().hear(callback(), ev.QueryAnswered(CANCELLED)).is_now(S.PAID, Review.CONTRADICTION)
     pending().hear(callback(), callback(CANCELLED, code=None)).is_now(S.PAID, Review.CONTRADICTION)
 
@@ -235,3 +236,19 @@ def test_what_a_person_may_not_do(event: ev.Event) -> None:
     with pytest.raises(Mistake):
         pending().hear(event)
     assert Playbook().hear(ev.Withdrawn()).attempt.state is S.WITHDRAWN
+
+
+def test_facts_that_change_nothing() -> None:
+    ready = Playbook()
+    assert ready.hear(ev.QueryAnswered(PAID)).attempt.state is S.READY
+    # Failed by a callback that names no prompt, where we know ours: M-PESA is asked instead.
+    book = pending().hear(callback(CANCELLED, code=None, checkout=None)).is_now(S.PENDING)
+    assert book.commands == (AskSoon(),)
+    assert pending().hear(ev.ReceiptMade("pdf")).is_now(S.PENDING).commands == ()
+    known = pending().hear(callback(CANCELLED, code=None)).is_now(S.DECLINED)
+    assert known.hear(callback(CANCELLED, code=None)).is_now(S.DECLINED).commands == ()
+
+
+def test_a_contradiction_while_it_is_unknown_stays_unknown() -> None:
+    book = pending().hear(ev.DeadlinePassed(), ev.QueryAnswered(PAID)).is_now(S.UNKNOWN)
+    book.hear(callback(CANCELLED, code=None)).is_now(S.UNKNOWN, Review.CONTRADICTION)

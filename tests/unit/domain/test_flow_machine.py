@@ -116,4 +116,4 @@ class Promises(RuleBasedStateMachine):
 
 
 TestPromises = Promises.TestCase
-TestPromises.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestPromises.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=25, deadline=None)

@@ -79,3 +79,8 @@ def test_sending_again_waits_for_mpesas_own_rules() -> None:
     assert wait(10, 0, 0, live=True).reason is WaitReason.LIVE_ATTEMPT
     # A clock that was set back does not lock the phone.
     assert wait(-3600, 0, 0) is None
+
+
+def test_a_closed_attempt_that_was_said_paid_is_confirmed_soon() -> None:
+    said = {"state": AttemptState.ABANDONED, "settled_at_ms": T, "said_paid_at_ms": T + 60_000}
+    assert after(60, **said) == 72
