@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
-from fakes.servers import Canned, Mpesa, Relay
-from fakes.till import FAST, Till
+from fakes.servers import Canned, Loop, Mpesa, Relay
+from fakes.till import FAST, Till, draft
 
+from pos_app.domain.attempt import AttemptId, Review
 from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.attempt import Review
 from pos_app.domain.commands import News
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.domain.schedule import Pacing
-from pos_app.engine.events import Announced, Light, LightChanged, Status
-from pos_app.errors import Mistake
+from pos_app.engine.engine import Counter, Engine
+from pos_app.engine.events import Announced, EngineFailed, Light, LightChanged, PhoneChanged, Status
+from pos_app.engine.inbox import read_callback
+from pos_app.errors import Mistake, Outside
 from pos_app.ledger.verify import verify
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import RelayAccess
+from pos_app.settings.model import Environment
 
 SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
 
@@ -314,3 +320,260 @@ def test_a_relay_that_sends_nonsense_is_not_asked_without_a_pause(tmp_path: Path
             till.until_state(till.request(), S.PAID)
             time.sleep(0.5)
             assert relay.count <= 4
+
+
+# Practice, as the program brings it
+
+
+class PracticeTill(Till):
+    """A till with the practice M-PESA inside, as the window starts it."""
+
+    def __init__(self, folder: Path, habit: Habit = Habit.WAITS) -> None:
+        super().__init__(folder, "")
+        self._access = replace(
+            self._access, environment=Environment.PRACTICE, base_url=None, runs_practice=True, consumer_key="",
+            consumer_secret="", shortcode="", passkey="",
+        )  # fmt: skip
+        self._habit = habit
+
+    def __enter__(self) -> Self:
+        Loop.__enter__(self)
+        self.engine = Engine(
+            self.path,
+            self._access,
+            Counter("Asha", "Till 1", "Mama Njeri"),
+            self.events.append,
+            practice_habit=self._habit,
+        )
+        self.run(self.engine.start())
+        return self
+
+    def phone(self) -> PhoneChanged:
+        return next(event for event in reversed(self.events) if isinstance(event, PhoneChanged))
+
+
+def test_practice_brings_its_own_mpesa_relay_and_customer(tmp_path: Path) -> None:
+    msisdn = "254712345678"
+    with PracticeTill(tmp_path) as till:
+        attempt = till.request()
+        till.until_state(attempt, S.PENDING)
+        practice = till.engine.practice
+        assert practice is not None
+        till.call(lambda: practice.set_customer(msisdn, balance_cents=0))
+        assert (till.phone().shillings, till.phone().shop, till.phone().balance_cents) == (10, "Mama Njeri", 0)
+        till.call(lambda: practice.enter_pin(msisdn, "1234"))
+        assert till.until_state(attempt, S.DECLINED).outcome.kind is OutcomeKind.INSUFFICIENT_FUNDS
+        till.call(lambda: practice.set_customer(msisdn, balance_cents=10_000, is_on=True))
+        other = till.request(phone="0722000000", reference="A2", amount="20")
+        till.until_state(other, S.PENDING)
+        till.call(lambda: practice.cancel("254722000000"))
+        till.until_state(other, S.DECLINED)
+        for _ in range(3):
+            till.call(lambda: practice.mpesa.customer(msisdn).enter_pin("9999"))
+        till.call(lambda: practice.unlock(msisdn))
+        assert not till.phone().is_locked
+        till.run(till.engine.recheck_closed())
+        assert till.engine.is_at_rest
+
+
+def test_what_practice_left_open_is_given_up_at_the_next_start(tmp_path: Path) -> None:
+    with PracticeTill(tmp_path) as till:
+        pending = till.request()
+        till.until_state(pending, S.PENDING)
+    with PracticeTill(tmp_path, Habit.PAYS) as again:
+        assert again.attempt(pending).state is S.ABANDONED
+        again.until_state(again.request(phone="0722000000", reference="A2"), S.PAID)
+    with PracticeTill(tmp_path) as third:
+        assert third.engine.following == []
+
+
+def test_practice_against_a_server_of_ones_own(tmp_path: Path) -> None:
+    with Mpesa() as mpesa:
+        till = PracticeTill(tmp_path)
+        till._access = replace(
+            till._access, base_url=mpesa.url, runs_practice=False, callback_base="https://x.invalid/c/t"
+        )
+        with till:
+            till.until_state(till.request(), S.PAID)
+
+
+# What a person may ask for, and when
+
+
+def test_without_an_account_nothing_is_sent_and_the_reason_is_said(tmp_path: Path) -> None:
+    with Till(tmp_path, "http://127.0.0.1:9", passkey="") as till:
+        for wish in (till.engine.request_payment(draft()), till.engine.send_again(1)):
+            with pytest.raises(Mistake) as caught:
+                till.run(wish)
+            assert caught.value.code == "settings.missing"
+        light = next(event for event in till.events if isinstance(event, LightChanged) and event.light is Light.MPESA)
+        assert (light.code, light.detail) == ("mpesa.missing", "passkey")
+        till.run(till.engine.recheck_closed())
+
+
+def test_what_never_left_is_sent_to_another_phone_withdrawn_or_voided(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("token", "reset", times=3)
+        first, second, third = (till.request(phone=f"071234560{number}", reference=f"A{number}") for number in range(3))
+        for attempt in (first, second, third):
+            till.until_state(attempt, S.READY)
+        moved = till.run(till.engine.send_again(till.attempt(first).sale_id, "254722000000"))
+        assert till.attempt(first).state is S.WITHDRAWN
+        till.until_state(moved.id, S.PAID)
+        assert till.run(till.engine.withdraw(second)).state is S.WITHDRAWN
+        till.run(till.engine.void_sale(till.attempt(third).sale_id, "Asha", "typed wrong"))
+        assert till.attempt(third).state is S.WITHDRAWN
+    with Till(tmp_path, "http://127.0.0.1:9") as left:
+        late = left.request(reference="A9")
+        left.until_state(late, S.READY)
+    with Till(tmp_path, "http://127.0.0.1:9") as again:
+        assert again.attempt(late).state is S.WITHDRAWN
+
+
+def test_check_now_give_up_and_settle(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa, pacing=SLOW) as till:
+        attempt = till.request()
+        till.until_state(attempt, S.PENDING)
+        till.run(till.engine.check_now(attempt))
+        till.until(attempt, lambda _attempt: mpesa.books.queries_seen > 0)
+        with pytest.raises(Mistake):
+            till.run(till.engine.give_up(attempt, "manager", "left"))
+        mpesa.fault("push", "accept_lost")
+        lost = till.request(phone="0722000000", reference="A2")
+        till.until_state(lost, S.UNKNOWN)
+        till.run(till.engine.check_now(lost))
+        assert till.run(till.engine.give_up(lost, "manager", "left")).state is S.ABANDONED
+        till.run(till.engine.settle_review(till.attempt(lost).sale_id, "Asha", "nothing to settle"))
+
+
+def test_a_prompt_that_nobody_answers_for_is_unknown_after_its_deadline(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("pos_app.engine.poller.DEADLINE_MS", 300)
+    with Mpesa(habit=Habit.WAITS, prompt_life_s=9999.0) as mpesa, Till(tmp_path, mpesa) as till:
+        attempt = till.request()
+        till.until_state(attempt, S.UNKNOWN)
+        mpesa.call(lambda: mpesa.mpesa.enter_pin("254712345678", "1234"))
+        till.until_state(attempt, S.PAID)
+
+
+def test_mpesa_away_while_it_is_asked_and_an_answer_that_is_neither(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
+        mpesa.fault("push", "json", body={"ResponseCode": "9", "ResponseDescription": "odd"})
+        odd = till.until_state(till.request(), S.UNKNOWN)
+        assert (odd.outcome.kind, odd.outcome.text) == (OutcomeKind.OTHER, "odd")
+        waiting = till.request(phone="0722000000", reference="A2")
+        till.until_state(waiting, S.PENDING)
+        mpesa.run(mpesa.server.stop())
+        till.until(waiting, lambda _attempt: Status.BAD in [light.status for light in lights_of(till, Light.MPESA)])
+
+
+def lights_of(till: Till, light: Light) -> list[LightChanged]:
+    return [event for event in till.events if isinstance(event, LightChanged) and event.light is light]
+
+
+def test_a_request_that_the_library_refuses_never_left(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa, shortcode="12") as till:
+        assert till.until_state(till.request(), S.READY).outcome.kind is OutcomeKind.BAD_REQUEST
+        assert mpesa.books.pushes_seen == 0
+
+
+@pytest.mark.logs_errors
+def test_facts_wait_for_a_disk_that_is_full_and_are_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pos_app.engine.engine.RETRY_WRITE_S", 0.05)
+    with Mpesa(habit_after_s=20.0) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+        attempt = till.request()
+        till.until_state(attempt, S.PENDING)
+        writer = till.engine._ledger._writer
+        assert writer is not None
+        pages = writer._db.execute("PRAGMA page_count").fetchone()[0]
+
+        def fill() -> None:
+            writer._db.execute(f"PRAGMA max_page_count = {pages}")
+            writer._db.execute("CREATE TABLE IF NOT EXISTS filler (x)")
+
+        with contextlib.suppress(Exception):
+            till.engine._ledger._executor.submit(fill).result()
+        free = till.engine._ledger._executor.submit(
+            lambda: writer._db.execute("PRAGMA freelist_count").fetchone()
+        ).result()
+        till.engine._ledger._executor.submit(lambda: writer._db.execute("PRAGMA query_only = ON")).result()
+        ends = time.monotonic() + 10
+        while not any(light.status is Status.BAD for light in lights_of(till, Light.LEDGER)):
+            assert time.monotonic() < ends, free
+            time.sleep(0.01)
+        till.engine._ledger._executor.submit(lambda: writer._db.execute("PRAGMA query_only = OFF")).result()
+        till.engine._ledger._executor.submit(lambda: writer._db.execute("PRAGMA max_page_count = 1000000")).result()
+        till.until_state(attempt, S.PAID)
+        assert lights_of(till, Light.LEDGER)[-1].status is Status.READY
+
+
+@pytest.mark.logs_errors
+def test_a_part_that_falls_over_is_seen_and_the_rest_goes_on(tmp_path: Path) -> None:
+    async def fall(error: Exception) -> None:
+        raise error
+
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        till.call(lambda: till.engine._spawn(fall(ZeroDivisionError()), "a part"))
+        till.call(lambda: till.engine._spawn(fall(Mistake("some.code")), "another"))
+        till.until_state(till.request(), S.PAID)
+        failed = {event.code for event in till.events if isinstance(event, EngineFailed)}
+        assert failed == {"engine.bug", "some.code"}
+
+
+def test_an_engine_that_never_started_stops_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "sandbox").mkdir()
+    (tmp_path / "sandbox" / "ledger.sqlite3").write_bytes(b"no ledger")
+    till = Till(tmp_path, "http://127.0.0.1:9")
+    with pytest.raises(Outside):
+        till.__enter__()
+    till.run(till.engine.stop())
+    Loop.__exit__(till)
+
+
+def test_a_copy_that_cannot_be_made_is_said_and_stops_no_sale(tmp_path: Path) -> None:
+    copies_folder = tmp_path / "sandbox" / "copies"
+    copies_folder.parent.mkdir(parents=True)
+    copies_folder.write_text("a file where the folder should be")
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+        till.until_state(till.request(), S.PAID)
+        ends = time.monotonic() + 10
+        while not any(light.code == "ledger.no_copy" for light in lights_of(till, Light.LEDGER)):
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+
+
+def test_a_push_that_was_stopped_before_its_first_step_is_ready(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
+
+        async def ask_and_stop() -> AttemptId:
+            attempt = await till.engine.request_payment(draft())
+            for task in till.engine._pushes:
+                task.cancel()
+            return attempt.id
+
+        attempt = till.run(ask_and_stop())
+    assert till.attempt(attempt).state is S.READY
+    assert mpesa.books.pushes_seen == 0
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "relay.refused"), (500, "relay.not_understood")])
+def test_a_relay_that_refuses_is_said(tmp_path: Path, status: int, code: str) -> None:
+    with Mpesa() as mpesa, Canned(b"", status) as relay:
+        with Till(tmp_path, mpesa, relay_access=RelayAccess(relay.url, "till-1", "token")) as till:
+            till.until_state(till.request(), S.PAID)
+            assert code in {light.code for light in lights_of(till, Light.RELAY)}
+
+
+def test_a_relay_that_repeats_itself_is_read_once(tmp_path: Path) -> None:
+    mail = {"messages": [{"id": 1, "token": "00" * 32, "body": "e30="}]}
+    with Mpesa() as mpesa, Canned(json.dumps(mail).encode()) as relay:
+        with Till(tmp_path, mpesa, relay_access=RelayAccess(relay.url, "till-1", "token")) as till:
+            till.until_state(till.request(), S.PAID)
+            assert "relay.not_understood" in {light.code for light in lights_of(till, Light.RELAY)}
+            assert relay.count <= 5
+
+
+def test_a_callback_whose_amount_cannot_be_read_names_another_amount() -> None:
+    items = [{"Name": "Amount", "Value": "ten"}, {"Name": "MpesaReceiptNumber", "Value": "TKN7RT61SV"}]
+    body = {"Body": {"stkCallback": {"ResultCode": 0, "CallbackMetadata": {"Item": items}}}}
+    event = read_callback(json.dumps(body).encode())
+    assert event is not None and event.amount_cents == -1

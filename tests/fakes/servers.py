@@ -129,8 +129,9 @@ class Relay(Loop):
 class Canned(Loop):
     """A server that gives one and the same answer to everything, and counts."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, status: int = 200) -> None:
         self._body = body
+        self._status = status
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -138,7 +139,7 @@ class Canned(Loop):
 
         async def answer(_scope: Any, _receive: Any, send: Any) -> None:
             self.count += 1
-            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.start", "status": self._status, "headers": []})
             await send({"type": "http.response.body", "body": self._body})
 
         async def start() -> LoopbackServer:

@@ -771,3 +771,41 @@ def test_a_new_ledgers_head_is_no_finding(ledger: LedgerWriter, path: Path) -> N
     assert verify(path).findings == ()
     ledger.close()
     LedgerWriter(path).close()
+
+
+def test_an_index_that_does_not_fit_its_rows_is_found_and_such_a_copy_refused(
+    ledger: LedgerWriter, path: Path, tmp_path: Path
+) -> None:
+    attempt = sell(ledger, 1)
+    ledger.apply(attempt.id, ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, None), T)
+    copy = tmp_path / "copy.sqlite3"
+    copies.backup(path, copy)
+    with closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = replace(sql, '(day, id)', '(id, day)') WHERE name = 'sales_by_day'")
+    assert verify(copy).findings[0].check == "file"
+    with pytest.raises(Outside) as caught:
+        copies.restore(copy, path)
+    assert caught.value.code == "copy.bad"
+
+
+def test_a_copy_that_came_out_bad_is_thrown_away(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
+    sell(ledger, 1)
+    ledger.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = replace(sql, 'amount_cents > 0', 'amount_cents > 999999')")
+    with pytest.raises(Outside) as caught:
+        copies.backup(path, tmp_path / "copy.sqlite3")
+    assert caught.value.code == "copy.bad"
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_a_row_that_points_to_nothing_is_found(ledger: LedgerWriter, path: Path) -> None:
+    attempt = sell(ledger, 1)
+    ledger.take_callback(token_digest=token_hash("token-1"), body=b"x", event=None, now_ms=T, mailbox="r", position=1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TRIGGER evidence_stays_unchanged")
+        db.execute("UPDATE evidence SET attempt_id = 77")
+    assert "points to nothing" in verify(path).findings[0].found
+    assert attempt.id == 1
