@@ -94,7 +94,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait, in seconds. ``total_s`` bounds a server that drips."""
+    """How long to wait, in seconds. ``total_s`` bounds a server that drips (a `Web`: that drips its body)."""
 
     connect_s: float = 10.0
     read_s: float = 25.0

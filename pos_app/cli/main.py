@@ -77,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     except OutputLostError as lost:
         # Nothing is lost by it but the lines: the ledger has it all.
         if lost.is_gone:
-            return exits.PAID
+            return exits.NOBODY_READS
         complain("pos-app: " + _("The output cannot be written. Is the disk full?"))
         return exits.CANNOT_RUN
 

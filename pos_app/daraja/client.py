@@ -23,6 +23,7 @@ from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
 from pos_app.daraja.pace import Pacer
 from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
 from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
+from pos_app.domain.money import MAX_SHILLINGS
 from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, StoppedBeforeSendingError, Web
 
 HOSTS: Final = {
@@ -43,6 +44,7 @@ class _Account:
     base_url: str
     tokens: TokenCache = field(default_factory=TokenCache, repr=False)
     clock: Clock = field(default_factory=SystemClock, repr=False)
+    max_amount: int = MAX_SHILLINGS
     clock_ahead_ms: int | None = None
 
     @classmethod
@@ -53,6 +55,7 @@ class _Account:
         environment: str,
         base_url: str | None,
         clock: Clock | None,
+        max_amount: int = MAX_SHILLINGS,
     ) -> Self:
         if not consumer_key or not consumer_secret:
             raise InvalidRequest("consumer_key" if not consumer_key else "consumer_secret", "client.credentials")
@@ -61,7 +64,9 @@ class _Account:
             raise InvalidRequest("environment", "client.environment")
         if not is_safe_address(address):
             raise InvalidRequest("base_url", "client.base_url")
-        return cls(consumer_key, consumer_secret, address.rstrip("/"), clock=clock or SystemClock())
+        return cls(
+            consumer_key, consumer_secret, address.rstrip("/"), clock=clock or SystemClock(), max_amount=max_amount
+        )
 
     def note(self, answer: Answer) -> Answer:
         if answer.clock_ahead_ms is not None:
@@ -84,6 +89,7 @@ class MpesaClient:
         base_url: Another address for the API; https, or http on this machine alone.
         patience: How long to wait.
         use_proxies: Whether the proxies in the environment are used.
+        max_amount: The most that one payment may be, in shillings.
 
     Raises:
         InvalidRequest: for a parameter that cannot be right.
@@ -99,8 +105,9 @@ class MpesaClient:
         patience: Patience | None = None,
         use_proxies: bool = True,
         clock: Clock | None = None,
+        max_amount: int = MAX_SHILLINGS,
     ) -> None:
-        self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock)
+        self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock, max_amount)
         self._web = Web(patience, use_proxies=use_proxies)
         self._one_fetch = threading.Lock()
 
@@ -163,6 +170,7 @@ class MpesaClient:
             passkey=passkey,
             password=password,
             timestamp=timestamp,
+            max_shillings=self._account.max_amount,
         )
         return self._call(PUSH_PATH, body, read_push)
 
@@ -256,8 +264,9 @@ class AsyncMpesaClient:
         use_proxies: bool = True,
         clock: Clock | None = None,
         query_pacer: Pacer | None = None,
+        max_amount: int = MAX_SHILLINGS,
     ) -> None:
-        self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock)
+        self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock, max_amount)
         self._web = AsyncWeb(patience, use_proxies=use_proxies)
         self._one_fetch = asyncio.Lock()
         self._query_pacer = query_pacer
@@ -298,6 +307,7 @@ class AsyncMpesaClient:
             passkey=passkey,
             password=password,
             timestamp=timestamp,
+            max_shillings=self._account.max_amount,
         )
         return await self._call(PUSH_PATH, body, read_push)
 

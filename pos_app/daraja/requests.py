@@ -9,7 +9,7 @@ from pos_app.addresses import is_safe_address
 from pos_app.clock import mpesa_timestamp
 from pos_app.daraja.errors import InvalidRequest
 from pos_app.daraja.wire import TransactionType, stk_password
-from pos_app.domain.money import parse_amount, shillings_of
+from pos_app.domain.money import MAX_SHILLINGS, parse_amount, shillings_of
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import MAX_DESCRIPTION, parse_reference
 from pos_app.errors import Mistake
@@ -38,6 +38,7 @@ def build_push(
     passkey: str | None,
     password: str | None,
     timestamp: str | None,
+    max_shillings: int = MAX_SHILLINGS,
 ) -> dict[str, str | int]:
     """The body of a push.
 
@@ -55,7 +56,7 @@ def build_push(
         "Password": made_password,
         "Timestamp": made_timestamp,
         "TransactionType": kind.value,
-        "Amount": _amount(amount),
+        "Amount": _amount(amount, max_shillings),
         "PartyA": _phone("party_a", party_a),
         "PartyB": check_shortcode("party_b", party_b, code="request.party_b"),
         "PhoneNumber": _phone("phone_number", phone_number),
@@ -123,11 +124,11 @@ def _password(
     return stk_password(shortcode, passkey, made), made
 
 
-def _amount(value: int | str) -> int:
+def _amount(value: int | str, max_shillings: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise InvalidRequest("amount", "amount.fraction" if isinstance(value, float) else "amount.not_a_number")
     try:
-        return shillings_of(parse_amount(str(value)))
+        return shillings_of(parse_amount(str(value), max_shillings=max_shillings))
     except Mistake as mistake:
         raise InvalidRequest("amount", mistake.code, **mistake.params) from None
 

@@ -179,9 +179,20 @@ def parse_json(body: bytes | str) -> Any:
     if len(body) > MAX_CALLBACK_BYTES:
         raise CallbackUnreadable("too large")
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        return _clean(json.loads(body, parse_float=Decimal, parse_constant=_no_constant))
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise CallbackUnreadable(type(error).__name__) from None
+
+
+def _clean(value: Any) -> Any:
+    """The value without halves of characters (lone surrogates), which can be read but never written."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    if isinstance(value, dict):
+        return {_clean(name): _clean(one) for name, one in value.items()}
+    return value
 
 
 def _no_constant(name: str) -> Any:

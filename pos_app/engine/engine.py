@@ -19,7 +19,7 @@ from pos_app.domain.flow import Rules
 from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft
-from pos_app.domain.schedule import GIVE_UP_ASKING_MS, may_turn_paid
+from pos_app.domain.schedule import GIVE_UP_ASKING_MS
 from pos_app.engine import events as out
 from pos_app.engine.copies import keep_copies
 from pos_app.engine.inbox import Inbox, mailbox_of
@@ -124,6 +124,7 @@ class Engine:
                 use_proxies=not is_loopback(access.base_url or ""),
                 clock=self._clock,
                 query_pacer=pacer,
+                max_amount=access.max_shillings,
             )
             self._poller = Poller(
                 self._client,
@@ -208,16 +209,16 @@ class Engine:
     def is_at_rest(self) -> bool:
         """Whether nothing is open, the mailbox was read, and what `recheck_closed` began is done."""
         has_read = self._inbox is None or self._inbox.has_looked
-        return has_read and not self.following and not self._to_recheck
+        is_asking = self._poller is not None and self._poller.is_asking
+        return has_read and not is_asking and not self.following and not self._to_recheck
 
     async def recheck_closed(self) -> None:
-        """Asks once more for every attempt of the last day that was closed and may still have been paid."""
+        """Asks at once for every closed attempt that would be asked about later: it may have been paid since."""
         if self._poller is None or self.practice is not None:
             return
         since_ms = self._clock.now_ms() - GIVE_UP_ASKING_MS
         for attempt in await self._ledger.call(LedgerWriter.to_follow, since_ms):
-            is_closed = attempt.state not in FOLLOWED and (may_turn_paid(attempt) or attempt.is_being_confirmed)
-            if is_closed and self._poller.ask_now(attempt.id):
+            if attempt.state not in FOLLOWED and self._poller.ask_now(attempt.id):
                 self._to_recheck.add(attempt.id)
 
     # Requests

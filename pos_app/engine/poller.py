@@ -65,6 +65,7 @@ class Poller:
         self._pacer = pacer
         self._followed: dict[AttemptId, _Followed] = {}
         self._changed = asyncio.Event()
+        self._in_flight = 0
 
     def follow(self, attempt: Attempt) -> None:
         """Takes note of an attempt as it is now; one that needs no asking is dropped."""
@@ -92,6 +93,11 @@ class Poller:
         entry.due_s = self._clock.monotonic_s()
         self._changed.set()
         return True
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._in_flight > 0
 
     def next_ask_in_s(self, attempt_id: AttemptId) -> float | None:
         """Seconds to the next query of an attempt, the limiter included."""
@@ -150,12 +156,14 @@ class Poller:
             await self._apply(entry.attempt.id, ev.DeadlinePassed())
 
     async def _ask(self, attempt: Attempt) -> None:
+        self._in_flight += 1
         try:
             await self._apply(attempt.id, ev.Asked())
             event = await self._query(attempt)
             if event is not None:
                 await self._apply(attempt.id, event)
         finally:
+            self._in_flight -= 1
             entry = self._followed.get(attempt.id)
             if entry is not None:
                 entry.is_asking = False

@@ -27,6 +27,13 @@ _FIREWALL = (
 )
 
 
+class _Json(JSONResponse):
+    """JSON in ASCII: whatever a fault is to say, it can be said."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode()
+
+
 class Hangup:
     """A response that ends the connection without a word, at once or after a silence."""
 
@@ -81,7 +88,7 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
 def _error_response(refusal: Refusal) -> Response:
     if refusal.code == "spike":
         rate = "MessageRate{messagesPerPeriod=5, periodInMicroseconds=60000000, maxBurstMessageCount=1.0}"
-        return JSONResponse(
+        return _Json(
             {
                 "fault": {
                     "faultstring": f"Spike arrest violation. Allowed rate : {rate}",
@@ -92,9 +99,7 @@ def _error_response(refusal: Refusal) -> Response:
         )
     if not refusal.code:
         return Response(b"", refusal.status)
-    return JSONResponse(
-        {"requestId": "practice-1", "errorCode": refusal.code, "errorMessage": refusal.text}, refusal.status
-    )
+    return _Json({"requestId": "practice-1", "errorCode": refusal.code, "errorMessage": refusal.text}, refusal.status)
 
 
 class _Exchange:
@@ -151,7 +156,7 @@ class _Exchange:
             case "empty":
                 return Response(b"", 200)
             case "json":
-                return JSONResponse(options.get("body", {"hello": "world"}))
+                return _Json(options.get("body", {"hello": "world"}))
             case "throttle":
                 return _error_response(Refusal(429, "spike", ""))
             case "refuse_token":
@@ -173,9 +178,9 @@ class _Exchange:
             return _error_response(Refusal(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID"))
         try:
             if fault.kind == "pending":
-                return JSONResponse(self._mpesa.pending(prompt, int(fault.options.get("form", 1))))
+                return _Json(self._mpesa.pending(prompt, int(fault.options.get("form", 1))))
             code, text = str(fault.options.get("code", "0")), str(fault.options.get("text", "altered"))
-            return JSONResponse(self._mpesa.result(prompt, code, text))
+            return _Json(self._mpesa.result(prompt, code, text))
         except Refusal as refusal:
             return _error_response(refusal)
 
@@ -184,11 +189,11 @@ class _Exchange:
         try:
             if self._target is Target.TOKEN:
                 grant = request.query_params.get("grant_type", "")
-                return JSONResponse(self._mpesa.give_token(grant, authorization))
+                return _Json(self._mpesa.give_token(grant, authorization))
             self._mpesa.check_token(authorization)
             if self._target is Target.PUSH:
-                return JSONResponse(self._mpesa.push(_json(body), request.headers.get("content-type", "")))
-            return JSONResponse(self._mpesa.query(_json(body)))
+                return _Json(self._mpesa.push(_json(body), request.headers.get("content-type", "")))
+            return _Json(self._mpesa.query(_json(body)))
         except Refusal as refusal:
             return _error_response(refusal)
 
@@ -216,7 +221,7 @@ class _Control:
         ]
 
     async def books(self, _request: Request) -> Response:
-        return JSONResponse(self._mpesa.books.as_json())
+        return _Json(self._mpesa.books.as_json())
 
     async def customer(self, request: Request) -> Response:
         customer = self._mpesa.customer(request.path_params["msisdn"])
@@ -231,9 +236,9 @@ class _Control:
                     if name in wanted:
                         setattr(customer, name, wanted[name])
             except (ValueError, TypeError) as error:
-                return JSONResponse({"error": str(error)}, 422)
+                return _Json({"error": str(error)}, 422)
         prompt = self._mpesa.books.open_prompt_of(customer.msisdn)
-        return JSONResponse(
+        return _Json(
             {
                 "name": customer.name,
                 "balance": customer.balance_cents / 100,
@@ -249,8 +254,8 @@ class _Control:
         msisdn = request.path_params["msisdn"]
         wanted = _json(await request.body())
         if wanted.get("do") == "cancel":
-            return JSONResponse({"result_code": self._mpesa.cancel(msisdn)})
-        return JSONResponse({"result_code": self._mpesa.enter_pin(msisdn, str(wanted.get("pin", "")))})
+            return _Json({"result_code": self._mpesa.cancel(msisdn)})
+        return _Json({"result_code": self._mpesa.enter_pin(msisdn, str(wanted.get("pin", "")))})
 
     async def faults(self, request: Request) -> Response:
         if request.method == "DELETE":
@@ -261,15 +266,15 @@ class _Control:
                 target, kind = str(wanted.pop("target", "")), str(wanted.pop("fault", ""))
                 self._mpesa.faults.order(target, kind, int(wanted.pop("times", 1)), **wanted)
             except (UnknownFaultError, ValueError) as error:
-                return JSONResponse({"error": str(error)}, 422)
-        return JSONResponse(self._mpesa.faults.as_json())
+                return _Json({"error": str(error)}, 422)
+        return _Json(self._mpesa.faults.as_json())
 
     async def manner(self, request: Request) -> Response:
         wanted = _json(await request.body())
         manner = self._mpesa.manner
         unknown = [name for name in wanted if name not in manner.__slots__]
         if unknown:
-            return JSONResponse({"error": f"no setting {unknown[0]!r}; there are {', '.join(manner.__slots__)}"}, 422)
+            return _Json({"error": f"no setting {unknown[0]!r}; there are {', '.join(manner.__slots__)}"}, 422)
         for name, value in wanted.items():
             setattr(manner, name, Habit(value) if name == "habit" else value)
-        return JSONResponse({name: getattr(manner, name) for name in manner.__slots__})
+        return _Json({name: getattr(manner, name) for name in manner.__slots__})

@@ -99,8 +99,20 @@ def review_step(reason: Review) -> str:
     return _(_REVIEW[reason][1])
 
 
+_WAITING_KINDS = frozenset(
+    {OutcomeKind.INTERNAL_ERROR, OutcomeKind.NO_ANSWER, OutcomeKind.NOT_UNDERSTOOD, OutcomeKind.SYSTEM_BUSY}
+)
+"""Their sentences speak of a request that may have arrived; one that never left needs others."""
+
+
+def _never_left(attempt: Attempt) -> bool:
+    return attempt.state is S.READY and attempt.outcome is not None and attempt.outcome.kind in _WAITING_KINDS
+
+
 def customer_sentence(attempt: Attempt) -> str:
     """What to tell the customer now."""
+    if _never_left(attempt):
+        return _("Our connection is down. You have not been charged.")
     if attempt.state in (S.DECLINED, S.REJECTED, S.PAID, S.READY) and attempt.outcome is not None:
         return words_of(attempt.outcome.kind).customer
     if attempt.is_being_confirmed:
@@ -126,6 +138,8 @@ def cashier_sentence(attempt: Attempt) -> str:
         return review_step(min(attempt.review))
     if attempt.is_being_confirmed:
         return _("M-PESA says paid. Wait for the second answer before you hand over the goods.")
+    if _never_left(attempt):
+        return _("M-PESA gave the till no access, so nothing was sent. Send again in a minute, or take cash.")
     if attempt.state in (S.DECLINED, S.REJECTED, S.READY) and attempt.outcome is not None:
         return words_of(attempt.outcome.kind).cashier
     return _(

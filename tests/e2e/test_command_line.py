@@ -305,7 +305,7 @@ def test_whoever_reads_may_leave_early(home: Path) -> None:
         listing = start(env, "sales", "--json")
         assert listing.stdout is not None and listing.stderr is not None
         listing.stdout.close()
-        assert listing.wait(timeout=30) == 0
+        assert listing.wait(timeout=30) == 141
         assert listing.stderr.read() == ""
         listing.stderr.close()
 
@@ -380,3 +380,36 @@ def test_a_tills_name_holds_no_word_that_mpesa_refuses(home: Path, tmp_path: Pat
     assert refused.code == 2 and "SQL" in refused.err
     refused = run(env | {"POS_APP_CALLBACK_URL": "https://shop.example/query"}, "doctor")
     assert "query" in refused.out
+
+
+def test_half_a_character_in_mpesas_words_settles_as_any_other(home: Path, tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.CANCELS) as mpesa, Relay(tmp_path) as relay:
+        env = environment(home, mpesa, relay)
+        mpesa.fault("push", "error", status=400, code="400.002.02", text="Bad \ud800 Amount")
+        refused = run(env, "request", "10", "0712345678", "--json")
+        assert (refused.code, refused.last["state"]) == (1, "rejected")
+        mpesa.fault("callback", "alter", text="Cancelled \udfff")
+        declined = run(env, "request", "10", "0722000000", "--json")
+        assert (declined.code, declined.last["outcome"]) == (1, "cancelled")
+        assert run(env, "verify").code == 0
+
+
+def test_the_doctor_reads_no_mail(home: Path, tmp_path: Path) -> None:
+    from pos_app.web import Request, Web
+
+    with Mpesa() as mpesa, Relay(tmp_path) as relay:
+        Web(use_proxies=False).send(Request("POST", f"{relay.url}/c/till-1/{'a' * 32}", {}, b"{}"))
+        assert run(environment(home, mpesa, relay), "doctor").code == 0
+        assert relay.store.tills()[0].waiting == 1
+
+
+def test_the_most_that_one_payment_may_be_is_a_setting(home: Path) -> None:
+    home.mkdir()
+    (home / "settings.toml").write_text("[mpesa]\nmax_shillings = 70000\n")
+    refused = run(environment(home), "request", "70001", "0712345678")
+    assert refused.code == 2 and "70,000" in refused.err
+    (home / "settings.toml").write_text("[mpesa]\nmax_shillings = 300000\n")
+    with Mpesa() as mpesa:
+        asked = run(environment(home, mpesa), "request", "300000", "0712345678", "--json")
+    # It is M-PESA that refuses it now, in its own words.
+    assert (asked.code, asked.last["state"], mpesa.books.pushes_seen) == (1, "rejected", 1)

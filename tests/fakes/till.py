@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fakes.servers import Loop, Mpesa, Relay
+from pos_app.clock import Clock
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
 from pos_app.domain.money import parse_amount
 from pos_app.domain.phone import parse_phone
@@ -52,13 +53,14 @@ class Till(Loop):
     def __init__(self, folder: Path, mpesa: Mpesa | str, relay: Relay | None = None, **values: Any) -> None:
         self.path = folder / "sandbox" / "ledger.sqlite3"
         self.events: list[EngineEvent] = []
+        self.clock: Clock | None = None
         url = mpesa if isinstance(mpesa, str) else mpesa.url
         given = {"relay": values.pop("relay_access")} if "relay_access" in values else {}
         self._access = replace(access(url, relay, **values), **given)
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.engine = Engine(self.path, self._access, Counter("Asha", "Till 1"), self.events.append)
+        self.engine = Engine(self.path, self._access, Counter("Asha", "Till 1"), self.events.append, clock=self.clock)
         self.run(self.engine.start())
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QTabWidget, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QTabWidget, QToolButton, QVBoxLayout
 
 from pos_app.errors import Outside, TillError
 from pos_app.gui.background import Background, Done
@@ -79,6 +79,8 @@ class SettingsDialog(QDialog):
         self._tabs.setObjectName("settingsTabs")
         for page, title in titled:
             self._tabs.addTab(page, title)
+        for arrow in self._tabs.tabBar().findChildren(QToolButton):
+            arrow.setAccessibleName(_("More tabs"))
         self._mpesa.environment_changed.connect(self._environment_changed)
         self._mpesa.trial_wanted.connect(self._try_connection)
         self._mpesa.payment_wanted.connect(self._pay_test)
