@@ -170,16 +170,14 @@ def paint_on(device: QPagedPaintDevice, elements: Sequence[Element], paper: Pape
     """Sets the device's page to the receipt's size and paints it; False where the device refuses."""
     sheet = SHEETS[paper]
     painter = Painter(sheet, device.logicalDpiX())
-    if paper is PaperKind.A4:
-        size = QPageSize(QPageSize.PageSizeId.A4)
-    else:
-        millimetres = QSizeF(sheet.width_mm, painter.height_mm(elements))
-        size = QPageSize(millimetres, QPageSize.Unit.Millimeter, "receipt", QPageSize.SizeMatchPolicy.ExactMatch)
+    # By its measures and not by its name: QPageSize(PageSizeId.A4) came out invalid in the window's process.
+    height = A4_HEIGHT_MM if paper is PaperKind.A4 else painter.height_mm(elements)
+    millimetres = QSizeF(sheet.width_mm, height)
+    size = QPageSize(millimetres, QPageSize.Unit.Millimeter, "receipt", QPageSize.SizeMatchPolicy.ExactMatch)
     layout = QPageLayout(size, QPageLayout.Orientation.Portrait, QMarginsF(0, 0, 0, 0))
     layout.setMode(QPageLayout.Mode.FullPageMode)
-    device.setPageLayout(layout)
     canvas = QPainter()
-    if not canvas.begin(device):
+    if not device.setPageLayout(layout) or not canvas.begin(device):
         return False
     painter.paint(canvas, elements)
     return canvas.end()
