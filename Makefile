@@ -24,6 +24,7 @@ test: lint
 
 torture: dev
 	.venv/bin/python tests/torture/run.py
+	.venv/bin/python tests/torture/fuzz.py
 	HYPOTHESIS_PROFILE=search .venv/bin/python -m pytest -q --timeout 3600 tests/unit
 
 bench: dev

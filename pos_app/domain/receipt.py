@@ -45,3 +45,33 @@ class Receipt:
             str(shillings_of(self.amount_cents)),
         ]
         return "/".join([*parts, *self.mpesa_codes[:1]])
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a closing receipt says of a day.
+
+    Args:
+        made_at: Date and time, as it is printed.
+        waiting, unknown, review: Over all days: what is still open when the day is closed.
+        last_hash: The end of the ledger's chain: a ledger that is rewritten later does not hold it any more.
+    """
+
+    shop: str
+    till_label: str
+    cashier: str
+    day: str
+    made_at: str
+    sales: int
+    paid_sales: int
+    paid_cents: Cents
+    waiting: int
+    unknown: int
+    review: int
+    last_hash: str
+    is_practice: bool = False
+
+    @property
+    def lookup_text(self) -> str:
+        """The compact text of its QR code."""
+        return f"POSZ1/{self.day.replace('-', '')}/{shillings_of(self.paid_cents)}/{self.last_hash}"

@@ -38,7 +38,7 @@ from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.practice.phone_dock import PhoneDock
 from pos_app.gui.practice.phone_line import PhoneLine
-from pos_app.gui.printing import ReceiptDesk, ReceiptDialog
+from pos_app.gui.printing import CLOSING, ReceiptDesk, ReceiptDialog
 from pos_app.gui.sell.current_view import CurrentView
 from pos_app.gui.sell.form_presenter import FormPresenter
 from pos_app.gui.sell.form_view import FormView
@@ -172,6 +172,7 @@ class MainWindow(QWidget):
         bridge.failed.connect(self._failed)
         self.desk.light_changed.connect(self._light_changed)
         self.desk.made.connect(self._receipt_made)
+        self.desk.done.connect(self._desk_done)
         self.background.done.connect(self._background_done)
         self.form.wanted.connect(self._payment_wanted)
         self.current.check_wanted.connect(self._check)
@@ -354,7 +355,9 @@ class MainWindow(QWidget):
     def _background_done(self, done: Done) -> None:
         if done.tag == "reference" and done.error is None:
             self.form.suggest_after(done.result)
-        elif done.error is not None and done.tag == "reference":
+        elif done.tag == "closing" and done.error is None:
+            self.desk.make_closing(self.desk.closing_of(*done.result))
+        elif done.error is not None and done.tag in ("reference", "closing"):
             self.notice.say(reason_of(done.error), is_bad=True)
 
     # What the cashier wants
@@ -509,7 +512,24 @@ class MainWindow(QWidget):
         """F7."""
         chosen = self.installation.settings.data.export_folder
         folder = Path(chosen) if chosen else self.installation.home.exports
-        ExportDialog(self.day.chosen_day, folder, self.reports, self.background, self).show()
+        dialog = ExportDialog(self.day.chosen_day, folder, self.reports, self.background, self)
+        dialog.closing_wanted.connect(self._closing_wanted)
+        dialog.show()
+
+    @Slot(str)
+    def _closing_wanted(self, day: str) -> None:
+        self.background.ask("closing", lambda: self.reports.closing(day))
+
+    @Slot(object)
+    def _desk_done(self, done: Done) -> None:
+        if not done.tag.startswith(CLOSING):
+            return
+        if done.error is not None:
+            text = reason_of(done.error)
+        else:
+            text = _("Saved as {path}").format(path=done.result) if done.result else _("Handed to the printer.")
+        for dialog in self.findChildren(ExportDialog):
+            dialog.say_of_closing(text, is_good=done.error is None)
 
     @Slot()
     def open_settings(self) -> None:

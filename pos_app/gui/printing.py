@@ -19,15 +19,15 @@ from PySide6.QtWidgets import (
 
 from pos_app.clock import SystemClock, to_eat
 from pos_app.domain.money import Cents
-from pos_app.domain.receipt import Receipt
+from pos_app.domain.receipt import Closing, Receipt
 from pos_app.domain.reference import Reference
 from pos_app.engine.events import Light, LightChanged, Status
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.i18n import _
-from pos_app.ledger.rows import SaleRow
-from pos_app.receipts.layout import lay_out
+from pos_app.ledger.rows import SaleRow, Totals
+from pos_app.receipts.layout import lay_out, lay_out_closing
 from pos_app.receipts.painter import picture
 from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.pdf import write_pdf
@@ -35,6 +35,7 @@ from pos_app.receipts.printers import THERMAL, printer_for
 from pos_app.receipts.system_printer import printer_names
 from pos_app.words.mistakes import reason_of
 
+CLOSING = "closing"
 PAPERS = ((PaperKind.MM58, "58 mm"), (PaperKind.MM80, "80 mm"), (PaperKind.A4, "A4"))
 
 
@@ -115,6 +116,31 @@ class ReceiptDesk(QObject):
             is_practice=True,
         )
 
+    def closing_of(self, totals: Totals, last_hash: str) -> Closing:
+        """The closing receipt of a day."""
+        shop = self._installation.settings.shop
+        now = to_eat(SystemClock().now_ms())
+        return Closing(
+            shop.name, shop.till_label, shop.cashier, totals.day, now.strftime("%Y-%m-%d %H:%M"), totals.sales,
+            totals.paid_sales, totals.paid_cents, totals.waiting, totals.unknown, totals.review, last_hash,
+            self._installation.is_practice,
+        )  # fmt: skip
+
+    def make_closing(self, closing: Closing) -> None:
+        """Prints it where a printer is set, else writes a PDF; `done` says which, by the tag ``closing:DAY``."""
+        printing = self._installation.settings.printing
+        elements, paper = lay_out_closing(closing), PaperKind(printing.paper)
+        folder = self._installation.home.receipts(self._installation.environment)
+        target = folder / f"closing-{closing.day}.pdf"
+
+        def work() -> Path | None:
+            if not printing.printer:
+                return write_pdf(elements, paper, target)
+            printer_for(printing.printer).print(elements, paper)
+            return None
+
+        self._background.ask(f"{CLOSING}:{closing.day}", work)
+
     def print(self, row: SaleRow, paper: PaperKind, printer: str) -> None:
         """Prints in the background; the light and `done` say how it went."""
         elements = lay_out(self.receipt_of(row))
@@ -131,6 +157,8 @@ class ReceiptDesk(QObject):
         if done.error is not None:
             detail = str(done.error.params.get("detail", "")) or reason_of(done.error)
             self.light_changed.emit(LightChanged(Light.PRINTER, Status.BAD, "printer.bad", detail))
+        elif done.tag.startswith(CLOSING):
+            self.tell_light()
         else:
             tag, _, sale_id = done.tag.rpartition(":")
             self._made.add(int(sale_id))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pos_app.domain.money import format_ksh
-from pos_app.domain.receipt import Receipt
+from pos_app.domain.receipt import Closing, Receipt
 from pos_app.i18n import _
 
 
@@ -85,4 +85,33 @@ def lay_out(receipt: Receipt) -> list[Element]:
     elements.append(Text(_("Not a tax invoice"), Size.SMALL))
     if receipt.footer:
         elements.append(Text(receipt.footer, Size.SMALL))
+    return elements
+
+
+def lay_out_closing(closing: Closing) -> list[Element]:
+    """A closing receipt from top to bottom."""
+    elements: list[Element] = []
+    if closing.is_practice:
+        elements.append(Text(_("PRACTICE: no money moved"), Size.NORMAL, is_bold=True))
+    elements.append(Text(closing.shop or _("Receipt"), Size.LARGE, is_bold=True))
+    elements.append(Text(_("Closing receipt"), Size.NORMAL, is_bold=True))
+    elements.append(Rule())
+    elements.append(Pair(_("Day"), closing.day))
+    elements.append(Pair(_("Printed"), closing.made_at))
+    if closing.till_label:
+        elements.append(Pair(_("Till"), closing.till_label))
+    if closing.cashier:
+        elements.append(Pair(_("Served by"), closing.cashier))
+    elements.append(Rule())
+    elements.append(Pair(_("Sales"), str(closing.sales)))
+    elements.append(Pair(_("Paid sales"), str(closing.paid_sales)))
+    elements.append(Pair(_("Paid by M-PESA"), format_ksh(closing.paid_cents), is_bold=True))
+    elements.append(Pair(_("Waiting"), str(closing.waiting)))
+    elements.append(Pair(_("Not known yet"), str(closing.unknown)))
+    elements.append(Pair(_("Needs you"), str(closing.review)))
+    elements.append(Rule())
+    elements.append(Text(_("The ledger's hash; pos-app verify --hash finds it again:"), Size.SMALL))
+    elements.append(Text(closing.last_hash or "-", Size.SMALL))
+    elements.append(Code(closing.lookup_text))
+    elements.append(Text(_("Not a tax invoice"), Size.SMALL))
     return elements

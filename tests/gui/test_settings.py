@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import stat
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from fakes.servers import Mpesa
 from keyring.errors import NoKeyringError
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
@@ -194,3 +196,19 @@ def test_the_managers_pin_is_kept_as_a_slow_hash(dialog, home: Path, keyring: Ke
         with pytest.raises(Mistake):
             check_pin(store, Environment.PRODUCTION, wrong)
     assert "482916" not in str(keyring.kept)
+
+
+def test_a_report_for_support_holds_no_secret_and_no_phone(dialog, window, home: Path, qtbot: QtBot) -> None:
+    planted = "0712345678 254712345678 Bearer abcdefgh12345 passkey=supersecretvalue"
+    (home / "logs").mkdir(parents=True, exist_ok=True)
+    (home / "logs" / "till.log").write_text(f"{planted}\n", "utf-8")
+    dialog.findChild(QAbstractButton, "supportReport").click()
+    result = dialog.findChild(QLabel, "supportResult")
+    qtbot.waitUntil(lambda: "clipboard" in result.text(), timeout=10_000)
+    report = QGuiApplication.clipboard().text()
+    assert "environment: practice" in report and "0 findings" in report
+    with zipfile.ZipFile(next(home.glob("support-*.zip"))) as bundle:
+        texts = [bundle.read(name).decode() for name in bundle.namelist()] + [report]
+    assert len(texts) >= 3
+    for secret in ("12345678", "abcdefgh12345", "supersecretvalue"):
+        assert all(secret not in text for text in texts)

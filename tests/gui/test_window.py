@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -32,11 +33,13 @@ from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft
 from pos_app.gui import theme
 from pos_app.gui.app import Program
+from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.model import Column
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
 from pos_app.ledger import copies
+from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.receipts.paper import PaperKind
 
@@ -446,3 +449,19 @@ def test_the_last_good_copy_is_offered_when_the_ledger_is_ruined(
     qtbot.waitUntil(lambda: isinstance(program.window, MainWindow), timeout=5000)
     qtbot.waitUntil(lambda: program.window.form.reference.text == "OLD2", timeout=5000)
     assert next((home / "practice").glob("replaced-*-ledger.sqlite3")).read_bytes() == b"ruined"
+
+
+def test_a_closing_receipt_carries_the_sums_and_the_ledgers_hash(window: MainWindow, home: Path, qtbot: QtBot) -> None:
+    sell(window, qtbot, "1250", "0712345678")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    pay(window)
+    qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+    window.open_export()
+    dialog = window.findChildren(ExportDialog)[0]
+    click(dialog, "exportClosing")
+    message = dialog.findChild(QLabel, "exportMessage")
+    qtbot.waitUntil(lambda: "Saved as" in message.text(), timeout=10_000)
+    pdf = next((home / "practice" / "receipts").glob("closing-*.pdf"))
+    shown = subprocess.run(["pdftotext", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
+    assert "KSh 1,250" in shown and "Closing receipt" in shown
+    assert verify(home / "practice" / "ledger.sqlite3").last_hash in "".join(shown.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from torture.fuzz import fuzz
 from torture.run import torture
 
 
@@ -19,3 +20,8 @@ def test_sixty_power_cuts_lose_nothing_and_charge_nobody_twice() -> None:
 def test_a_planted_bug_is_noticed(bug: str, noticed: str) -> None:
     shops = torture(14, seed=3, plant=bug, faults=0.4)
     assert any(noticed in violation for shop in shops for violation in shop.violations)
+
+
+def test_nothing_escapes_the_readers_but_a_typed_error() -> None:
+    seen = fuzz(15_000, seed=11)
+    assert seen["callback: read"] > 100 and seen["query: read"] > 100, "it read nothing: it proved nothing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from PySide6.QtCore import QDate, Qt, QUrl, Slot
+from PySide6.QtCore import QDate, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QComboBox,
@@ -31,7 +31,13 @@ _TAG = "export"
 
 
 class ExportDialog(QDialog):
-    """Writes an export on the reports thread; the window goes on selling."""
+    """Writes an export on the reports thread; the window goes on selling.
+
+    Signals:
+        closing_wanted: the day whose closing receipt is to be made.
+    """
+
+    closing_wanted = Signal(str)
 
     def __init__(self, day: str, folder: Path, reports: Reports, background: Background, parent: QWidget) -> None:
         super().__init__(parent)
@@ -79,10 +85,15 @@ class ExportDialog(QDialog):
         self._message = label("", "muted", name="exportMessage", wrap=True)
         self._export = button(_("Export"), "exportStart", is_main=True)
         self._export.setDefault(True)
+        self._closing = button(
+            _("Closing receipt"), "exportClosing", tip=_("The sums of the last day, with the ledger's hash")
+        )
+        self._closing.clicked.connect(self._want_closing)
         self._open = button(_("Open folder"), "exportOpen")
         self._open.hide()
         self._cancel = button(_("Close"), "exportCancel")
         buttons = QHBoxLayout()
+        buttons.addWidget(self._closing)
         buttons.addWidget(self._open)
         buttons.addStretch(1)
         buttons.addWidget(self._cancel)
@@ -169,6 +180,14 @@ class ExportDialog(QDialog):
             text = _("{count} sales written to {path}").format(count=done.result, path=self.target)
             self._say(text, "good")
             self._open.show()
+
+    @Slot()
+    def _want_closing(self) -> None:
+        self.closing_wanted.emit(self._days()[1])
+
+    def say_of_closing(self, text: str, *, is_good: bool) -> None:
+        """What became of the closing receipt."""
+        self._say(text, "good" if is_good else "error")
 
     @Slot()
     def _close_or_stop(self) -> None:

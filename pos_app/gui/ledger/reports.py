@@ -82,6 +82,13 @@ class Reports:
         reader = self._open()
         return reader.last_reference() if reader is not None else None
 
+    def closing(self, day: str) -> tuple[Totals, str]:
+        """The sums of a day and the end of the chain, for its closing receipt."""
+        reader = self._open()
+        if reader is None:
+            return Totals(day), ""
+        return reader.totals(day), reader.last_hash()
+
     def export(
         self,
         first_day: str,

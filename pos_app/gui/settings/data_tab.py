@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from pos_app.clock import SystemClock, to_eat
@@ -20,7 +20,7 @@ from pos_app.ledger.copies import backup, check_copy, copies_in
 from pos_app.ledger.verify import Verdict, verify
 from pos_app.words.mistakes import reason_of
 
-COPY, CHECK, LOOK_AT = "copy", "check", "look_at"
+COPY, CHECK, LOOK_AT, SUPPORT = "copy", "check", "look_at", "support"
 """What the background is asked for."""
 _OTHER: Final = Path()
 
@@ -53,14 +53,18 @@ class DataTab(Tab):
         self._choice = combo("restoreCopy", _("Copy to put back"), self._choices())
         self._restore = button(_("Put this copy back…"), "restoreNow")
         self._restored = label("", "muted", name="restoreResult", wrap=True)
+        self._support = button(_("Copy a report for support"), "supportReport")
+        self._reported = label("", "muted", name="supportResult", wrap=True)
         self.stack(
             export_folder, label(_("Ledger"), "label"), ledger, folder, self.copy, self._copied,
             self._check, self._checked, label(_("Copies"), "label"), self._choice, self._restore, self._restored,
+            self._support, self._reported,
         )  # fmt: skip
         folder.clicked.connect(self._open_folder)
         self.copy.clicked.connect(self._back_up)
         self._check.clicked.connect(self._verify)
         self._restore.clicked.connect(self._look_at_copy)
+        self._support.clicked.connect(self._make_report)
 
     def _choices(self) -> tuple[tuple[Path, str], ...]:
         found = [(copy, copy.name) for copy in copies_in(self._copies)]
@@ -103,6 +107,19 @@ class DataTab(Tab):
         say(self._restored, _("Looking at the copy…"), "muted")
         self._ask(LOOK_AT, lambda: (copy, check_copy(copy, environment)))
 
+    @Slot()
+    def _make_report(self) -> None:
+        from pos_app.engine.support import support_report, write_bundle  # noqa: PLC0415 - seldom wanted
+
+        installation, clock = self._installation, SystemClock()
+        self._support.setEnabled(False)
+
+        def work() -> tuple[str, Path]:
+            report = support_report(installation.home, installation.settings, installation.environment, clock)
+            return report, write_bundle(report, installation.home, clock)
+
+        self._ask(SUPPORT, work)
+
     def hear(self, done: Done) -> None:
         """Something of this tab is done."""
         match done.tag:
@@ -112,6 +129,8 @@ class DataTab(Tab):
                 self._hear_checked(done)
             case "look_at":
                 self._hear_looked(done)
+            case "support":
+                self._hear_reported(done)
 
     def _hear_copied(self, done: Done) -> None:
         self.copy.setEnabled(True)
@@ -135,6 +154,16 @@ class DataTab(Tab):
             text = _("All is well: {sales} sales, {events} events. Hash: {hash}")
             shown = text.format(sales=verdict.sales, events=verdict.events, hash=verdict.last_hash[:16] or "–")
             say(self._checked, shown, "good")
+
+    def _hear_reported(self, done: Done) -> None:
+        self._support.setEnabled(True)
+        if done.error is not None:
+            say(self._reported, reason_of(done.error), "error")
+            return
+        report, bundle = done.result
+        QGuiApplication.clipboard().setText(report)
+        text = _("The report is on the clipboard, without secrets and phone numbers. With the log: {path}")
+        say(self._reported, text.format(path=bundle), "good")
 
     def _hear_looked(self, done: Done) -> None:
         self._restore.setEnabled(True)
