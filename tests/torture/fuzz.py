@@ -83,9 +83,7 @@ def readers(status: int, body: bytes) -> dict[str, Callable[[], object]]:
         "push": lambda: read_push(answer).error_message(),
         "query": lambda: read_query(answer, "ws_CO_1").outcome,
         "refusal": lambda: is_token_refusal(answer),
-        "callback": lambda: (lambda found: (found.outcome, found.amount, found.mpesa_code, found.phone))(
-            StkCallback.parse(body)
-        ),
+        "callback": lambda: said(StkCallback.parse(body)),
         "event": lambda: read_callback(body),
     }
 
