@@ -142,6 +142,8 @@ def cashier_sentence(attempt: Attempt) -> str:
         return _("M-PESA gave the till no access, so nothing was sent. Send again in a minute, or take cash.")
     if attempt.state in (S.DECLINED, S.REJECTED, S.READY) and attempt.outcome is not None:
         return words_of(attempt.outcome.kind).cashier
+    if attempt.state is S.UNKNOWN and attempt.checkout_request_id is None:
+        return _("Not known yet: do not charge again. M-PESA gave no number to ask by: wait for its own message.")
     return _(
         {
             S.READY: N_("Nothing has left the till. Send it, or withdraw it."),

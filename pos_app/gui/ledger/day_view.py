@@ -38,13 +38,13 @@ from pos_app.words.mistakes import reason_of
 
 _FILTERS = (
     (Filter.ALL, N_("All")),
-    (Filter.WAITING, N_("Still open")),
+    (Filter.WAITING, N_("Waiting")),
     (Filter.PAID, N_("Paid")),
     (Filter.NOT_PAID, N_("Not paid")),
     (Filter.NEEDS_YOU, N_("Needs you")),
 )
 _WIDTHS = {
-    Column.TIME: 60, Column.ORDER: 100, Column.PHONE: 106, Column.AMOUNT: 80, Column.CODE: 108, Column.AGE: 52,
+    Column.TIME: 60, Column.ORDER: 100, Column.PHONE: 106, Column.AMOUNT: 80, Column.CODE: 128, Column.AGE: 52,
 }  # fmt: skip
 SEARCH_AFTER_MS = 150
 _NARROW = 680

@@ -112,8 +112,6 @@ def _footer(change: AttemptChanged, heard_s: float, also_waiting: int) -> str:
         if change.next_ask_in_s is not None:
             left = max(0, int(change.next_ask_in_s - heard_s))
             parts.append(_("Next check in {seconds} s.").format(seconds=left) if left else _("Checking now."))
-        elif change.attempt.state is AttemptState.UNKNOWN:
-            parts.append(_("M-PESA gave no number to ask by: the result can only come by itself."))
         parts.append(_("You can start the next sale."))
     if also_waiting:
         parts.append(_("Also open: {count}.").format(count=also_waiting))

@@ -81,7 +81,7 @@ class CurrentView(QWidget):
         """Less height for small screens."""
         margin = 12 if is_compact else 20
         self._column.setContentsMargins(margin, margin - 4, margin, margin - 4)
-        self._column.setSpacing(4 if is_compact else 8)
+        self._column.setSpacing(4 if is_compact else 6)
         self._ring.set_side(48 if is_compact else 68)
 
     def show_attempt(self, attempt_id: AttemptId, phone: str) -> None:

@@ -44,7 +44,6 @@ class FormView(QWidget):
         self._column = QVBoxLayout(self._card)
         for widget in (self._title, self.amount, self.phone, self.reference):
             self._column.addWidget(widget)
-        self._column.addSpacing(4)
         self._column.addWidget(self.send)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -69,7 +68,7 @@ class FormView(QWidget):
         """Less height for small screens."""
         margin = 12 if is_compact else 20
         self._column.setContentsMargins(margin, margin - 4, margin, margin - 4)
-        self._column.setSpacing(5 if is_compact else 10)
+        self._column.setSpacing(5 if is_compact else 8)
         self._title.setVisible(not is_compact)
         for field in self._fields.values():
             field.set_compact(is_compact)
