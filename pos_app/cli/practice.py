@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import signal
 
 from pos_app.cli import exits
 from pos_app.cli.lines import say
 from pos_app.cli.request import seconds
+from pos_app.cli.stopping import until_stopped
 from pos_app.errors import Outside
 from pos_app.i18n import _
 from pos_app.practice.customers import Habit
@@ -98,10 +97,5 @@ async def _serve(mpesa: PracticeMpesa, port: int) -> None:
     say(f"POS_APP_CONSUMER_SECRET={shop.consumer_secret}")
     say(f"POS_APP_PASSKEY={shop.passkey}")
     say(f"POS_APP_SHORTCODE={shop.paybill}")
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(name, stopped.set)
-    await stopped.wait()
+    await until_stopped()
     await server.stop()

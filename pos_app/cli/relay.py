@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +14,7 @@ from pos_app import logs, paths
 from pos_app.addresses import is_safe_address
 from pos_app.cli import exits
 from pos_app.cli.lines import complain, say
+from pos_app.cli.stopping import until_stopped
 from pos_app.errors import Mistake, Outside
 from pos_app.i18n import _
 from pos_app.relay.app import make_app
@@ -79,12 +78,7 @@ async def _serve_until_stopped(store: SqliteStore, host: str, port: int) -> None
         raise Outside("server.port", port=port) from None
     await server.start()
     say(_("Relay on {url}. Ctrl+C stops it.").format(url=server.url))
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(name, stopped.set)
-    await stopped.wait()
+    await until_stopped()
     await server.stop()
     store.close()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pos_app.cli.context import Context
 from pos_app.cli.lines import OutputLostError, as_line, attempt_json, attempt_text, complain, say
+from pos_app.cli.stopping import on_stop
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
 from pos_app.engine.engine import Counter, Engine
 from pos_app.engine.events import AttemptChanged, EngineEvent, EngineFailed, LightChanged, Looked, Status
@@ -79,10 +79,7 @@ class Session:
 
     def listen_to_signals(self) -> None:
         """Ctrl+C and a polite end of the process write down what is known, as closing the window does."""
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(name, self._stop)
+        on_stop(self._stop)
 
 
 async def run(
