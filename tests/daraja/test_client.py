@@ -92,7 +92,7 @@ def test_buy_goods_names_store_and_till(server: Mpesa, client: MpesaClient) -> N
         "transaction_type": "CustomerBuyGoodsOnline",
     }
     response = client.stk_push(**buy)
-    server.call(lambda: server.mpesa.enter_pin("254712345678", "1234"))
+    server.pays()
     assert server.books.payments[0].checkout_request_id == response.CheckoutRequestID
 
 
@@ -103,7 +103,7 @@ def test_store_and_till_swapped_shows_after_the_pin(server: Mpesa, client: Mpesa
         "transaction_type": "CustomerBuyGoodsOnline",
     }
     response = client.stk_push(**swapped)
-    server.call(lambda: server.mpesa.enter_pin("254712345678", "1234"))
+    server.pays()
     server.call(lambda: setattr(server.mpesa.manner, "indexed_after_s", 0))
     answer = client.stk_query(
         business_short_code=PRACTICE_STORE, checkout_request_id=response.CheckoutRequestID, passkey=PRACTICE_PASSKEY

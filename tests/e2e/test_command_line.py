@@ -338,7 +338,7 @@ def test_money_that_came_late_is_found_by_follow(home: Path, tmp_path: Path, cal
         assert run(env, "request", "10", "0712345678", "--json").code == 1
         if callback_lost:
             mpesa.fault("callback", "lose")
-        mpesa.call(lambda: mpesa.mpesa.enter_pin("254712345678", "1234"))
+        mpesa.pays()
         while not mpesa.books.callbacks:
             time.sleep(0.01)
         followed = run(env, "follow", "--json")

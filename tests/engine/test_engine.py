@@ -257,7 +257,7 @@ def test_what_was_closed_is_asked_about_again_and_the_mailbox_read_before_it_res
             till.until_state(late, S.DECLINED)
         if not by_mail:
             mpesa.fault("callback", "lose")
-        mpesa.call(lambda: mpesa.mpesa.enter_pin("254712345678", "1234"))
+        mpesa.pays()
         while not mpesa.books.callbacks:
             time.sleep(0.01)
         with Till(tmp_path, mpesa, relay, pacing=SLOW if by_mail else FAST) as till:
@@ -451,7 +451,7 @@ def test_a_prompt_that_nobody_answers_for_is_unknown_after_its_deadline(tmp_path
     with Mpesa(habit=Habit.WAITS, prompt_life_s=9999.0) as mpesa, Till(tmp_path, mpesa) as till:
         attempt = till.request()
         till.until_state(attempt, S.UNKNOWN)
-        mpesa.call(lambda: mpesa.mpesa.enter_pin("254712345678", "1234"))
+        mpesa.pays()
         till.until_state(attempt, S.PAID)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -78,6 +79,13 @@ class Mpesa(Loop):
 
     def fault(self, target: str, kind: str, times: int = 1, **options: Any) -> None:
         self.call(lambda: self.mpesa.faults.order(target, kind, times, **options))
+
+    def pays(self, msisdn: str = "254712345678") -> None:
+        """The customer enters the PIN as soon as the prompt shows on the phone."""
+        ends = time.monotonic() + 10
+        while self.call(lambda: self.mpesa.enter_pin(msisdn, "1234")) is None:
+            assert time.monotonic() < ends, "no prompt reached the phone"
+            time.sleep(0.01)
 
     def customer(self, msisdn: str, **values: Any) -> None:
         def change() -> None:

@@ -809,3 +809,42 @@ def test_a_row_that_points_to_nothing_is_found(ledger: LedgerWriter, path: Path)
         db.execute("UPDATE evidence SET attempt_id = 77")
     assert "points to nothing" in verify(path).findings[0].found
     assert attempt.id == 1
+
+
+def test_a_wal_that_was_removed_is_noticed(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
+    sell(ledger, 1)
+    ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    sell(ledger, 2)
+    taken = tmp_path / "taken" / "ledger.sqlite3"
+    taken.parent.mkdir()
+    for name in ("ledger.sqlite3", "ledger.key", "ledger.head"):
+        shutil.copyfile(path.with_name(name), taken.with_name(name))
+    with pytest.raises(Outside) as caught:
+        LedgerWriter(taken)
+    assert caught.value.code == "ledger.replaced"
+    assert verify(taken).sales == 1
+
+
+def test_a_folder_that_was_copied_while_the_till_was_open_opens(
+    ledger: LedgerWriter, path: Path, tmp_path: Path
+) -> None:
+    for number in range(1, 6):
+        sell(ledger, number, code=f"CODE{number:06d}")
+    shutil.copytree(path.parent, tmp_path / "copied")
+    copied = tmp_path / "copied" / "ledger.sqlite3"
+    with closing(LedgerWriter(copied)) as opened:
+        assert opened.last_attempt_of(SaleId(5)).mpesa_code == "CODE000005"
+    assert verify(copied).findings == ()
+
+
+def test_a_ledger_that_a_backup_program_holds_at_the_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pos_app.ledger import db
+
+    LedgerWriter(path).close()
+    monkeypatch.setattr(db, "BUSY_TIMEOUT_S", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Outside) as caught:
+            LedgerWriter(path)
+        assert caught.value.code == "ledger.locked"
+    LedgerWriter(path).close()
