@@ -11,7 +11,7 @@ from pos_app.domain.callback_address import refused_word
 from pos_app.domain.money import Cents, shillings_of
 from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.phone import Msisdn, parse_phone
-from pos_app.domain.receipt import Receipt
+from pos_app.domain.receipt import Closing, Receipt
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Sale, SaleState
 from pos_app.errors import Bug, Mistake
@@ -63,6 +63,14 @@ def test_a_receipts_compact_text() -> None:
     assert receipt.lookup_text == "POS1/A0044/20261123/17/1250/TKN7RT61SV"
     assert replace(receipt, mpesa_codes=()).lookup_text == "POS1/A0044/20261123/17/1250"
     assert shillings_of(receipt.amount_cents) == 1250
+
+
+def test_a_closing_receipts_compact_text_names_the_day_the_sum_and_the_chains_end() -> None:
+    closing = Closing(
+        "Shop", "", "", "2026-11-23", "2026-11-23 18:05", sales=9, paid_sales=7, paid_cents=Cents(1_234_500),
+        waiting=1, unknown=0, review=1, last_hash="ab" * 32,
+    )  # fmt: skip
+    assert closing.lookup_text == f"POSZ1/20261123/12345/{'ab' * 32}"
 
 
 @pytest.mark.parametrize(
