@@ -1,0 +1,98 @@
+"""What a step leaves behind besides the state: what follows, when it was, whose prompt it is."""
+
+from __future__ import annotations
+
+import pytest
+from unit.domain.test_flow import ACCEPTED, CANCELLED, LOST, ODD, PAID, Playbook, callback, pending, sent
+
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import AttemptState as S
+from pos_app.domain.attempt import Review
+from pos_app.domain.commands import Announce, AskSoon, Command, News
+from pos_app.domain.outcome import Outcome, OutcomeKind
+
+ASK, LOOK = AskSoon(), Announce(News.NEEDS_YOU)
+QUERY_PAID, QUERY_FAILED = ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED)
+REFUSED = ev.PushRefused(Outcome(OutcomeKind.OTHER, "400.002.02"))
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "follows"),
+    [
+        ([ACCEPTED], callback(), (Announce(News.PAID),)),
+        ([ACCEPTED], callback(CANCELLED, code=None, amount=None), (Announce(News.NOT_PAID),)),
+        ([ACCEPTED], QUERY_FAILED, (Announce(News.NOT_PAID),)),
+        ([], REFUSED, (Announce(News.NOT_PAID),)),
+        ([ACCEPTED], callback(amount=99), (ASK, LOOK)),
+        ([ACCEPTED, callback(amount=99)], callback(amount=99), (ASK,)),
+        ([ACCEPTED], callback(code_taken=True), (ASK, LOOK)),
+        ([ACCEPTED], callback(checkout="ws-2"), (ASK, LOOK)),
+        ([callback(checkout="ws-2", amount=None)], ACCEPTED, (ASK, LOOK)),
+        ([ACCEPTED], callback(amount=None), (ASK,)),
+        ([ACCEPTED], callback(ODD), (ASK,)),
+        ([ACCEPTED], callback(CANCELLED, checkout=None), (ASK,)),
+        ([ACCEPTED, QUERY_PAID], QUERY_FAILED, (ASK, LOOK)),
+        ([ACCEPTED, callback()], QUERY_FAILED, (LOOK,)),
+        ([ACCEPTED, callback()], callback(code="TKN7RT61SX"), (LOOK,)),
+        ([ACCEPTED, QUERY_FAILED], callback(), (Announce(News.PAID), LOOK)),
+        ([LOST], ev.CodeClaimed("TKN7RT61SV", "Asha"), (ASK,)),
+        ([LOST], ACCEPTED, ()),
+        ([ACCEPTED], QUERY_PAID, ()),
+    ],
+)
+def test_what_follows(before: list[ev.Event], event: ev.Event, follows: tuple[Command, ...]) -> None:
+    assert sent().hear(*before).hear(event).commands == follows
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "state"),
+    [
+        ([ACCEPTED], callback(), S.PAID),
+        ([ACCEPTED], QUERY_FAILED, S.DECLINED),
+        ([], REFUSED, S.REJECTED),
+        ([LOST], ev.GivenUp("Asha", "gone"), S.ABANDONED),
+    ],
+)
+def test_the_moment_it_was_settled_is_kept(before: list[ev.Event], event: ev.Event, state: S) -> None:
+    book = sent().hear(*before).hear(event).is_now(state)
+    assert book.attempt.settled_at_ms == book.now_ms
+
+
+def test_a_withdrawn_payment_was_settled_then() -> None:
+    book = Playbook().hear(ev.Withdrawn())
+    assert book.attempt.settled_at_ms == book.now_ms
+
+
+def test_two_queries_that_agree_settle_at_the_second_and_exactly_at_the_gap() -> None:
+    book = pending().hear(QUERY_PAID).hear(QUERY_PAID, after_s=9.999).is_now(S.PENDING)
+    book = pending().hear(QUERY_PAID).hear(QUERY_PAID, after_s=10).is_now(S.PAID)
+    assert book.attempt.settled_at_ms == book.now_ms
+
+
+def test_questions_are_counted_and_dated() -> None:
+    book = pending().hear(ev.Asked(), ev.Asked())
+    assert (book.attempt.asks, book.attempt.asked_at_ms) == (2, book.now_ms)
+
+
+@pytest.mark.parametrize("event", [ACCEPTED, callback(), ev.PushLost(ODD, "m-1", "ws-1")])
+def test_both_ids_of_the_prompt_are_kept(event: ev.Event) -> None:
+    attempt = sent().hear(event).attempt
+    assert (attempt.merchant_request_id, attempt.checkout_request_id) == ("m-1", "ws-1")
+
+
+@pytest.mark.parametrize("event", [callback(checkout=None), ev.PushLost(ODD)])
+def test_an_answer_without_ids_takes_none_away(event: ev.Event) -> None:
+    attempt = pending().hear(event).attempt
+    assert (attempt.merchant_request_id, attempt.checkout_request_id) == ("m-1", "ws-1")
+
+
+def test_an_accepted_push_ends_the_word_that_no_answer_came() -> None:
+    assert sent().hear(LOST).attempt.outcome == LOST.outcome
+    assert sent().hear(LOST, ACCEPTED).is_now(S.PENDING).attempt.outcome is None
+
+
+def test_a_final_no_forgets_what_was_said_before() -> None:
+    book = (
+        pending().hear(QUERY_PAID, QUERY_FAILED).hear(QUERY_FAILED, after_s=11).is_now(S.DECLINED, Review.CONTRADICTION)
+    )
+    assert (book.attempt.said_paid_at_ms, book.attempt.said_failed_at_ms) == (None, None)
