@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pos_app.daraja import CallbackUnreadable, StkCallback, explain
-from pos_app.daraja.codes import RESULTS, result_outcome, spell_code
+from pos_app.daraja.codes import RESULTS, error_meaning, result_outcome, spell_code
 from pos_app.daraja.wire import ErrorBody
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.words.outcomes import WORDS
@@ -141,3 +141,60 @@ def test_callbacks_whose_items_are_odd() -> None:
 def test_an_error_code_is_explained_too() -> None:
     assert explain("500.001.1001", "Merchant does not exist").kind is OutcomeKind.UNKNOWN_MERCHANT
     assert explain(1032).is_final and explain(1032).meaning and explain(1032).cashier and explain(1032).customer
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text", "treatment", "kind"),
+    [
+        (400, "400.002.02", "Bad Request - Invalid Amount", "refused", OutcomeKind.BAD_REQUEST),
+        (400, "400.777.77", "", "refused", OutcomeKind.BAD_REQUEST),
+        (404, "404.001.01", "Resource not found", "refused", OutcomeKind.WRONG_ADDRESS),
+        (404, "404.777.77", "", "refused", OutcomeKind.WRONG_ADDRESS),
+        (405, "405.777", "", "refused", OutcomeKind.BAD_REQUEST),
+        (404, "404.001.03", "Invalid Access Token", "token", OutcomeKind.WRONG_CREDENTIALS),
+        (401, "", "", "token", OutcomeKind.WRONG_CREDENTIALS),
+        (402, "", "", "maybe", OutcomeKind.NOT_UNDERSTOOD),
+        (401, "", "Invalid API call as no apiproduct match found", "token", OutcomeKind.NO_PRODUCT),
+        (429, "", "", "throttled", OutcomeKind.THROTTLED),
+        (430, "", "", "maybe", OutcomeKind.NOT_UNDERSTOOD),
+        (500, "500.003.03", "", "throttled", OutcomeKind.THROTTLED),
+        (500, "policies.ratelimit.SpikeArrestViolation", "", "throttled", OutcomeKind.THROTTLED),
+        (500, "", "Spike arrest violation", "throttled", OutcomeKind.THROTTLED),
+        (500, "500.001.1001", "The transaction is being processed", "pending", OutcomeKind.STILL_PROCESSING),
+        (500, "500.001.1001", "Unable to lock subscriber", "refused", OutcomeKind.LINE_BUSY),
+        (500, "500.001.1001", "Wrong credentials", "refused", OutcomeKind.WRONG_PASSKEY),
+        (500, "500.001.1001", "Something new", "maybe", OutcomeKind.INTERNAL_ERROR),
+        (500, "500.003.02", "System is busy", "maybe", OutcomeKind.SYSTEM_BUSY),
+        (500, "500.777.77", "", "maybe", OutcomeKind.INTERNAL_ERROR),
+        (503, "", "", "maybe", OutcomeKind.INTERNAL_ERROR),
+        (403, "", "<html>", "maybe", OutcomeKind.NOT_UNDERSTOOD),
+        (200, "", "", "maybe", OutcomeKind.NOT_UNDERSTOOD),
+    ],
+)
+def test_what_an_error_settles(status: int, code: str, text: str, treatment: str, kind: OutcomeKind) -> None:
+    """daraja.md, 2.6: what M-PESA refused is over, what may have been done is not known."""
+    meaning = error_meaning(status, code, text)
+    assert (meaning.treatment, meaning.outcome.kind) == (treatment, kind)
+    assert meaning.outcome.is_final is (treatment in ("refused", "throttled", "token"))
+    assert (meaning.outcome.code, meaning.outcome.text) == (code or str(status), text)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "kind", "is_final"),
+    [
+        (1032, "Request  Cancelled\nby user", OutcomeKind.CANCELLED, True),
+        (1032, "The transaction is still under processing", OutcomeKind.STILL_PROCESSING, False),
+        ("31337", "Something new", OutcomeKind.OTHER, False),
+    ],
+)
+def test_an_outcome_keeps_code_and_words(code: object, text: str, kind: OutcomeKind, is_final: bool) -> None:
+    outcome = result_outcome(code, text)
+    assert (outcome.kind, outcome.is_final) == (kind, is_final)
+    assert (outcome.code, outcome.text) == (str(code), " ".join(text.split()))
+
+
+def test_words_without_end_are_cut_and_a_code_keeps_its_letters() -> None:
+    assert len(result_outcome(1, "x" * 5_000).text) == 200
+    assert [spell_code(value) for value in ("0100", "1.0.0", "SFC_IC0003", "0" * 10, "Y" * 50)] == [
+        "100", "1.0.0", "SFC_IC0003", "0" * 10, "Y" * 40,
+    ]  # fmt: skip
