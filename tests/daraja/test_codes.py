@@ -198,3 +198,19 @@ def test_words_without_end_are_cut_and_a_code_keeps_its_letters() -> None:
     assert [spell_code(value) for value in ("0100", "1.0.0", "SFC_IC0003", "0" * 10, "Y" * 50)] == [
         "100", "1.0.0", "SFC_IC0003", "0" * 10, "Y" * 40,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "status", "kind", "is_final"),
+    [
+        ("404.777.77", "", None, OutcomeKind.WRONG_ADDRESS, True),
+        ("404.777.77", "", 500, OutcomeKind.INTERNAL_ERROR, False),
+        ("odd.777", "", None, OutcomeKind.INTERNAL_ERROR, False),
+        ("1032", "The transaction is being processed", None, OutcomeKind.STILL_PROCESSING, False),
+    ],
+)
+def test_a_code_alone_tells_its_status(
+    code: str, text: str, status: int | None, kind: OutcomeKind, is_final: bool
+) -> None:
+    explained = explain(code, text, status=status)
+    assert (explained.code, explained.kind, explained.is_final) == (code, kind, is_final)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from unit.domain.test_flow import ACCEPTED, CANCELLED, LOST, ODD, PAID, Playbook, callback, pending, sent
+from unit.domain.test_flow import ACCEPTED, CANCELLED, LOST, ODD, PAID, PENDING, Playbook, callback, pending, sent
 
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.attempt import Review
 from pos_app.domain.commands import Announce, AskSoon, Command, News
 from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.errors import Mistake
 
 ASK, LOOK = AskSoon(), Announce(News.NEEDS_YOU)
 QUERY_PAID, QUERY_FAILED = ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED)
@@ -96,3 +97,42 @@ def test_a_final_no_forgets_what_was_said_before() -> None:
         pending().hear(QUERY_PAID, QUERY_FAILED).hear(QUERY_FAILED, after_s=11).is_now(S.DECLINED, Review.CONTRADICTION)
     )
     assert (book.attempt.said_paid_at_ms, book.attempt.said_failed_at_ms) == (None, None)
+
+
+@pytest.mark.parametrize("event", [REFUSED, ev.PushNotSent(Outcome(OutcomeKind.NO_CONNECTION))])
+def test_why_nothing_left_or_was_refused_is_kept(event: ev.PushRefused | ev.PushNotSent) -> None:
+    assert sent().hear(event).attempt.outcome == event.outcome
+
+
+def test_sending_anew_forgets_why_it_did_not_leave() -> None:
+    book = sent().hear(ev.PushNotSent(Outcome(OutcomeKind.NO_CONNECTION)), ev.SendRequested()).is_now(S.SENDING)
+    assert book.attempt.outcome is None
+
+
+def test_a_no_by_callback_is_dated_too() -> None:
+    book = pending().hear(callback(CANCELLED, code=None, amount=None)).is_now(S.DECLINED)
+    assert book.attempt.settled_at_ms == book.now_ms
+
+
+def test_paid_then_failed_once_closed_must_be_said_twice_again() -> None:
+    book = Playbook(state=S.ABANDONED, checkout_request_id="ws-1", sent_at_ms=1)
+    book.hear(QUERY_PAID, QUERY_FAILED).hear(QUERY_PAID, after_s=60).is_now(S.ABANDONED)
+
+
+def test_an_answer_that_settles_nothing_keeps_the_reason_of_an_unknown() -> None:
+    book = sent().hear(ev.PushLost(LOST.outcome, "m-1", "ws-1"), ev.QueryAnswered(PENDING)).is_now(S.UNKNOWN)
+    assert book.attempt.outcome == LOST.outcome
+
+
+@pytest.mark.parametrize(
+    ("book", "event", "code"),
+    [
+        (pending(), ev.Withdrawn(), "attempt.not_ready"),
+        (pending(), ev.GivenUp("Asha", "gone"), "attempt.not_unknown"),
+        (Playbook(state=S.DECLINED, paid_elsewhere=True), ev.SaleVoided("Asha", "returned"), "sale.not_voidable"),
+    ],
+)
+def test_a_wish_that_is_refused_names_its_mistake_and_the_state(book: Playbook, event: ev.Event, code: str) -> None:
+    with pytest.raises(Mistake) as told:
+        book.hear(event)
+    assert (told.value.code, told.value.params["state"]) == (code, book.attempt.state)
