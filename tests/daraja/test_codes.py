@@ -147,6 +147,8 @@ def test_an_error_code_is_explained_too() -> None:
     ("status", "code", "text", "treatment", "kind"),
     [
         (400, "400.002.02", "Bad Request - Invalid Amount", "refused", OutcomeKind.BAD_REQUEST),
+        (400, "400.008.02", "Invalid grant type passed", "refused", OutcomeKind.WRONG_CREDENTIALS),
+        (404, "404.001.04", "Invalid Authentication Header", "refused", OutcomeKind.WRONG_CREDENTIALS),
         (400, "400.777.77", "", "refused", OutcomeKind.BAD_REQUEST),
         (404, "404.001.01", "Resource not found", "refused", OutcomeKind.WRONG_ADDRESS),
         (404, "404.777.77", "", "refused", OutcomeKind.WRONG_ADDRESS),
