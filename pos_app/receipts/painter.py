@@ -69,6 +69,8 @@ class Painter:
         font = QFont(self._family)
         font.setPixelSize(max(1, round(_POINTS[size] * self._sheet.scale / POINTS_PER_INCH * self._dpi)))
         font.setWeight(QFont.Weight.DemiBold if is_bold else QFont.Weight.Normal)
+        # A hash copied off the PDF must be letters: "ff" drawn as one sign is another text.
+        font.setFeature(QFont.Tag("liga"), 0)
         return font
 
     def _fitting(self, element: Text) -> QFont:

@@ -17,12 +17,12 @@ from PIL import Image
 from PySide6.QtWidgets import QApplication
 
 from pos_app.domain.money import Cents
-from pos_app.domain.receipt import Receipt
+from pos_app.domain.receipt import Closing, Receipt
 from pos_app.domain.reference import Reference
 from pos_app.errors import Mistake, Outside
 from pos_app.gui import theme
 from pos_app.receipts.code import search_of
-from pos_app.receipts.layout import lay_out
+from pos_app.receipts.layout import lay_out, lay_out_closing
 from pos_app.receipts.painter import picture
 from pos_app.receipts.paper import SHEETS, PaperKind
 from pos_app.receipts.pdf import write_pdf
@@ -168,6 +168,15 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(Mistake) as caught:
         printer_for(f"escpos:{address}")
     assert caught.value.code == "printer.address"
+
+
+@pytest.mark.parametrize("paper", list(PaperKind))
+def test_a_hash_copied_off_the_pdf_is_letter_for_letter_the_ledgers(paper: PaperKind, tmp_path: Path) -> None:
+    last_hash = "ffifflfiflff" + "0f" * 26
+    closing = Closing("Shop", "", "", "2026-11-24", "2026-11-24 18:05", 1, 1, Cents(100), 0, 0, 0, last_hash)
+    target = write_pdf(lay_out_closing(closing), paper, tmp_path / "closing.pdf")
+    shown = subprocess.run(["pdftotext", str(target), "-"], capture_output=True, text=True, check=True).stdout
+    assert last_hash in "".join(shown.split())
 
 
 def test_nothing_is_left_among_the_temporary_files() -> None:
