@@ -4,6 +4,7 @@
 # engine: what only a race reaches (a disk that fills in the middle of a callback, an answer after the stop).
 set -eu
 cd "$(dirname "$0")/.."
+mkdir -p build
 for pair in domain:unit:100 daraja:daraja:100 ledger:ledger:99 engine:engine:97; do
     room=${pair%%:*} floor=${pair##*:} tests=${pair#*:} && tests=${tests%:*}
     data=build/coverage.$room
