@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from pos_app.settings.environment import take_secrets
+
 
 def main() -> int:
     """Runs the program; the exit code."""
+    take_secrets()
     arguments = sys.argv[1:]
     if arguments:
         from pos_app.cli.main import main as run_command  # noqa: PLC0415 - the window does not need it

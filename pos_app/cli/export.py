@@ -11,7 +11,7 @@ from pos_app.cli.context import open_context
 from pos_app.cli.lines import complain, say
 from pos_app.cli.sales import checked_day
 from pos_app.i18n import _
-from pos_app.ledger.export import COLUMNS, Format, default_name, export
+from pos_app.ledger.export import CSV_COLUMNS, Format, default_name, export
 from pos_app.ledger.reader import LedgerReader
 
 
@@ -22,7 +22,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help=_("write the day for the accountant"),
         description=_("Writes the sales of a day as CSV, XLSX or JSON, whole or not at all."),
         epilog=_("Columns: {columns}. Example: pos-app export --day 2026-11-23 --format xlsx").format(
-            columns=", ".join(COLUMNS)
+            columns=", ".join(CSV_COLUMNS)
         ),
     )
     parser.add_argument("--day", metavar="D", help=_("YYYY-MM-DD; default: today in Kenya"))
@@ -41,7 +41,9 @@ def command(arguments: argparse.Namespace) -> int:
     folder = context.settings.data.export_folder
     target = arguments.output or (Path(folder) if folder else context.home.exports) / default_name(first, last, fmt)
     with closing(LedgerReader(context.ledger)) as reader:
-        count = export(reader, first, last, fmt, target)
-    complain(_("{count} sales written.").format(count=count))
+        written = export(reader, first, last, fmt, target)
+    complain(_("{count} sales written.").format(count=written.sales))
+    if written.last_hash:
+        complain(_("Ledger hash {hash}").format(hash=written.last_hash))
     say(str(target))
     return exits.PAID

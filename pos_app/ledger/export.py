@@ -5,11 +5,9 @@ Columns and their meaning are a contract; they stand in the README.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pos_app.clock import to_eat
-from pos_app.errors import Outside
+from pos_app.files import whole_file
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SaleRow
 
@@ -36,6 +34,8 @@ COLUMNS: Final = (
     "cashier",
     "till",
 )
+CSV_COLUMNS: Final = (*COLUMNS, "ledger_hash")
+"""A CSV has no other place for the end of the ledger's chain: each row names it."""
 _NUMBERS: Final = frozenset({"sale", "amount", "received"})
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -46,6 +46,19 @@ class Format(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
     JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An export that is on the disk.
+
+    Args:
+        sales: How many it holds.
+        last_hash: The end of the ledger's chain at that time, in hexadecimal; empty for a ledger without events.
+    """
+
+    sales: int
+    last_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ def export(
     fmt: Format,
     target: Path,
     on_progress: Callable[[Progress], bool] = lambda _progress: True,
-) -> int:
+) -> Written:
     """Writes the sales of a range of days.
 
     The file appears whole or not at all.
@@ -81,28 +94,16 @@ def export(
     Args:
         on_progress: Told now and then; answers False to stop.
 
-    Returns:
-        How many sales it holds.
-
     Raises:
         Outside: ``file.unwritable`` or ``ledger.…``.
         CancelledError: `on_progress` said so.
     """
     total = reader.count_between(first_day, last_day)
     records = _counted(reader.between(first_day, last_day), total, on_progress)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        count = _WRITERS[fmt](draft, records, _Frame(first_day, last_day, reader.last_hash()))
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(target)
-    except OSError as error:
-        raise Outside("file.unwritable", path=str(target)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-    return count
+    frame = _Frame(first_day, last_day, reader.last_hash())
+    with whole_file(target) as draft:
+        count = _WRITERS[fmt](draft, records, frame)
+    return Written(count, frame.last_hash)
 
 
 def record_of(row: SaleRow) -> dict[str, Any]:
@@ -149,23 +150,23 @@ def safe_cell(value: Any) -> Any:
     return "'" + value if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
-def _csv_lines(records: Iterator[dict[str, Any]]) -> Iterator[str]:
+def _csv_lines(records: Iterator[dict[str, Any]], last_hash: str) -> Iterator[str]:
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(CSV_COLUMNS)
     for record in records:
         yield line.getvalue()
         line.seek(0)
         line.truncate()
-        writer.writerow([safe_cell(record[name]) for name in COLUMNS])
+        writer.writerow([*(safe_cell(record[name]) for name in COLUMNS), last_hash])
     yield line.getvalue()
 
 
-def _write_csv(draft: Path, records: Iterator[dict[str, Any]], _frame: _Frame) -> int:
+def _write_csv(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) -> int:
     count = -1
     # The mark at the start tells spreadsheets that it is UTF-8.
     with draft.open("w", encoding="utf-8-sig", newline="") as file:
-        for line in _csv_lines(records):
+        for line in _csv_lines(records, frame.last_hash):
             file.write(line)
             count += 1
     return count

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pos_app.errors import Outside
+from pos_app.files import write_private
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
@@ -70,15 +70,8 @@ def open_vault(key_path: Path, *, may_create: bool) -> Vault:
 
 def _new_key(key_path: Path) -> bytes:
     key = secrets.token_bytes(_KEY_BYTES)
-    draft = key_path.with_name(key_path.name + ".part")
     try:
-        draft.unlink(missing_ok=True)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(key_path)
-    except OSError:
-        raise Outside("ledger.read_only", path=str(key_path), copies="") from None
+        write_private(key_path, key, code="ledger.read_only")
+    except Outside as error:
+        raise Outside(error.code, path=str(key_path), copies="") from None
     return key

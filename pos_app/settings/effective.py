@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pos_app.domain.callback_address import refused_word
 from pos_app.domain.schedule import DEFAULT_PACING, Pacing
 from pos_app.errors import Mistake, Outside
 from pos_app.redact import keep_secret
+from pos_app.settings.environment import given
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretName, SecretStore
 
@@ -77,13 +77,13 @@ class MpesaAccess:
         return [name for name, value in wanted.items() if not value]
 
 
-def environment_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> Environment:
+def environment_of(settings: Settings) -> Environment:
     """Which M-PESA is meant.
 
     Raises:
         Mistake: ``settings.environment``.
     """
-    name = environ.get("POS_APP_ENVIRONMENT", "").strip().lower()
+    name = given().get("POS_APP_ENVIRONMENT", "").strip().lower()
     if not name:
         return settings.mpesa.environment
     try:
@@ -92,14 +92,15 @@ def environment_of(settings: Settings, environ: Mapping[str, str] = os.environ) 
         raise Mistake("settings.environment") from None
 
 
-def access(settings: Settings, store: SecretStore, environ: Mapping[str, str] = os.environ) -> MpesaAccess:
+def access(settings: Settings, store: SecretStore) -> MpesaAccess:
     """Everything the engine needs to know, environment variables over the file.
 
     Raises:
         Mistake: ``settings.…`` for a value that cannot be right.
         Outside: ``secrets.…``
     """
-    environment = environment_of(settings, environ)
+    environ = given()
+    environment = environment_of(settings)
     is_practice = environment is Environment.PRACTICE
     base_url = _address(environ, "POS_APP_BASE_URL", "settings.base_url") or None
     own_till = settings.mpesa.till_number if settings.mpesa.account is Account.BUY_GOODS else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import tomllib
@@ -13,7 +12,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from pos_app.errors import Mistake, Outside
-from pos_app.paths import make_private
+from pos_app.files import write_private
 from pos_app.settings.model import FORMAT, Settings
 
 
@@ -66,24 +65,4 @@ def save(settings: Settings, path: Path) -> None:
     Raises:
         Outside: ``settings.unwritable``.
     """
-    write_private(path, tomli_w.dumps(settings.model_dump(mode="json")), "settings.unwritable")
-
-
-def write_private(path: Path, text: str, code: str) -> None:
-    """Replaces a file by one that only its owner can read, whole or not at all.
-
-    Raises:
-        Outside: with the code given.
-    """
-    draft = path.with_name(path.name + ".part")
-    try:
-        make_private(path.parent)
-        draft.unlink(missing_ok=True)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise Outside(code, path=str(path)) from error
+    write_private(path, tomli_w.dumps(settings.model_dump(mode="json")).encode(), code="settings.unwritable")

@@ -13,8 +13,8 @@ from typing import Protocol
 import tomli_w
 
 from pos_app.errors import Mistake, Outside
+from pos_app.files import write_private
 from pos_app.redact import keep_secret
-from pos_app.settings.file import write_private
 from pos_app.settings.model import Environment
 
 SERVICE = "pos-app"
@@ -103,7 +103,7 @@ class FileStore:
             section[str(name)] = value
         else:
             section.pop(str(name), None)
-        write_private(self._path, tomli_w.dumps(kept), "settings.unwritable")
+        write_private(self._path, tomli_w.dumps(kept).encode(), code="settings.unwritable")
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:

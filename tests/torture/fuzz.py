@@ -88,6 +88,20 @@ def readers(status: int, body: bytes) -> dict[str, Callable[[], object]]:
     }
 
 
+def read_all(status: int, body: bytes, seen: Counter[str]) -> None:
+    """Gives one input to every reader and counts what came of it."""
+    for name, read in readers(status, body).items():
+        try:
+            found = read()
+        except (MpesaApiException, CallbackUnreadable) as error:
+            seen[f"{name}: {type(error).__name__}"] += 1
+            str(error).encode()
+        else:
+            seen[f"{name}: read"] += 1
+            if name == "event" and found is not None and found.outcome.kind is OutcomeKind.PAID:
+                json.dumps([found.mpesa_code, found.checkout_request_id]).encode()
+
+
 def fuzz(inputs: int, seed: int) -> Counter[str]:
     """Reads so many inputs; what came of them.
 
@@ -96,17 +110,7 @@ def fuzz(inputs: int, seed: int) -> Counter[str]:
     """
     chance, seen = random.Random(seed), Counter[str]()
     for _ in range(inputs):
-        status, body = chance.choice(STATUSES), mutate(chance)
-        for name, read in readers(status, body).items():
-            try:
-                found = read()
-            except (MpesaApiException, CallbackUnreadable) as error:
-                seen[f"{name}: {type(error).__name__}"] += 1
-                str(error).encode()
-            else:
-                seen[f"{name}: read"] += 1
-                if name == "event" and found is not None and found.outcome.kind is OutcomeKind.PAID:
-                    json.dumps([found.mpesa_code, found.checkout_request_id]).encode()
+        read_all(chance.choice(STATUSES), mutate(chance), seen)
     return seen
 
 

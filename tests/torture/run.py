@@ -9,6 +9,7 @@ held against M-PESA's own books:
 * every paid shilling stands as paid, once, and nothing else does;
 * no attempt was pushed twice;
 * no sale that was accepted is missing;
+* no sale has a receipt that no printer got whole;
 * the totals equal the rows, and the chain of hashes holds.
 """
 
@@ -35,6 +36,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 from e2e.program import environment  # noqa: E402
 from fakes.fault_proxy import FaultProxy  # noqa: E402
+from fakes.network_printer import NetworkPrinter  # noqa: E402
 from fakes.servers import Mpesa, Relay  # noqa: E402
 from torture.till import PLANTS, STEPS  # noqa: E402
 
@@ -74,11 +76,13 @@ class Shop:
             FaultProxy(
                 int(self.mpesa.url.rpartition(":")[2]), share=self._share, seed=self._random.random()
             ) as network,
+            NetworkPrinter() as self.printer,
         ):
             self.network = network
             self._env = environment(self._folder / "home", self.mpesa, relay) | {
                 "POS_APP_BASE_URL": network.url,
                 "POS_APP_QUERY_INTERVAL_S": "0.05",
+                "TORTURE_PRINTER": f"escpos:127.0.0.1:{self.printer.port}",
                 "PYTHONPATH": os.pathsep.join(str(HERE.parents[number]) for number in (1, 2)),
             }
             for number in range(kills):
@@ -168,6 +172,9 @@ class Shop:
             db.row_factory = sqlite3.Row
             attempts = {row["token_hash"]: row for row in db.execute("SELECT * FROM attempts")}
             sales = {row["id"] for row in db.execute("SELECT id FROM sales")}
+            noted = db.execute("SELECT count(*) FROM attempt_events WHERE kind = 'receipt'").fetchone()[0]
+        if noted > self.printer.whole:
+            self._say([f"{noted} receipts are noted and {self.printer.whole} were printed"])
         prompts = self.mpesa.books.prompts
         paid = {payment.checkout_request_id: payment for payment in self.mpesa.books.payments}
         for checkout, payment in paid.items():
@@ -238,6 +245,9 @@ def main() -> None:
     print(f"sales accepted: {sum(len(shop.accepted) for shop in shops)}, paid at M-PESA: "
           f"{sum(len(shop.mpesa.books.payments) for shop in shops)}, "
           f"pushes seen: {sum(shop.mpesa.books.pushes_seen for shop in shops)}")  # fmt: skip
+    print(
+        f"receipts: {sum(shop.printer.whole for shop in shops)} whole, {sum(shop.printer.torn for shop in shops)} torn"
+    )
     print(f"violations: {len(violations)}")
     for violation in violations[:20]:
         print(f"  {violation}")

@@ -13,6 +13,7 @@ def test_sixty_power_cuts_lose_nothing_and_charge_nobody_twice() -> None:
     assert [violation for shop in shops for violation in shop.violations] == []
     assert sum(shop.kills for shop in shops) >= 60
     assert sum(len(shop.mpesa.books.payments) for shop in shops) > 10, "nobody paid: it proved nothing"
+    assert sum(shop.printer.torn for shop in shops) > 0, "no receipt was torn off: it proved nothing"
 
 
 @pytest.mark.timeout(300)

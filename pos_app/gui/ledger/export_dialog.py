@@ -24,7 +24,7 @@ from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.i18n import _
-from pos_app.ledger.export import CancelledError, Format, Progress, default_name
+from pos_app.ledger.export import CancelledError, Format, Progress, Written, default_name
 from pos_app.words.mistakes import reason_of
 
 _TAG = "export"
@@ -142,7 +142,7 @@ class ExportDialog(QDialog):
         self._say("", "muted")
         report = self._background.report
 
-        def work() -> int | None:
+        def work() -> Written | None:
             try:
                 return reports.export(first, last, fmt, target, stop, report)
             except CancelledError:
@@ -177,7 +177,10 @@ class ExportDialog(QDialog):
         elif done.result is None:
             self._say(_("Cancelled. No file was written."), "muted")
         else:
-            text = _("{count} sales written to {path}").format(count=done.result, path=self.target)
+            written: Written = done.result
+            text = _("{count} sales written to {path}").format(count=written.sales, path=self.target)
+            if written.last_hash:
+                text += "\n" + _("Ledger hash {hash}").format(hash=written.last_hash)
             self._say(text, "good")
             self._open.show()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pos_app.domain.attempt import SaleId
 from pos_app.errors import Outside
-from pos_app.ledger.export import Format, Progress, export
+from pos_app.ledger.export import Format, Progress, Written, export
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import EventRow, SaleRow, Totals
 
@@ -97,7 +97,7 @@ class Reports:
         target: Path,
         stop: threading.Event,
         report: Callable[[Progress], None],
-    ) -> int:
+    ) -> Written:
         """Writes an export; `stop` ends it."""
         reader = self._open()
         if reader is None:

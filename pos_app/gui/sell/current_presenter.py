@@ -70,7 +70,7 @@ def card_of(
         ),
         f"“{customer}”" if not is_practice or attempt.state is not AttemptState.PENDING else customer,
         f"{next_step} ({words})" if words else next_step,
-        _footer(change, heard_s, also_waiting, phone if resend_text else ""),
+        _footer(change, heard_s, also_waiting, can_be_resent=bool(resend_text)),
         count,
         share,
         can_check=attempt.state in FOLLOWED and attempt.checkout_request_id is not None,
@@ -106,16 +106,16 @@ def _resend(change: AttemptChanged, heard_s: float) -> tuple[str, bool]:
     return _("Send again"), True
 
 
-def _footer(change: AttemptChanged, heard_s: float, also_waiting: int, resend_to: str) -> str:
+def _footer(change: AttemptChanged, heard_s: float, also_waiting: int, *, can_be_resent: bool) -> str:
     parts: list[str] = []
     if change.attempt.state in FOLLOWED:
         if change.next_ask_in_s is not None:
             left = max(0, int(change.next_ask_in_s - heard_s))
             parts.append(_("Next check in {seconds} s.").format(seconds=left) if left else _("Checking now."))
         parts.append(_("You can start the next sale."))
-    if resend_to:
-        amount = format_ksh(change.attempt.amount_cents)
-        parts.append(_("Send again (F8): a new prompt for {amount} to {phone}.").format(amount=amount, phone=resend_to))
+    if can_be_resent:
+        # Amount and phone stand above; one line, so that the button stays in sight on a small screen.
+        parts.append(_("Send again (F8): a new prompt, same phone."))
     if also_waiting:
         parts.append(_("Also open: {count}.").format(count=also_waiting))
     return " ".join(parts)
