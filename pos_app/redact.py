@@ -9,7 +9,7 @@ _ANY_PHONE: Final = re.compile(r"(?<![0-9])(?:\+?254|0)([17][0-9]{2})[0-9]{3}([0
 
 _SECRETS: Final = (
     re.compile(r"(?i)(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"),
-    re.compile(r"(/c/[^/\s]+/)[A-Za-z0-9_-]{8,}"),
+    re.compile(r"(/[cp]/[^/\s]+/)[A-Za-z0-9_-]{8,}"),
     re.compile(
         r"(?i)((?:passkey|password|consumer_?(?:key|secret)|access_?token|token|secret)\W{1,4})[A-Za-z0-9._~+/=-]{4,}"
     ),

@@ -34,7 +34,15 @@ class LoopbackServer:
     def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> None:
         self._socket = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", date_header=False, server_header=False, **options
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            date_header=False,
+            server_header=False,
+            # Whom to believe about addresses is for the application to say.
+            proxy_headers=False,
+            **options,
         )
         self._server = _QuietServer(config)
         self._task: asyncio.Task[None] | None = None

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import time
 from contextlib import closing
-from pathlib import Path
 
 from pos_app import logs, paths
 from pos_app.addresses import is_safe_address
 from pos_app.cli import exits
 from pos_app.cli.lines import complain, say
 from pos_app.cli.stopping import until_stopped
+from pos_app.clock import to_eat
 from pos_app.errors import Mistake, Outside
 from pos_app.i18n import _
 from pos_app.relay.app import make_app
 from pos_app.relay.auth import Pairing
-from pos_app.relay.store_sqlite import SqliteStore
+from pos_app.relay.guard import LOOPBACK, MPESA, Rules, networks
+from pos_app.relay.metrics import Counted, Metrics, Uncounted
+from pos_app.relay.protocol import ImpatientProtocol
+from pos_app.relay.retention import Retention, keep_tidy
+from pos_app.relay.store import Store
+from pos_app.relay.stores import open_store
 from pos_app.serving import LoopbackServer
+from pos_app.settings.environment import given
 
-_DAY_MS = 86_400_000
+_MOST_CONNECTIONS = 20_000
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,11 +41,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     under = relay.add_subparsers(metavar="WHAT", required=True)
     serve = under.add_parser("serve", help=_("serve the mailbox; put a web server with https in front of it"))
-    serve.add_argument("--host", metavar="H", default="127.0.0.1")
-    serve.add_argument("--port", metavar="P", type=int, default=8300, help=_("default 8300; 0 for any free one"))
+    _add_serve_options(serve)
     serve.set_defaults(run=_serve)
     add_till = under.add_parser("add-till", help=_("let a till in; prints one line to paste into its Settings"))
     add_till.add_argument("name", metavar="NAME", help=_("letters, digits and dashes"))
+    add_till.add_argument(
+        "--shop", metavar="SHOP", default="", help=_("tills of one shop share the payments made straight to its number")
+    )
     rotate = under.add_parser("rotate", help=_("give a till a new token; the old one stops at once"))
     rotate.add_argument("name", metavar="NAME")
     for parser in (add_till, rotate):
@@ -53,34 +62,105 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     revoke.add_argument("name", metavar="NAME")
     revoke.set_defaults(run=_revoke)
     purge = under.add_parser("purge", help=_("delete old mail"))
-    purge.add_argument("--read-days", metavar="N", type=int, default=7, help=_("mail its till has read (default 7)"))
-    purge.add_argument("--unread-days", metavar="N", type=int, default=35, help=_("mail nobody has read (default 35)"))
     purge.set_defaults(run=_purge)
+    for parser in (serve, purge):
+        _add_retention(parser)
     for parser in (serve, add_till, rotate, listed, revoke, purge):
-        parser.add_argument("--database", metavar="FILE", type=Path, help=_("default: in the program's data folder"))
+        parser.add_argument(
+            "--database",
+            metavar="FILE|URL",
+            help=_("a file, or postgresql://… (or POS_APP_RELAY_DATABASE); default: a file in the data folder"),
+        )
 
 
-def _store(arguments: argparse.Namespace) -> SqliteStore:
-    return SqliteStore(arguments.database or paths.home().data / "relay" / "relay.sqlite3")
+def _add_serve_options(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--host", metavar="H", default="127.0.0.1")
+    serve.add_argument("--port", metavar="P", type=int, default=8300, help=_("default 8300; 0 for any free one"))
+    serve.add_argument(
+        "--proxy",
+        metavar="NET",
+        action="append",
+        help=_("a web server in front whose X-Forwarded-For is believed; may be repeated; default: this machine"),
+    )
+    serve.add_argument(
+        "--only-mpesa", action="store_true", help=_("take callbacks from M-PESA's known addresses alone")
+    )
+    serve.add_argument(
+        "--allow", metavar="NET", action="append", help=_("take callbacks from here alone; may be repeated")
+    )
+    serve.add_argument(
+        "--metrics-from", metavar="NET", action="append", help=_("who may read /metrics; default: this machine")
+    )
+
+
+def _add_retention(parser: argparse.ArgumentParser) -> None:
+    usual = Retention()
+    parser.add_argument(
+        "--read-days", metavar="N", type=int, default=usual.read_days,
+        help=_("how long mail is kept that its till has read (default {days} days)").format(days=usual.read_days),
+    )  # fmt: skip
+    parser.add_argument(
+        "--unread-days", metavar="N", type=int, default=usual.unread_days,
+        help=_("how long mail is kept that nobody has read (default {days} days)").format(days=usual.unread_days),
+    )  # fmt: skip
+
+
+def _store(arguments: argparse.Namespace) -> Store:
+    usual = str(paths.home().data / "relay" / "relay.sqlite3")
+    return open_store(arguments.database or given().get("POS_APP_RELAY_DATABASE") or usual)
+
+
+def _retention(arguments: argparse.Namespace) -> Retention:
+    if arguments.read_days < 1 or arguments.unread_days < arguments.read_days:
+        raise Mistake("relay.retention")
+    return Retention(arguments.read_days, arguments.unread_days)
+
+
+def _rules(arguments: argparse.Namespace) -> Rules:
+    allowed = networks(arguments.allow or ()) + (MPESA if arguments.only_mpesa else ())
+    return Rules(
+        networks(arguments.proxy) if arguments.proxy else LOOPBACK,
+        allowed or None,
+        networks(arguments.metrics_from) if arguments.metrics_from else LOOPBACK,
+    )
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     logs.set_up(None, to_stderr=True)
-    asyncio.run(_serve_until_stopped(_store(arguments), arguments.host, arguments.port))
+    rules, retention = _rules(arguments), _retention(arguments)
+    asyncio.run(_serve_until_stopped(_store(arguments), rules, retention, arguments.host, arguments.port))
     return exits.PAID
 
 
-async def _serve_until_stopped(store: SqliteStore, host: str, port: int) -> None:
+async def _serve_until_stopped(store: Store, rules: Rules, retention: Retention, host: str, port: int) -> None:
+    with closing(store):
+        app = make_app(store, rules, _metrics())
+        try:
+            server = LoopbackServer(
+                app, host=host, port=port, http=ImpatientProtocol, limit_concurrency=_MOST_CONNECTIONS, backlog=4096
+            )
+        except OSError:
+            raise Outside("server.port", port=port) from None
+        await store.start()
+        await server.start()
+        tidying = asyncio.create_task(keep_tidy(store, retention), name="retention")
+        say(_("Relay on {url}. Ctrl+C stops it.").format(url=server.url))
+        try:
+            await until_stopped()
+        finally:
+            tidying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await tidying
+            await server.stop()
+            await store.stop()
+
+
+def _metrics() -> Metrics:
     try:
-        server = LoopbackServer(make_app(store), host=host, port=port)
-    except OSError:
-        store.close()
-        raise Outside("server.port", port=port) from None
-    await server.start()
-    say(_("Relay on {url}. Ctrl+C stops it.").format(url=server.url))
-    await until_stopped()
-    await server.stop()
-    store.close()
+        return Counted()
+    except ImportError:
+        # Comes with pos-app[relay]; the mailbox works without.
+        return Uncounted()
 
 
 def _public_url(arguments: argparse.Namespace) -> str:
@@ -93,7 +173,7 @@ def _public_url(arguments: argparse.Namespace) -> str:
 def _add_till(arguments: argparse.Namespace) -> int:
     url = _public_url(arguments)
     with closing(_store(arguments)) as store:
-        token = store.add_till(arguments.name)
+        token = store.add_till(arguments.name, arguments.shop)
     return _show(Pairing(url, arguments.name, token), as_json=arguments.json)
 
 
@@ -107,30 +187,45 @@ def _rotate(arguments: argparse.Namespace) -> int:
 def _show(pairing: Pairing, *, as_json: bool) -> int:
     if as_json:
         say(json.dumps({"till": pairing.till, "token": pairing.token, "pairing": pairing.line()}))
-    else:
-        complain(_("Paste this line into Settings, Relay. It is shown this once."))
-        say(pairing.line())
+        return exits.PAID
+    complain(_("Paste this line into Settings, Relay. It is shown this once."))
+    say(pairing.line())
+    with contextlib.suppress(ImportError):
+        complain(qr_lines(pairing.line()))
     return exits.PAID
+
+
+def qr_lines(text: str) -> str:
+    """A text as a QR code of half blocks, for a terminal with light letters on dark.
+
+    Raises:
+        ImportError: its library is not installed.
+    """
+    import qrcode  # noqa: PLC0415 - only here
+
+    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_L, border=2)
+    code.add_data(text)
+    rows = code.get_matrix()
+    rows += [[False] * len(rows[0])] * (len(rows) % 2)
+    blocks = {(False, False): "█", (False, True): "▀", (True, False): "▄", (True, True): " "}
+    pairs = zip(rows[::2], rows[1::2], strict=True)
+    return "\n".join("".join(blocks[top, low] for top, low in zip(*pair, strict=True)) for pair in pairs)
 
 
 def _list(arguments: argparse.Namespace) -> int:
     with closing(_store(arguments)) as store:
         for till in store.tills():
             if arguments.json:
-                say(
-                    json.dumps(
-                        {
-                            "till": till.name,
-                            "revoked": till.is_revoked,
-                            "read_to": till.position,
-                            "waiting": till.waiting,
-                            "seen_at_ms": till.seen_at_ms,
-                        }
-                    )
-                )
-            else:
-                state = _("revoked") if till.is_revoked else _("open")
-                say(f"{till.name:<32}  {state:<8}  " + _("waiting: {count}").format(count=till.waiting))
+                line = {
+                    "till": till.name, "shop": till.shop, "revoked": till.is_revoked, "read_to": till.position,
+                    "waiting": till.waiting, "seen_at_ms": till.seen_at_ms,
+                }  # fmt: skip
+                say(json.dumps(line))
+                continue
+            state = _("revoked") if till.is_revoked else _("open")
+            seen = to_eat(till.seen_at_ms).strftime("%Y-%m-%d %H:%M") if till.seen_at_ms else _("never seen")
+            waiting = _("waiting: {count}").format(count=till.waiting)
+            say(f"{till.name:<24}  {till.shop:<24}  {state:<8}  {seen:<16}  {waiting}")
     return exits.PAID
 
 
@@ -142,11 +237,8 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 
 def _purge(arguments: argparse.Namespace) -> int:
-    now_ms = int(time.time() * 1000)
+    retention = _retention(arguments)
     with closing(_store(arguments)) as store:
-        count = store.purge(
-            read_before_ms=now_ms - arguments.read_days * _DAY_MS,
-            unread_before_ms=now_ms - arguments.unread_days * _DAY_MS,
-        )
+        count = retention.purge(store, int(time.time() * 1000))
     say(_("{count} messages deleted.").format(count=count))
     return exits.PAID

@@ -181,7 +181,15 @@ class Engine:
             await self._take_callback(mailbox, digest, body, event, cursor)
 
         use_proxies = not is_loopback(relay.url)
-        self._inbox = Inbox(relay, position, take=take, tell=self._tell, looked=self._looked, use_proxies=use_proxies)
+        self._inbox = Inbox(
+            relay,
+            position,
+            take=take,
+            tell=self._tell,
+            looked=self._looked,
+            clock=self._clock,
+            use_proxies=use_proxies,
+        )
         self._spawn(self._inbox.run(), "inbox")
 
     async def stop(self) -> None:

@@ -57,12 +57,14 @@ class LightChanged:
     Args:
         code: Why, for `pos_app.words.lights`.
         detail: A number or name for those words.
+        at: A time for those words, ``10:14``.
     """
 
     light: Light
     status: Status
     code: str
     detail: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from pos_app.clock import Clock, to_eat
 from pos_app.daraja import CallbackUnreadable, StkCallback
 from pos_app.domain.events import CallbackArrived
 from pos_app.domain.money import Cents, cents_of
@@ -65,13 +66,16 @@ class Inbox:
         take: Take,
         tell: Callable[[LightChanged], None],
         looked: Callable[[], None],
+        clock: Clock,
         use_proxies: bool,
     ) -> None:
         self._relay = relay
+        self._clock = clock
         self._position = position
         self._take = take
         self._tell = tell
         self._looked = looked
+        self._heard_at = ""
         self.has_looked = False
         self._web = AsyncWeb(Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30), use_proxies=use_proxies)
 
@@ -90,7 +94,7 @@ class Inbox:
             if messages is not None and await self._deliver_all(messages):
                 pause_s = 1.0
                 if wait == 0:
-                    self._tell(LightChanged(Light.RELAY, Status.READY, "relay.ready", str(latency_ms)))
+                    self._tell_ready(latency_ms)
                 # Whatever waited comes at once, page by page; only then is it worth waiting for more.
                 wait = 0 if messages else WAIT_S
                 if not messages:
@@ -114,13 +118,22 @@ class Inbox:
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.refused"))
             return None
         try:
-            messages = json.loads(answer.body)["messages"] if answer.status == 200 else None
-        except (ValueError, KeyError, TypeError, RecursionError):
-            messages = None
+            page = json.loads(answer.body) if answer.status == 200 else {}
+            messages, is_reset = page["messages"], page.get("reset") is True
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            messages, is_reset = None, False
         if not isinstance(messages, list):
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
             return None
+        if is_reset:
+            # The mailbox began anew (restored, or moved): what it holds is read again, and known again by the ledger.
+            _log.warning("the relay's mailbox began anew")
+            self._position = 0
         return messages
+
+    def _tell_ready(self, latency_ms: int) -> None:
+        code = "relay.heard" if self._heard_at else "relay.ready"
+        self._tell(LightChanged(Light.RELAY, Status.READY, code, str(latency_ms), self._heard_at))
 
     def _note_look(self) -> None:
         if not self.has_looked:
@@ -151,5 +164,6 @@ class Inbox:
             # It has its place in the mailbox: kept as it came, and passed.
             digest, body = b"", json.dumps(message).encode()
         await self._take(digest, body, read_callback(body), position)
+        self._heard_at = to_eat(self._clock.now_ms()).strftime("%H:%M")
         self._position = position
         return True

@@ -53,6 +53,7 @@ class PracticeMode:
     async def start(self, access: MpesaAccess) -> MpesaAccess:
         """Starts both; the access to them."""
         await self._server.start()
+        await self._store.start()
         await self._relay.start()
         names = {till.name for till in self._store.tills()}
         token = self._store.rotate(_TILL) if _TILL in names else self._store.add_till(_TILL)
@@ -65,6 +66,7 @@ class PracticeMode:
         """Stops both."""
         await self._server.stop()
         await self._relay.stop()
+        await self._store.stop()
         self._store.close()
 
     # The customer's phone

@@ -348,7 +348,7 @@ class MainWindow(QWidget):
 
     @Slot(object)
     def _light_changed(self, changed: LightChanged) -> None:
-        word, sentence = light_words(changed.code, changed.detail)
+        word, sentence = light_words(changed.code, changed.detail, changed.at)
         self.top.show_light(changed.light, changed.status, word, sentence)
 
     @Slot(object)

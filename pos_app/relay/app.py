@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -18,65 +19,106 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pos_app.relay.auth import CALLBACK_TOKEN, TILL_NAME, digest, matches
-from pos_app.relay.store import Message, Store, StoreError
+from pos_app.relay.guard import Guard, Rules
+from pos_app.relay.metrics import Metrics, Uncounted
+from pos_app.relay.store import Letter, Mail, Message, StoreError
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_WITHIN_S = 10.0
 LONGEST_WAIT_S = 55.0
 KEEP_ALIVE_S = 15.0
 PAGE = 100
+DIGEST_BYTES = 32
 
 _log = logging.getLogger("pos_app.relay")
 _ACCEPTED = {"ResultCode": 0, "ResultDesc": "Accepted"}
+_STATUS = {
+    "kept": 200, "unknown": 404, "not_allowed": 403, "too_large": 413, "slow": 408, "too_often": 429, "failed": 500,
+}  # fmt: skip
+"""What becomes of a callback, and its HTTP status."""
 
 
 class _TooLargeError(Exception):
     pass
 
 
-def make_app(store: Store) -> Starlette:
-    """The relay over a store."""
-    relay = _Relay(store)
+def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = None) -> Starlette:
+    """The relay over a store of mail.
+
+    Args:
+        rules: Whom to believe and whom to let in; the usual ones if None.
+        metrics: Where to count; nowhere if None.
+    """
+    relay = _Relay(mail, Guard(rules or Rules()), metrics or Uncounted())
     return Starlette(
         routes=[
             Route("/c/{till}/{token}", relay.take, methods=["POST"]),
+            Route("/p/{till}/{token}", relay.take_for_shop, methods=["POST"]),
             Route("/v1/inbox", relay.inbox, methods=["GET"]),
+            Route("/v1/claims/{subject}", relay.claim, methods=["PUT", "DELETE"]),
             Route("/healthz", relay.health, methods=["GET"]),
+            Route("/metrics", relay.counts, methods=["GET"]),
         ]
     )
 
 
 class _Relay:
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, mail: Mail, guard: Guard, metrics: Metrics) -> None:
+        self._mail = mail
+        self._guard = guard
+        self._metrics = metrics
+
+    # M-PESA's side
 
     async def take(self, request: Request) -> Response:
         """Stores a callback unread, then answers."""
+        return await self._answer(request, is_for_shop=False)
+
+    async def take_for_shop(self, request: Request) -> Response:
+        """The same for every till of the shop: payments made straight to its number."""
+        return await self._answer(request, is_for_shop=True)
+
+    async def _answer(self, request: Request, *, is_for_shop: bool) -> Response:
+        began_s = time.monotonic()
+        outcome = await self._keep(request, is_for_shop=is_for_shop)
+        took_s = time.monotonic() - began_s
+        self._metrics.callback(outcome, took_s)
+        if outcome == "kept":
+            return JSONResponse(_ACCEPTED)
+        # Neither body nor token nor till: whoever knocks chose them.
+        _log.warning("a callback was answered %s (%s) after %d ms", _STATUS[outcome], outcome, took_s * 1000)
+        return Response(status_code=_STATUS[outcome])
+
+    async def _keep(self, request: Request, *, is_for_shop: bool) -> str:
         till, token = request.path_params["till"], request.path_params["token"]
+        address = self._guard.address_of(request.scope)
+        if not self._guard.admits(address):
+            return "not_allowed"
+        if self._guard.is_too_much(address, till):
+            return "too_often"
         try:
             async with asyncio.timeout(BODY_WITHIN_S):
                 body = await _body(request)
         except _TooLargeError:
-            return Response(status_code=413)
+            return "too_large"
         except (TimeoutError, ClientDisconnect):
-            return Response(status_code=408)
+            return "slow"
         if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
-            return Response(status_code=404)
+            return "unknown"
         try:
-            is_kept = await self._store.put(till, digest(token), body, int(time.time() * 1000))
+            is_kept = await self._mail.put(Letter(till, digest(token), body, int(time.time() * 1000), is_for_shop))
         except StoreError as error:
             _log.error("a callback could not be stored: %s", error)
-            return Response(status_code=500)
-        return JSONResponse(_ACCEPTED) if is_kept else Response(status_code=404)
+            return "failed"
+        return "kept" if is_kept else "unknown"
+
+    # The tills' side
 
     async def inbox(self, request: Request) -> Response:
         """A till's mail after its cursor: JSON, waiting if wanted, or a stream of events."""
-        try:
-            till = await self._till_of(request)
-        except StoreError:
-            return Response(status_code=503)
-        if till is None:
-            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+        till, refused = await self._till_of(request)
+        if refused is not None:
+            return refused
         try:
             position = int(request.headers.get("last-event-id") or request.query_params.get("after", "0"))
             wait_s = min(float(request.query_params.get("wait", "0")), LONGEST_WAIT_S)
@@ -86,52 +128,124 @@ class _Relay:
             return JSONResponse({"error": "after is out of range"}, 422)
         if "text/event-stream" in request.headers.get("accept", ""):
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-            return StreamingResponse(self._stream(till, position), media_type="text/event-stream", headers=headers)
-        return await self._page(till, position, wait_s)
+            stream = self._stream(request, till, position)
+            return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        return await self._page(request, till, position, wait_s)
 
-    async def _page(self, till: str, position: int, wait_s: float) -> Response:
+    async def _page(self, request: Request, till: str, position: int, wait_s: float) -> Response:
         try:
-            messages = await self._store.after(till, position, PAGE)
-            if not messages and wait_s > 0:
-                await self._store.wait(till, position, wait_s)
-                messages = await self._store.after(till, position, PAGE)
+            page = await self._mail.after(till, position, PAGE)
+            if not page.messages and wait_s > 0:
+                with self._counting_reader():
+                    await self._mail.wait(till, position, wait_s)
+                if not await self._is_still(request, till):
+                    return _unauthorized()
+                page = await self._mail.after(till, position, PAGE)
         except StoreError:
             return Response(status_code=503)
-        cursor = messages[-1].id if messages else position
-        document = {"till": till, "cursor": cursor, "messages": [_as_json(message) for message in messages]}
+        cursor = page.messages[-1].id if page.messages else 0 if page.is_reset else position
+        self._metrics.delivered(len(page.messages))
+        messages = [_as_json(message) for message in page.messages]
+        document = {"till": till, "cursor": cursor, "reset": page.is_reset, "messages": messages}
         return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
-    async def _stream(self, till: str, position: int) -> AsyncIterator[bytes]:
+    async def _stream(self, request: Request, till: str, position: int) -> AsyncIterator[bytes]:
         yield b"retry: 2000\n\n"
-        while True:
-            try:
-                messages = await self._store.after(till, position, PAGE)
-                if not messages:
-                    await self._store.wait(till, position, KEEP_ALIVE_S)
-                    messages = await self._store.after(till, position, PAGE)
-            except StoreError:
-                return
-            if not messages:
-                yield b": still here\n\n"
-            for message in messages:
-                position = message.id
-                yield f"id: {message.id}\ndata: {json.dumps(_as_json(message))}\n\n".encode()
+        with self._counting_reader():
+            while True:
+                try:
+                    page = await self._mail.after(till, position, PAGE)
+                    if not page.messages:
+                        await self._mail.wait(till, position, KEEP_ALIVE_S)
+                        if not await self._is_still(request, till):
+                            return
+                        page = await self._mail.after(till, position, PAGE)
+                except StoreError:
+                    return
+                if page.is_reset:
+                    position = 0
+                    yield b"event: reset\ndata: {}\n\n"
+                if not page.messages:
+                    yield b": still here\n\n"
+                    continue
+                position = page.messages[-1].id
+                self._metrics.delivered(len(page.messages))
+                events = (f"id: {one.id}\ndata: {json.dumps(_as_json(one))}\n\n" for one in page.messages)
+                yield "".join(events).encode()
+
+    async def claim(self, request: Request) -> Response:
+        """Takes something that a shop has once (PUT), or gives it back (DELETE)."""
+        till, refused = await self._till_of(request)
+        if refused is not None:
+            return refused
+        try:
+            subject = bytes.fromhex(request.path_params["subject"])
+        except ValueError:
+            subject = b""
+        if len(subject) != DIGEST_BYTES:
+            return JSONResponse({"error": "a claim is for a SHA-256 in hexadecimal"}, 422)
+        try:
+            if request.method == "DELETE":
+                return Response(status_code=204 if await self._mail.release(till, subject) else 404)
+            holder = await self._mail.claim(till, subject, int(time.time() * 1000))
+        except StoreError:
+            return Response(status_code=503)
+        return JSONResponse({"till": holder}, 200 if holder == till else 409)
 
     async def health(self, _request: Request) -> Response:
         """Whether the store answers."""
         try:
-            await self._store.till_digest("-")
+            await self._mail.till_digest("-")
         except StoreError:
             return JSONResponse({"ok": False}, 503)
         return JSONResponse({"ok": True})
 
-    async def _till_of(self, request: Request) -> str | None:
-        """The till whose token this is. A bearer token is ``TILL.SECRET``."""
-        scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-        till, _, token = credential.strip().partition(".")
-        name = till if TILL_NAME.match(till) else "-"
-        kept = await self._store.till_digest(name)
-        return till if scheme.lower() == "bearer" and matches(token, kept) else None
+    async def counts(self, request: Request) -> Response:
+        """The metrics, for those they are for."""
+        text = self._metrics.text() if self._guard.shows_metrics(request.scope) else None
+        return Response(text[0], media_type=text[1]) if text is not None else Response(status_code=404)
+
+    async def _till_of(self, request: Request) -> tuple[str, Response | None]:
+        """The till whose token this is, or the answer for who is none. A bearer token is ``TILL.SECRET``."""
+        address = self._guard.address_of(request.scope)
+        if self._guard.has_guessed_enough(address):
+            self._metrics.inbox("too_often")
+            return "", Response(status_code=429, headers={"Retry-After": "60"})
+        till, token = _credential(request)
+        try:
+            is_known = matches(token, await self._mail.till_digest(till))
+        except StoreError:
+            self._metrics.inbox("failed")
+            return "", Response(status_code=503)
+        self._metrics.inbox("read" if is_known else "refused")
+        if is_known:
+            return till, None
+        self._guard.note_wrong_token(address)
+        return "", _unauthorized()
+
+    async def _is_still(self, request: Request, till: str) -> bool:
+        """Whether it was not shut out, or given another token, while it waited."""
+        return matches(_credential(request)[1], await self._mail.till_digest(till))
+
+    @contextlib.contextmanager
+    def _counting_reader(self) -> Iterator[None]:
+        self._metrics.reading(1)
+        try:
+            yield
+        finally:
+            self._metrics.reading(-1)
+
+
+def _credential(request: Request) -> tuple[str, str]:
+    """The till's name and its secret; a name that is none is asked for all the same: the same work for all."""
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    till, _, token = credential.strip().partition(".")
+    is_one = scheme.lower() == "bearer" and TILL_NAME.match(till)
+    return (till, token) if is_one else ("-", "")
+
+
+def _unauthorized() -> Response:
+    return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
 
 
 async def _body(request: Request) -> bytes:

@@ -7,6 +7,24 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """A callback on its way into the store.
+
+    Args:
+        till: The name in its address.
+        token_digest: SHA-256 of the token in its address.
+        body: Unread.
+        is_for_shop: Every till of that till's shop gets it, not that till alone.
+    """
+
+    till: str
+    token_digest: bytes
+    body: bytes
+    received_at_ms: int
+    is_for_shop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One callback as it came.
 
@@ -23,6 +41,18 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Mail after a cursor, oldest first.
+
+    Args:
+        is_reset: The cursor is of another life of this mailbox (it was restored, or moved): this is all there is.
+    """
+
+    messages: tuple[Message, ...]
+    is_reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TillRow:
     """A till that the relay knows."""
 
@@ -32,20 +62,33 @@ class TillRow:
     position: int
     waiting: int
     seen_at_ms: int | None
+    shop: str = ""
 
 
 class StoreError(Exception):
     """The store could not take or give mail; nothing was promised."""
 
 
-class Store(Protocol):
-    """Keeps mail until its till has it."""
+class Mail(Protocol):
+    """Keeps mail until its till has it. Belongs to one loop."""
 
-    async def till_digest(self, name: str) -> bytes | None:
-        """The kept form of a till's token; None for one that is unknown or revoked."""
+    async def start(self) -> None:
+        """Gets ready on the running loop."""
         ...
 
-    async def put(self, till: str, token_digest: bytes, body: bytes, received_at_ms: int) -> bool:
+    async def stop(self) -> None:
+        """Writes what is on its way, then lets go."""
+        ...
+
+    async def till_digest(self, name: str) -> bytes | None:
+        """The kept form of a till's token; None for one that is unknown or revoked.
+
+        Raises:
+            StoreError: it cannot be told.
+        """
+        ...
+
+    async def put(self, letter: Letter) -> bool:
         """Keeps a message; when it returns, it is on the disk. False for an unknown till.
 
         Raises:
@@ -53,10 +96,94 @@ class Store(Protocol):
         """
         ...
 
-    async def after(self, till: str, position: int, limit: int) -> list[Message]:
-        """Messages after a cursor, oldest first; asking acknowledges all up to the cursor."""
+    async def after(self, till: str, position: int, limit: int) -> Page:
+        """Messages after a cursor; asking acknowledges all up to the cursor.
+
+        Raises:
+            StoreError: they cannot be had.
+        """
         ...
 
     async def wait(self, till: str, position: int, timeout_s: float) -> None:
         """Returns when there may be a message after the cursor, or after a time."""
         ...
+
+    async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
+        """Takes something for a till, of which its shop has one: the first wins.
+
+        Args:
+            subject: What, as a digest.
+
+        Returns:
+            Whose it is now; None for an unknown till.
+
+        Raises:
+            StoreError: nobody has it.
+        """
+        ...
+
+    async def release(self, till: str, subject: bytes) -> bool:
+        """Gives back what a till took; False where it is not that till's.
+
+        Raises:
+            StoreError: it is as it was.
+        """
+        ...
+
+
+class Tills(Protocol):
+    """Who may read, and for how long mail is kept. For the command line: each call is whole when it returns."""
+
+    def add_till(self, name: str, shop: str = "") -> str:
+        """Adds a till and returns its token, which is not shown again.
+
+        Args:
+            shop: Tills of one shop share the payments made straight to its till number; a shop of its own if empty.
+
+        Raises:
+            Mistake: ``relay.till_name`` or ``relay.name_taken``.
+            Outside: ``relay.store``.
+        """
+        ...
+
+    def rotate(self, name: str) -> str:
+        """Gives a till a new token; the old one stops at once.
+
+        Raises:
+            Mistake: ``relay.unknown_till``.
+            Outside: ``relay.store``.
+        """
+        ...
+
+    def revoke(self, name: str) -> None:
+        """Shuts a till out; its mail stays until it is purged.
+
+        Raises:
+            Mistake: ``relay.unknown_till``.
+            Outside: ``relay.store``.
+        """
+        ...
+
+    def tills(self) -> list[TillRow]:
+        """Every till, by name.
+
+        Raises:
+            Outside: ``relay.store``.
+        """
+        ...
+
+    def purge(self, *, read_before_ms: int, unread_before_ms: int) -> int:
+        """Deletes read mail that is older than one time and unread mail older than another; how many.
+
+        Raises:
+            Outside: ``relay.store``.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go."""
+        ...
+
+
+class Store(Mail, Tills, Protocol):
+    """Both, over one database."""

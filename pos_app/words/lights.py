@@ -13,6 +13,10 @@ _LIGHTS: dict[str, tuple[str, str]] = {
     "mpesa.throttled": (N_("busy"), N_("M-PESA asks this till to slow down; answers take longer.")),
     "mpesa.clock": (N_("clock wrong"), N_("This PC's clock is wrong by {detail} minutes. Set the date and time.")),
     "relay.ready": (N_("{detail} ms"), N_("The relay answers in {detail} ms; results arrive at once.")),
+    "relay.heard": (
+        N_("{detail} ms"),
+        N_("The relay answers in {detail} ms; results arrive at once. The last message came at {at}."),
+    ),
     "relay.off": (N_("off"), N_("No relay is set. M-PESA is asked for results instead.")),
     "relay.unreachable": (N_("away"), REASONS["relay.unreachable"]),
     "relay.refused": (N_("refused"), REASONS["relay.refused"]),
@@ -29,11 +33,11 @@ _LIGHTS: dict[str, tuple[str, str]] = {
 }
 
 
-def light_words(code: str, detail: str = "") -> tuple[str, str]:
+def light_words(code: str, detail: str = "", at: str = "") -> tuple[str, str]:
     """A word for beside the light and a sentence for its tooltip."""
     found = _LIGHTS.get(code)
     if found is not None:
-        return _(found[0]).format(detail=detail), _(found[1]).format(detail=detail)
+        return _(found[0]).format(detail=detail), _(found[1]).format(detail=detail, at=at)
     kind = code.partition(".")[2]
     for outcome, words in WORDS.items():
         if outcome.value == kind:

@@ -14,7 +14,10 @@ from pos_app.practice.server import PracticeServer
 from pos_app.practice.service import PracticeMpesa
 from pos_app.practice.shop import Manner, Shop
 from pos_app.relay.app import make_app
-from pos_app.relay.store_sqlite import SqliteStore
+from pos_app.relay.guard import Rules
+from pos_app.relay.metrics import Counted
+from pos_app.relay.protocol import ImpatientProtocol
+from pos_app.relay.stores import open_store
 from pos_app.serving import LoopbackServer
 
 
@@ -97,18 +100,31 @@ class Mpesa(Loop):
 
 
 class Relay(Loop):
-    """A relay with one till."""
+    """A relay with one till.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        folder: For its file, where no address of a database is given.
+        till: Its name; None where the database has it already.
+    """
+
+    token = ""
+
+    def __init__(
+        self, folder: Path, database: str = "", rules: Rules | None = None, *, till: str | None = "till-1"
+    ) -> None:
+        self._till = till
+        self._database = database or str(folder / "relay.sqlite3")
+        self._rules = rules
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.store = SqliteStore(self._folder / "relay.sqlite3")
-        self.token = self.store.add_till("till-1")
+        self.store = open_store(self._database)
+        if self._till is not None:
+            self.token = self.store.add_till(self._till)
 
         async def start() -> LoopbackServer:
-            server = LoopbackServer(make_app(self.store))
+            await self.store.start()
+            server = LoopbackServer(make_app(self.store, self._rules, Counted()), http=ImpatientProtocol)
             await server.start()
             return server
 
@@ -117,6 +133,7 @@ class Relay(Loop):
 
     def __exit__(self, *_: object) -> None:
         self.run(self.server.stop())
+        self.run(self.store.stop())
         self.store.close()
         super().__exit__()
 

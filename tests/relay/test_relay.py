@@ -1,12 +1,10 @@
-"""The mailbox over real HTTP."""
+"""What the mailbox promises, over real HTTP, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fakes.servers import Relay
@@ -16,19 +14,6 @@ from pos_app.relay.auth import Pairing, digest, read_pairing
 from pos_app.web import Answer, AsyncWeb, Patience, Request, Web
 
 TOKEN = "T" * 22
-
-
-@pytest.fixture
-def relay(tmp_path: Path) -> Iterator[Relay]:
-    with Relay(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    opened = Web(Patience(2, 10, 12), use_proxies=False)
-    yield opened
-    opened.close()
 
 
 def post(web: Web, relay: Relay, body: bytes = b"{}", path: str = f"/c/till-1/{TOKEN}") -> Answer:
@@ -139,16 +124,6 @@ def test_purge_keeps_what_is_not_read_longer(relay: Relay, web: Web) -> None:
     assert relay.store.purge(read_before_ms=now, unread_before_ms=now - 60_000) == 1
     assert len(json.loads(inbox(web, relay, after=1).body)["messages"]) == 1
     assert relay.store.purge(read_before_ms=now, unread_before_ms=now) == 1
-
-
-@pytest.mark.logs_errors
-def test_a_full_store_answers_500_and_recovers(relay: Relay, web: Web) -> None:
-    post(web, relay)
-    relay.store._write.execute("PRAGMA max_page_count = 1")
-    statuses = {post(web, relay, b"x" * 60_000).status for _ in range(5)}
-    assert 500 in statuses
-    relay.store._write.execute("PRAGMA max_page_count = 1000000")
-    assert post(web, relay, b"x" * 60_000).status == 200
 
 
 def test_pairing_lines() -> None:

@@ -1,0 +1,58 @@
+"""HTTP/1.1 as uvicorn speaks it, with a limit to how long and how large the head of a request may be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_WITHIN_S: Final = 10.0
+LARGEST_HEAD: Final = 16 * 1024
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """Hangs up on a head that drips, never comes, or never ends."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_due: asyncio.TimerHandle | None = None
+        self._head_size = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_due is not None:
+            self._head_size += len(data)
+        super().data_received(data)
+        if self._head_due is not None and self._head_size > LARGEST_HEAD:
+            self._hang_up()
+
+    def on_message_begin(self) -> None:
+        if self._head_due is None:
+            self._await_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._cancel()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_size = 0
+        self._head_due = self.loop.call_later(HEAD_WITHIN_S, self._hang_up)
+
+    def _cancel(self) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+    def _hang_up(self) -> None:
+        self._cancel()
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()

@@ -1,0 +1,302 @@
+"""Mail in PostgreSQL, for any number of relay processes: each serves any till.
+
+A till's messages are numbered one after the other under a lock on its row, which
+is held until the commit: no reader can ever see number 6 before number 5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from pos_app.errors import Mistake, Outside
+from pos_app.redact import keep_secret
+from pos_app.relay.arrivals import Arrivals
+from pos_app.relay.auth import check_name, digest, new_token
+from pos_app.relay.groups import Groups
+from pos_app.relay.store import Letter, Message, Page, StoreError, TillRow
+
+_log = logging.getLogger("pos_app.relay.store")
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS tills (
+    name text PRIMARY KEY, shop text NOT NULL, digest bytea NOT NULL, created_at_ms bigint NOT NULL,
+    is_revoked boolean NOT NULL DEFAULT false, position bigint NOT NULL DEFAULT 0, seen_at_ms bigint,
+    newest bigint NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS mail (
+    till text NOT NULL REFERENCES tills (name), id bigint NOT NULL, token_digest bytea NOT NULL, body bytea NOT NULL,
+    received_at_ms bigint NOT NULL, PRIMARY KEY (till, id)
+);
+CREATE INDEX IF NOT EXISTS mail_by_age ON mail (received_at_ms);
+CREATE INDEX IF NOT EXISTS tills_of_shop ON tills (shop);
+CREATE TABLE IF NOT EXISTS claims (
+    shop text NOT NULL, subject bytea NOT NULL, till text NOT NULL, at_ms bigint NOT NULL, PRIMARY KEY (shop, subject)
+);
+"""
+_CHANNEL: Final = "pos_app_relay"
+_SCHEMA_LOCK: Final = 7_263_911
+_SEEN_EVERY_MS: Final = 60_000
+_READERS: Final = 4
+_WITHIN_S: Final = 5.0
+_TRIES_WITHIN_S: Final = 8.0
+_LISTEN_AGAIN_S: Final = 0.5
+
+
+class PostgresStore:
+    """A store of mail in a PostgreSQL database.
+
+    *Thread*: the mail belongs to one loop; what is done about tills runs where it
+    is called.
+
+    Args:
+        address: ``postgresql://…`` or libpq's ``name=value`` words.
+
+    Raises:
+        Outside: ``relay.store``.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            self._address = make_conninfo(address, connect_timeout=5, application_name="pos-app relay")
+            shown = psycopg.conninfo.conninfo_to_dict(address)
+        except psycopg.Error as error:
+            raise Outside("relay.store", path="PostgreSQL") from error
+        keep_secret(str(shown.get("password") or ""))
+        self._name = f"PostgreSQL ({shown.get('host') or shown.get('hostaddr') or 'local'})"
+        with self._manage() as connection:
+            # Processes that start together make the tables one after the other.
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
+            connection.execute(_SCHEMA)
+        self._arrivals = Arrivals()
+        self._groups = Groups(self._commit_surely)
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._pool = AsyncConnectionPool(
+            self._address,
+            min_size=1,
+            max_size=_READERS + 1,
+            timeout=_WITHIN_S,
+            open=False,
+            kwargs={"autocommit": True},
+        )
+        await self._pool.open()
+        self._listener = asyncio.create_task(self._listen(), name="relay listener")
+
+    async def stop(self) -> None:
+        await self._groups.finish()
+        if self._listener is not None:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+        if self._pool is not None:
+            await self._pool.close()
+
+    def close(self) -> None:
+        """Nothing is held between calls."""
+
+    # Mail
+
+    async def put(self, letter: Letter) -> bool:
+        return await self._groups.put(letter)
+
+    async def _commit_surely(self, group: Sequence[Letter]) -> list[bool]:
+        """Tries again over a restart of the server. A group that was kept after all comes twice: the till sees that."""
+        ends = time.monotonic() + _TRIES_WITHIN_S
+        while True:
+            try:
+                return await self._commit(group)
+            except StoreError:
+                if time.monotonic() > ends:
+                    raise
+                await asyncio.sleep(0.2)
+
+    async def _commit(self, group: Sequence[Letter]) -> list[bool]:
+        async with self._connection() as connection, connection.transaction():
+            wanted = sorted({letter.till for letter in group})
+            known = await (
+                await connection.execute(
+                    # In one order: two processes that number the same tills never wait for each other in a ring.
+                    "SELECT t.name, t.newest, t.shop, a.name FROM tills a JOIN tills t ON t.name = a.name OR"
+                    " (t.shop = a.shop AND a.name = ANY(%s)) WHERE a.name = ANY(%s) AND NOT a.is_revoked"
+                    " AND NOT t.is_revoked ORDER BY t.name FOR UPDATE OF t",
+                    (sorted({letter.till for letter in group if letter.is_for_shop}), wanted),
+                )
+            ).fetchall()
+            newest = {row[0]: row[1] for row in known}
+            of_shop: dict[str, set[str]] = {}
+            for name, _, _, addressed in known:
+                of_shop.setdefault(addressed, set()).add(name)
+            rows: list[tuple[str, int, bytes, bytes, int]] = []
+            results = []
+            for letter in group:
+                tills = of_shop.get(letter.till, set())
+                to = tills if letter.is_for_shop else tills & {letter.till}
+                results.append(bool(to))
+                for name in sorted(to):
+                    newest[name] += 1
+                    rows.append((name, newest[name], letter.token_digest, letter.body, letter.received_at_ms))
+            if rows:
+                changed = sorted({row[0] for row in rows})
+                await connection.execute(
+                    "INSERT INTO mail (till, id, token_digest, body, received_at_ms) SELECT * FROM"
+                    " unnest(%b::text[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[])",
+                    [list(column) for column in zip(*rows, strict=True)],
+                )
+                await connection.execute(
+                    "UPDATE tills SET newest = n.newest FROM unnest(%b::text[], %b::bigint[]) AS n (name, newest)"
+                    " WHERE tills.name = n.name",
+                    (changed, [newest[name] for name in changed]),
+                )
+                await connection.execute(
+                    "SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name", (_CHANNEL, changed)
+                )
+        return results
+
+    async def after(self, till: str, position: int, limit: int) -> Page:
+        now = int(time.time() * 1000)
+        async with self._connection() as connection:
+            found = await (
+                await connection.execute("SELECT newest, position, seen_at_ms FROM tills WHERE name = %s", (till,))
+            ).fetchone()
+            newest, read, seen = found if found is not None else (0, 0, None)
+            is_reset = position > newest
+            start = 0 if is_reset else position
+            if found is not None and (read < start or (seen or 0) < now - _SEEN_EVERY_MS):
+                await connection.execute(
+                    "UPDATE tills SET position = greatest(position, %s), seen_at_ms = %s WHERE name = %s",
+                    (start, now, till),
+                )
+            if start >= newest:
+                return Page((), is_reset)
+            rows = await (
+                await connection.execute(
+                    "SELECT id, token_digest, body, received_at_ms FROM mail WHERE till = %s AND id > %s"
+                    " ORDER BY id LIMIT %s",
+                    (till, start, limit),
+                    binary=True,
+                )
+            ).fetchall()
+        return Page(tuple(Message(*row) for row in rows), is_reset)
+
+    async def wait(self, till: str, position: int, timeout_s: float) -> None:
+        async def has_mail() -> bool:
+            return bool((await self.after(till, position, 1)).messages)
+
+        await self._arrivals.wait(till, timeout_s, has_mail)
+
+    async def _listen(self) -> None:
+        """Hears of mail that any process took; after a cut everybody looks once."""
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
+                async with connection:
+                    await connection.execute(f"LISTEN {_CHANNEL}")
+                    if self._pool is not None:
+                        # After a restart of the server the others are dead too: found here, not by a till.
+                        await self._pool.check()
+                    self._arrivals.ring_all()
+                    async for heard in connection.notifies():
+                        self._arrivals.ring((heard.payload,))
+            except (psycopg.Error, OSError) as error:
+                _log.warning("the database is away: %s", type(error).__name__)
+                await asyncio.sleep(_LISTEN_AGAIN_S)
+
+    async def till_digest(self, name: str) -> bytes | None:
+        async with self._connection() as connection:
+            row = await (
+                await connection.execute("SELECT digest FROM tills WHERE name = %s AND NOT is_revoked", (name,))
+            ).fetchone()
+        return bytes(row[0]) if row is not None else None
+
+    async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
+        async with self._connection() as connection, connection.transaction():
+            await connection.execute(
+                "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, %s, name, %s FROM tills WHERE name = %s"
+                " AND NOT is_revoked ON CONFLICT DO NOTHING",
+                (subject, now_ms, till),
+            )
+            row = await (
+                await connection.execute(
+                    "SELECT c.till FROM claims c JOIN tills t ON t.shop = c.shop WHERE t.name = %s AND c.subject = %s",
+                    (till, subject),
+                )
+            ).fetchone()
+        return row[0] if row is not None else None
+
+    async def release(self, till: str, subject: bytes) -> bool:
+        async with self._connection() as connection:
+            done = await connection.execute("DELETE FROM claims WHERE subject = %s AND till = %s", (subject, till))
+        return done.rowcount == 1
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        assert self._pool is not None, "start() comes first"
+        try:
+            async with asyncio.timeout(_WITHIN_S), self._pool.connection() as connection:
+                yield connection
+        except (psycopg.Error, PoolTimeout, TimeoutError, OSError) as error:
+            raise StoreError(type(error).__name__) from error
+
+    # Tills
+
+    def add_till(self, name: str, shop: str = "") -> str:
+        token = new_token()
+        try:
+            with self._manage() as connection:
+                connection.execute(
+                    "INSERT INTO tills (name, shop, digest, created_at_ms) VALUES (%s, %s, %s, %s)",
+                    (check_name(name), check_name(shop) if shop else name, digest(token), int(time.time() * 1000)),
+                )
+        except psycopg.errors.UniqueViolation:
+            raise Mistake("relay.name_taken") from None
+        return token
+
+    def rotate(self, name: str) -> str:
+        token = new_token()
+        self._change("UPDATE tills SET digest = %s, is_revoked = false WHERE name = %s", digest(token), name)
+        return token
+
+    def revoke(self, name: str) -> None:
+        self._change("UPDATE tills SET is_revoked = true WHERE name = %s", name)
+
+    def tills(self) -> list[TillRow]:
+        with self._manage() as connection:
+            rows = connection.execute(
+                "SELECT name, created_at_ms, is_revoked, position, (SELECT count(*) FROM mail WHERE till = name"
+                " AND id > position), seen_at_ms, shop FROM tills ORDER BY name"
+            ).fetchall()
+        return [TillRow(*row) for row in rows]
+
+    def purge(self, *, read_before_ms: int, unread_before_ms: int) -> int:
+        with self._manage() as connection:
+            return connection.execute(
+                "DELETE FROM mail USING tills WHERE tills.name = mail.till AND (received_at_ms < %s OR"
+                " (received_at_ms < %s AND id <= position))",
+                (unread_before_ms, read_before_ms),
+            ).rowcount
+
+    def _change(self, sql: str, *values: object) -> None:
+        with self._manage() as connection:
+            if connection.execute(sql, values).rowcount != 1:
+                raise Mistake("relay.unknown_till")
+
+    @contextmanager
+    def _manage(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            with psycopg.connect(self._address) as connection:
+                yield connection
+        except psycopg.errors.UniqueViolation:
+            raise
+        except psycopg.Error as error:
+            raise Outside("relay.store", path=self._name) from error

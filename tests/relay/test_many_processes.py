@@ -1,0 +1,174 @@
+"""Several relay processes over one PostgreSQL, and PostgreSQL killed under load."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes.postgres import Postgres
+from fakes.servers import Relay
+
+from pos_app.relay.store import Letter, StoreError
+from pos_app.relay.store_postgres import PostgresStore
+from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
+
+TOKEN = "T" * 22
+
+
+@pytest.fixture
+def address(postgres: Postgres) -> str:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def two(tmp_path: Path, address: str) -> Iterator[tuple[Relay, Relay]]:
+    with Relay(tmp_path, address) as first, Relay(tmp_path, address, till=None) as second:
+        second.token = first.token
+        yield first, second
+
+
+def test_a_callback_at_one_process_wakes_a_till_at_the_other(two: tuple[Relay, Relay]) -> None:
+    first, second = two
+
+    async def both() -> list[int]:
+        client = AsyncWeb(Patience(2, 20, 30), use_proxies=False)
+        headers = {"Authorization": f"Bearer till-1.{first.token}"}
+        waiting = asyncio.create_task(client.send(Request("GET", f"{second.url}/v1/inbox?after=0&wait=20", headers)))
+        while b"relay_tills_waiting 1.0" not in (await client.send(Request("GET", f"{second.url}/metrics"))).body:
+            await asyncio.sleep(0.01)
+        await client.send(Request("POST", f"{first.url}/c/till-1/{TOKEN}", {}, b"x"))
+        page = json.loads((await waiting).body)
+        # The stream goes on at the other process, where it was cut.
+        await client.send(Request("POST", f"{second.url}/c/till-1/{TOKEN}", {}, b"y"))
+        more = json.loads(
+            (await client.send(Request("GET", f"{first.url}/v1/inbox?after={page['cursor']}", headers))).body
+        )
+        await client.aclose()
+        return [one["id"] for one in page["messages"] + more["messages"]]
+
+    assert asyncio.run(both()) == [1, 2]
+
+
+def test_a_reader_never_passes_a_message_that_is_committed_later(address: str) -> None:
+    """Two writers number the same tills; whoever reads along the cursor misses none."""
+    stores = [PostgresStore(address), PostgresStore(address)]
+    tills = [f"till-{number}" for number in range(5)]
+    for till in tills:
+        stores[0].add_till(till)
+    sent_each = 400
+
+    async def run() -> dict[str, list[int]]:
+        for store in stores:
+            await store.start()
+        done = asyncio.Event()
+        seen: dict[str, list[int]] = {till: [] for till in tills}
+
+        async def read(till: str) -> None:
+            cursor = 0
+            while True:
+                was_done = done.is_set()
+                page = await stores[0].after(till, cursor, 50)
+                seen[till] += [int(message.body) for message in page.messages]
+                cursor = page.messages[-1].id if page.messages else cursor
+                if was_done and not page.messages:
+                    return
+
+        async def write(store: PostgresStore, start: int) -> None:
+            letters = [
+                Letter(till, b"d", str(start + number).encode(), 0) for number in range(sent_each) for till in tills
+            ]
+            await asyncio.gather(*(store.put(letter) for letter in letters))
+
+        readers = [asyncio.create_task(read(till)) for till in tills]
+        await asyncio.gather(*(write(store, number * sent_each) for number, store in enumerate(stores)))
+        done.set()
+        await asyncio.gather(*readers)
+        for store in stores:
+            await store.stop()
+        return seen
+
+    seen = asyncio.run(run())
+    for till in tills:
+        assert sorted(seen[till]) == list(range(2 * sent_each)), till
+
+
+def test_postgresql_killed_under_load_loses_nothing_that_was_promised(postgres: Postgres, tmp_path: Path) -> None:
+    address = postgres.new_database()
+    with Relay(tmp_path, address) as relay:
+
+        async def load() -> set[str]:
+            client = AsyncWeb(Patience(5, 30, 40), use_proxies=False)
+            promised: set[str] = set()
+            stop = asyncio.Event()
+
+            async def send(worker: int) -> None:
+                number = 0
+                while not stop.is_set():
+                    name, number = f"{worker}-{number}", number + 1
+                    try:
+                        answer = await client.send(Request("POST", f"{relay.url}/c/till-1/{TOKEN}", {}, name.encode()))
+                    except (NotSentError, MaybeSentError):
+                        continue
+                    if answer.status == 200:
+                        promised.add(name)
+
+            workers = [asyncio.create_task(send(worker)) for worker in range(8)]
+            for _ in range(2):
+                before = len(promised)
+                while len(promised) < before + 100:
+                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(postgres.restart)
+            before = len(promised)
+            while len(promised) < before + 100:
+                await asyncio.sleep(0.01)
+            stop.set()
+            await asyncio.gather(*workers)
+            await client.aclose()
+            return promised
+
+        promised = asyncio.run(load())
+        kept: set[str] = set()
+
+        async def read_all() -> None:
+            cursor = 0
+            while page := (await relay.store.after("till-1", cursor, 100)).messages:
+                kept.update(message.body.decode() for message in page)
+                cursor = page[-1].id
+
+        relay.run(read_all())
+    assert len(promised) >= 300 and promised <= kept
+
+
+@pytest.mark.logs_errors
+def test_a_database_that_stays_away_promises_nothing(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pos_app.relay.store_postgres._TRIES_WITHIN_S", 0.5)
+    monkeypatch.setattr("pos_app.relay.store_postgres._WITHIN_S", 0.5)
+    store = PostgresStore(postgres.new_database())
+    store.add_till("till-1")
+
+    async def run() -> None:
+        await store.start()
+        assert await store.put(Letter("till-1", b"d", b"before", 0))
+        postgres.kill()
+        try:
+            with pytest.raises(StoreError):
+                await store.put(Letter("till-1", b"d", b"never promised", 0))
+            with pytest.raises(StoreError):
+                await store.after("till-1", 0, 10)
+        finally:
+            await asyncio.to_thread(postgres.start)
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    assert await store.put(Letter("till-1", b"d", b"after", 0))
+                    break
+                except StoreError:
+                    await asyncio.sleep(0.05)
+        bodies = [message.body for message in (await store.after("till-1", 0, 10)).messages]
+        assert bodies[0] == b"before" and bodies[-1] == b"after"
+        await store.stop()
+
+    asyncio.run(run())

@@ -1,0 +1,61 @@
+"""Payments made straight to a shop's number: every till of the shop hears of them, one of them takes each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from fakes.servers import Relay
+
+from pos_app.web import Answer, Request, Web
+
+TOKEN = "T" * 22
+CODE = hashlib.sha256(b"TKN7RT61SV").hexdigest()
+
+
+@pytest.fixture
+def shop(relay: Relay) -> dict[str, str]:
+    """Two tills of one shop, and a stranger."""
+    names = {"front": "njeri", "back": "njeri", "stranger": ""}
+    return {name: relay.store.add_till(name, of) for name, of in names.items()}
+
+
+def ask(web: Web, relay: Relay, method: str, path: str, till: str, token: str) -> Answer:
+    return web.send(Request(method, relay.url + path, {"Authorization": f"Bearer {till}.{token}"}))
+
+
+def bodies(web: Web, relay: Relay, till: str, token: str) -> int:
+    return len(json.loads(ask(web, relay, "GET", "/v1/inbox?after=0", till, token).body)["messages"])
+
+
+def test_every_till_of_the_shop_hears_and_no_stranger(web: Web, relay: Relay, shop: dict[str, str]) -> None:
+    assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"paid")).status == 200
+    assert {name: bodies(web, relay, name, token) for name, token in shop.items()} == {
+        "front": 1, "back": 1, "stranger": 0,
+    }  # fmt: skip
+    assert web.send(Request("POST", f"{relay.url}/c/front/{TOKEN}", {}, b"mine")).status == 200
+    assert (bodies(web, relay, "front", shop["front"]), bodies(web, relay, "back", shop["back"])) == (2, 1)
+    relay.store.revoke("back")
+    assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"later")).status == 200
+    assert bodies(web, relay, "front", shop["front"]) == 3
+    assert web.send(Request("POST", f"{relay.url}/p/back/{TOKEN}", {}, b"shut out")).status == 404
+    assert web.send(Request("POST", f"{relay.url}/p/nobody/{TOKEN}", {}, b"x")).status == 404
+
+
+def test_the_first_to_claim_has_it_until_it_gives_it_back(web: Web, relay: Relay, shop: dict[str, str]) -> None:
+    def claim(till: str, method: str = "PUT", subject: str = CODE) -> tuple[int, str]:
+        answer = ask(web, relay, method, f"/v1/claims/{subject}", till, shop[till])
+        return answer.status, json.loads(answer.body)["till"] if answer.status in (200, 409) else ""
+
+    assert claim("front") == (200, "front")
+    assert claim("front") == (200, "front"), "claiming again is no mistake"
+    assert claim("back") == (409, "front")
+    assert claim("stranger") == (200, "stranger"), "another shop's claims are its own"
+    assert claim("back", "DELETE") == (404, "")
+    assert claim("front", "DELETE") == (204, "")
+    assert claim("back") == (200, "back")
+    assert claim("front") == (409, "back")
+    assert claim("front", subject="abc")[0] == 422
+    assert claim("front", subject="zz" * 32)[0] == 422
+    assert ask(web, relay, "PUT", f"/v1/claims/{CODE}", "front", "wrong").status == 401

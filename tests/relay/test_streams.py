@@ -1,0 +1,114 @@
+"""Waiting for mail: woken at once, resumed after a cut, shut out while waiting, begun anew after a restore."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fakes.servers import Relay
+
+from pos_app.relay import app
+from pos_app.web import AsyncWeb, Patience, Request, Web
+
+TOKEN = "T" * 22
+
+
+@asynccontextmanager
+async def stream(relay: Relay, after: int = 0) -> AsyncIterator[AsyncIterator[str]]:
+    client = AsyncWeb(Patience(2, 20, 30), use_proxies=False)
+    headers = {"Authorization": f"Bearer till-1.{relay.token}", "Accept": "text/event-stream"}
+    async with client.lines(Request("GET", f"{relay.url}/v1/inbox?after={after}", headers)) as lines:
+        yield lines
+    await client.aclose()
+
+
+def put(relay: Relay, body: bytes) -> None:
+    client = Web(Patience(2, 10, 12), use_proxies=False)
+    assert client.send(Request("POST", f"{relay.url}/c/till-1/{TOKEN}", {}, body)).status == 200
+    client.close()
+
+
+async def first(lines: AsyncIterator[str], start: str) -> str:
+    async for line in lines:
+        if line.startswith(start):
+            return line
+    return ""
+
+
+def test_a_stream_wakes_for_each_message_and_keeps_itself_alive(relay: Relay, monkeypatch) -> None:
+    monkeypatch.setattr(app, "KEEP_ALIVE_S", 0.2)
+
+    async def read() -> None:
+        async with asyncio.timeout(20), stream(relay) as lines:
+            assert await first(lines, ": still here")
+            for number in range(1, 4):
+                await asyncio.to_thread(put, relay, b"x")
+                assert await first(lines, "id: ") == f"id: {number}"
+
+    asyncio.run(read())
+
+
+def test_a_till_that_is_shut_out_hears_nothing_more(relay: Relay) -> None:
+    async def read() -> None:
+        async with asyncio.timeout(20), stream(relay) as lines:
+            await first(lines, "retry")
+            fresh = relay.store.rotate("till-1")
+            await asyncio.to_thread(put, relay, b"secret")
+            assert await first(lines, "id: ") == "", "the stream ended without a message"
+            relay.token = fresh
+        async with asyncio.timeout(20), stream(relay) as lines:
+            assert await first(lines, "id: ") == "id: 1"
+
+    asyncio.run(read())
+
+
+def test_a_poll_that_waits_while_its_till_is_shut_out_is_refused(relay: Relay) -> None:
+    async def both() -> int:
+        client = AsyncWeb(Patience(2, 20, 30), use_proxies=False)
+        headers = {"Authorization": f"Bearer till-1.{relay.token}"}
+        waiting = asyncio.create_task(client.send(Request("GET", f"{relay.url}/v1/inbox?after=0&wait=20", headers)))
+        while b"relay_tills_waiting 1.0" not in (await client.send(Request("GET", f"{relay.url}/metrics"))).body:
+            await asyncio.sleep(0.01)
+        relay.store.rotate("till-1")
+        await asyncio.to_thread(put, relay, b"secret")
+        answer = await waiting
+        await client.aclose()
+        assert b"messages" not in answer.body
+        return answer.status
+
+    assert asyncio.run(both()) == 401
+
+
+def test_a_cursor_of_another_life_is_told_and_nothing_is_missed(relay: Relay, web: Web) -> None:
+    put(relay, b"first of the new life")
+
+    def read(after: int) -> dict:
+        headers = {"Authorization": f"Bearer till-1.{relay.token}"}
+        return json.loads(web.send(Request("GET", f"{relay.url}/v1/inbox?after={after}", headers)).body)
+
+    page = read(4_812)
+    assert page["reset"] is True and [one["id"] for one in page["messages"]] == [1] and page["cursor"] == 1
+    assert relay.store.tills()[0].position == 0, "a wrong cursor acknowledges nothing"
+    assert read(0)["reset"] is False
+    assert read(1) == {"till": "till-1", "cursor": 1, "reset": False, "messages": []}
+
+    async def streamed() -> str:
+        async with asyncio.timeout(20), stream(relay, after=4_812) as lines:
+            assert await first(lines, "event: reset")
+            return await first(lines, "id: ")
+
+    assert asyncio.run(streamed()) == "id: 1"
+
+
+def test_metrics_count_and_name_nobody(relay: Relay, web: Web) -> None:
+    put(relay, b"x")
+    web.send(Request("POST", f"{relay.url}/c/nobody/{TOKEN}", {}, b"x"))
+    text = web.send(Request("GET", f"{relay.url}/metrics")).body.decode()
+    assert 'relay_callbacks_total{outcome="kept"} 1.0' in text
+    assert 'relay_callbacks_total{outcome="unknown"} 1.0' in text
+    assert "relay_callback_seconds_count 2.0" in text
+    assert "till-1" not in text and TOKEN not in text and "nobody" not in text
+    behind_a_proxy = {"X-Forwarded-For": "203.0.113.9"}
+    assert web.send(Request("GET", f"{relay.url}/metrics", behind_a_proxy)).status == 404
