@@ -34,13 +34,15 @@ def test_a_callback_at_one_process_wakes_a_till_at_the_other(two: tuple[Relay, R
     first, second = two
 
     async def both() -> list[int]:
-        client = AsyncWeb(Patience(2, 20, 30), use_proxies=False)
+        client = AsyncWeb(Patience(2, 60, 70), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{first.token}"}
-        waiting = asyncio.create_task(client.send(Request("GET", f"{second.url}/v1/inbox?after=0&wait=20", headers)))
+        waiting = asyncio.create_task(client.send(Request("GET", f"{second.url}/v1/inbox?after=0&wait=50", headers)))
         while b"relay_tills_waiting 1.0" not in (await client.send(Request("GET", f"{second.url}/metrics"))).body:
             await asyncio.sleep(0.01)
         await client.send(Request("POST", f"{first.url}/c/till-1/{TOKEN}", {}, b"x"))
-        page = json.loads((await waiting).body)
+        # It would end by itself, after its 50 s: woken it must be.
+        async with asyncio.timeout(25):
+            page = json.loads((await waiting).body)
         # The stream goes on at the other process, where it was cut.
         await client.send(Request("POST", f"{second.url}/c/till-1/{TOKEN}", {}, b"y"))
         more = json.loads(
