@@ -1,5 +1,5 @@
 # The two that matter: make run, make test. Each target sets up what it needs.
-.PHONY: setup dev run tour lint test torture fuzz bench package messages format clean
+.PHONY: setup dev run tour lint test torture torture-relay fuzz bench package messages format clean
 
 setup:
 	@packaging/setup.sh run
@@ -26,6 +26,9 @@ torture: dev
 	.venv/bin/python tests/torture/run.py
 	.venv/bin/python tests/torture/fuzz.py
 	HYPOTHESIS_PROFILE=search .venv/bin/python -m pytest -q --timeout 3600 tests/unit
+
+torture-relay: dev
+	.venv/bin/python tests/torture/storm.py
 
 # Led by coverage; its library has wheels for x86-64 Linux alone, so it is no part of the other set-ups.
 fuzz: dev

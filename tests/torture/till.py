@@ -1,7 +1,7 @@
 """A till that sells without pause until it is killed: the process that the torture ends with -9.
 
     python tests/torture/till.py sell   --step STEP --sales N --first N [--plant BUG]
-    python tests/torture/till.py follow
+    python tests/torture/till.py follow | listen
 
 Every sale that it accepted is printed before anything else is done.
 """
@@ -222,6 +222,13 @@ async def follow() -> None:
         say(rested=True)
 
 
+async def listen() -> None:
+    """Reads its mailbox until it is killed."""
+    till = Till(lambda _attempt: None)
+    await till.engine.start()
+    await asyncio.Event().wait()
+
+
 def _only_unknowable(till: Till) -> bool:
     """What has no number to ask by, and no mail any more, stays unknown: that is the truth."""
     inbox = till.engine._inbox
@@ -231,7 +238,7 @@ def _only_unknowable(till: Till) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("sell", "follow"))
+    parser.add_argument("what", choices=("sell", "follow", "listen"))
     parser.add_argument("--step", choices=STEPS, default="random")
     parser.add_argument("--passes", type=int, default=0)
     parser.add_argument("--sales", type=int, default=6)
@@ -242,6 +249,8 @@ def main() -> None:
         plant(arguments.plant)
     if arguments.what == "follow":
         asyncio.run(follow())
+    elif arguments.what == "listen":
+        asyncio.run(listen())
     else:
         lay(arguments.step, arguments.passes)
         asyncio.run(sell(arguments))
