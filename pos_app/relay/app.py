@@ -21,7 +21,7 @@ from starlette.routing import Route
 from pos_app.relay.auth import CALLBACK_TOKEN, TILL_NAME, digest, matches
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Metrics, Uncounted
-from pos_app.relay.store import Letter, Mail, Message, StoreError
+from pos_app.relay.store import Kind, Letter, Mail, Message, StoreError
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_WITHIN_S = 10.0
@@ -55,6 +55,7 @@ def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = N
             Route("/c/{till}/{token}", relay.take, methods=["POST"]),
             Route("/p/{till}/{token}", relay.take_for_shop, methods=["POST"]),
             Route("/v1/inbox", relay.inbox, methods=["GET"]),
+            Route("/v1/payments/{digest}", relay.expect, methods=["PUT"]),
             Route("/v1/claims/{subject}", relay.claim, methods=["PUT", "DELETE"]),
             Route("/healthz", relay.health, methods=["GET"]),
             Route("/metrics", relay.counts, methods=["GET"]),
@@ -72,15 +73,15 @@ class _Relay:
 
     async def take(self, request: Request) -> Response:
         """Stores a callback unread, then answers."""
-        return await self._answer(request, is_for_shop=False)
+        return await self._answer(request, Kind.CALLBACK)
 
     async def take_for_shop(self, request: Request) -> Response:
-        """The same for every till of the shop: payments made straight to its number."""
-        return await self._answer(request, is_for_shop=True)
+        """The same for every till of the shop: payments made straight to its number, at an address it named before."""
+        return await self._answer(request, Kind.PAYMENT)
 
-    async def _answer(self, request: Request, *, is_for_shop: bool) -> Response:
+    async def _answer(self, request: Request, kind: Kind) -> Response:
         began_s = time.monotonic()
-        outcome = await self._keep(request, is_for_shop=is_for_shop)
+        outcome = await self._keep(request, kind)
         took_s = time.monotonic() - began_s
         self._metrics.callback(outcome, took_s)
         if outcome == "kept":
@@ -89,7 +90,7 @@ class _Relay:
         _log.warning("a callback was answered %s (%s) after %d ms", _STATUS[outcome], outcome, took_s * 1000)
         return Response(status_code=_STATUS[outcome])
 
-    async def _keep(self, request: Request, *, is_for_shop: bool) -> str:
+    async def _keep(self, request: Request, kind: Kind) -> str:
         till, token = request.path_params["till"], request.path_params["token"]
         address = self._guard.address_of(request.scope)
         if not self._guard.admits(address):
@@ -106,7 +107,7 @@ class _Relay:
         if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
             return "unknown"
         try:
-            is_kept = await self._mail.put(Letter(till, digest(token), body, int(time.time() * 1000), is_for_shop))
+            is_kept = await self._mail.put(Letter(till, digest(token), body, int(time.time() * 1000), kind))
         except StoreError as error:
             _log.error("a callback could not be stored: %s", error)
             return "failed"
@@ -173,17 +174,28 @@ class _Relay:
                 events = (f"id: {one.id}\ndata: {json.dumps(_as_json(one))}\n\n" for one in page.messages)
                 yield "".join(events).encode()
 
+    async def expect(self, request: Request) -> Response:
+        """A till names the digest of the token in the address where its shop's payments will come."""
+        till, refused = await self._till_of(request)
+        if refused is not None:
+            return refused
+        token_digest = _sha256(request.path_params["digest"])
+        if token_digest is None:
+            return _no_digest()
+        try:
+            await self._mail.expect_payments(till, token_digest, int(time.time() * 1000))
+        except StoreError:
+            return Response(status_code=503)
+        return Response(status_code=204)
+
     async def claim(self, request: Request) -> Response:
         """Takes something that a shop has once (PUT), or gives it back (DELETE)."""
         till, refused = await self._till_of(request)
         if refused is not None:
             return refused
-        try:
-            subject = bytes.fromhex(request.path_params["subject"])
-        except ValueError:
-            subject = b""
-        if len(subject) != DIGEST_BYTES:
-            return JSONResponse({"error": "a claim is for a SHA-256 in hexadecimal"}, 422)
+        subject = _sha256(request.path_params["subject"])
+        if subject is None:
+            return _no_digest()
         try:
             if request.method == "DELETE":
                 return Response(status_code=204 if await self._mail.release(till, subject) else 404)
@@ -244,6 +256,18 @@ def _credential(request: Request) -> tuple[str, str]:
     return (till, token) if is_one else ("-", "")
 
 
+def _sha256(text: str) -> bytes | None:
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return found if len(found) == DIGEST_BYTES else None
+
+
+def _no_digest() -> Response:
+    return JSONResponse({"error": "a SHA-256 in hexadecimal is needed"}, 422)
+
+
 def _unauthorized() -> Response:
     return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
 
@@ -263,6 +287,7 @@ async def _body(request: Request) -> bytes:
 def _as_json(message: Message) -> dict[str, str | int]:
     return {
         "id": message.id,
+        "kind": message.kind,
         "token": message.token_digest.hex(),
         "received_at_ms": message.received_at_ms,
         "body": base64.b64encode(message.body).decode(),

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
+
+
+class Kind(StrEnum):
+    """What a message is."""
+
+    CALLBACK = "callback"
+    PAYMENT = "payment"
+    """A payment made straight to the shop's number: for every till of the shop."""
+    CLAIM = "claim"
+    """From the relay itself: another till of the shop took something, or gave it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +26,14 @@ class Letter:
         till: The name in its address.
         token_digest: SHA-256 of the token in its address.
         body: Unread.
-        is_for_shop: Every till of that till's shop gets it, not that till alone.
+        kind: A payment goes to every till of that till's shop, if the shop named its token before.
     """
 
     till: str
     token_digest: bytes
     body: bytes
     received_at_ms: int
-    is_for_shop: bool = False
+    kind: Kind = Kind.CALLBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,7 @@ class Message:
     token_digest: bytes
     body: bytes
     received_at_ms: int
+    kind: str = Kind.CALLBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,11 @@ class TillRow:
     shop: str = ""
 
 
+def claim_notice(holder: str) -> bytes:
+    """What the other tills of a shop are told; nobody's for what was given back."""
+    return json.dumps({"till": holder}).encode()
+
+
 class StoreError(Exception):
     """The store could not take or give mail; nothing was promised."""
 
@@ -89,7 +107,7 @@ class Mail(Protocol):
         ...
 
     async def put(self, letter: Letter) -> bool:
-        """Keeps a message; when it returns, it is on the disk. False for an unknown till.
+        """Keeps a message; when it returns, it is on the disk. False where nobody is meant by it.
 
         Raises:
             StoreError: it could not be kept.
@@ -108,8 +126,16 @@ class Mail(Protocol):
         """Returns when there may be a message after the cursor, or after a time."""
         ...
 
+    async def expect_payments(self, till: str, token_digest: bytes, now_ms: int) -> None:
+        """From now on payments with this token in their address are for the shop of a till. Older tokens stay good.
+
+        Raises:
+            StoreError: it was not noted.
+        """
+        ...
+
     async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
-        """Takes something for a till, of which its shop has one: the first wins.
+        """Takes something for a till, of which its shop has one: the first wins, and the others are told.
 
         Args:
             subject: What, as a digest.
@@ -123,7 +149,7 @@ class Mail(Protocol):
         ...
 
     async def release(self, till: str, subject: bytes) -> bool:
-        """Gives back what a till took; False where it is not that till's.
+        """Gives back what a till took, and tells the others; False where it is not that till's.
 
         Raises:
             StoreError: it is as it was.

@@ -23,7 +23,7 @@ from pos_app.redact import keep_secret
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
-from pos_app.relay.store import Letter, Message, Page, StoreError, TillRow
+from pos_app.relay.store import Kind, Letter, Message, Page, StoreError, TillRow, claim_notice
 
 _log = logging.getLogger("pos_app.relay.store")
 _SCHEMA: Final = """
@@ -34,7 +34,10 @@ CREATE TABLE IF NOT EXISTS tills (
 );
 CREATE TABLE IF NOT EXISTS mail (
     till text NOT NULL REFERENCES tills (name), id bigint NOT NULL, token_digest bytea NOT NULL, body bytea NOT NULL,
-    received_at_ms bigint NOT NULL, PRIMARY KEY (till, id)
+    received_at_ms bigint NOT NULL, kind text NOT NULL, PRIMARY KEY (till, id)
+);
+CREATE TABLE IF NOT EXISTS payment_addresses (
+    digest bytea NOT NULL, shop text NOT NULL, at_ms bigint NOT NULL, PRIMARY KEY (digest, shop)
 );
 CREATE INDEX IF NOT EXISTS mail_by_age ON mail (received_at_ms);
 CREATE INDEX IF NOT EXISTS tills_of_shop ON tills (shop);
@@ -123,45 +126,67 @@ class PostgresStore:
 
     async def _commit(self, group: Sequence[Letter]) -> list[bool]:
         async with self._connection() as connection, connection.transaction():
-            wanted = sorted({letter.till for letter in group})
-            known = await (
-                await connection.execute(
-                    # In one order: two processes that number the same tills never wait for each other in a ring.
-                    "SELECT t.name, t.newest, t.shop, a.name FROM tills a JOIN tills t ON t.name = a.name OR"
-                    " (t.shop = a.shop AND a.name = ANY(%s)) WHERE a.name = ANY(%s) AND NOT a.is_revoked"
-                    " AND NOT t.is_revoked ORDER BY t.name FOR UPDATE OF t",
-                    (sorted({letter.till for letter in group if letter.is_for_shop}), wanted),
+            return await self._write(connection, group)
+
+    async def _write(self, connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]) -> list[bool]:
+        """Numbers and keeps letters, and rings; for each whether somebody is meant by it."""
+        shops, newest = await self._lock(connection, group)
+        expected = await self._expected(connection, group)
+        rows: list[tuple[str, int, bytes, bytes, int, str]] = []
+        results = []
+        for letter in group:
+            shop = shops.get(letter.till)
+            to = _meant_by(letter, shop, shops) if shop is not None else []
+            if letter.kind is Kind.PAYMENT and (letter.token_digest, shop) not in expected:
+                to = []
+            results.append(bool(to))
+            for name in to:
+                newest[name] += 1
+                rows.append(
+                    (name, newest[name], letter.token_digest, letter.body, letter.received_at_ms, str(letter.kind))
                 )
-            ).fetchall()
-            newest = {row[0]: row[1] for row in known}
-            of_shop: dict[str, set[str]] = {}
-            for name, _, _, addressed in known:
-                of_shop.setdefault(addressed, set()).add(name)
-            rows: list[tuple[str, int, bytes, bytes, int]] = []
-            results = []
-            for letter in group:
-                tills = of_shop.get(letter.till, set())
-                to = tills if letter.is_for_shop else tills & {letter.till}
-                results.append(bool(to))
-                for name in sorted(to):
-                    newest[name] += 1
-                    rows.append((name, newest[name], letter.token_digest, letter.body, letter.received_at_ms))
-            if rows:
-                changed = sorted({row[0] for row in rows})
-                await connection.execute(
-                    "INSERT INTO mail (till, id, token_digest, body, received_at_ms) SELECT * FROM"
-                    " unnest(%b::text[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[])",
-                    [list(column) for column in zip(*rows, strict=True)],
-                )
-                await connection.execute(
-                    "UPDATE tills SET newest = n.newest FROM unnest(%b::text[], %b::bigint[]) AS n (name, newest)"
-                    " WHERE tills.name = n.name",
-                    (changed, [newest[name] for name in changed]),
-                )
-                await connection.execute(
-                    "SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name", (_CHANNEL, changed)
-                )
+        if rows:
+            changed = sorted({row[0] for row in rows})
+            await connection.execute(
+                "INSERT INTO mail (till, id, token_digest, body, received_at_ms, kind) SELECT * FROM unnest(%b::text[],"
+                " %b::bigint[], %b::bytea[], %b::bytea[], %b::bigint[], %b::text[])",
+                [list(column) for column in zip(*rows, strict=True)],
+            )
+            await connection.execute(
+                "UPDATE tills SET newest = n.newest FROM unnest(%b::text[], %b::bigint[]) AS n (name, newest)"
+                " WHERE tills.name = n.name",
+                (changed, [newest[name] for name in changed]),
+            )
+            await connection.execute("SELECT pg_notify(%s, name) FROM unnest(%s::text[]) AS name", (_CHANNEL, changed))
         return results
+
+    @staticmethod
+    async def _lock(
+        connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]
+    ) -> tuple[dict[str, str], dict[str, int]]:
+        """The shop of each till that is meant, or may be, and its newest number, locked until the commit."""
+        named = sorted({letter.till for letter in group})
+        of_shops = sorted({letter.till for letter in group if letter.kind is not Kind.CALLBACK})
+        found = await connection.execute(
+            # In one order: two processes that number the same tills never wait for each other in a ring.
+            "SELECT name, shop, newest FROM tills WHERE NOT is_revoked AND (name = ANY(%s) OR shop IN"
+            " (SELECT shop FROM tills WHERE name = ANY(%s))) ORDER BY name FOR UPDATE",
+            (named, of_shops),
+        )
+        rows = await found.fetchall()
+        return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
+
+    @staticmethod
+    async def _expected(
+        connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]
+    ) -> set[tuple[bytes, str | None]]:
+        digests = [letter.token_digest for letter in group if letter.kind is Kind.PAYMENT]
+        if not digests:
+            return set()
+        found = await connection.execute(
+            "SELECT digest, shop FROM payment_addresses WHERE digest = ANY(%s)", (digests,)
+        )
+        return {(bytes(row[0]), row[1]) for row in await found.fetchall()}
 
     async def after(self, till: str, position: int, limit: int) -> Page:
         now = int(time.time() * 1000)
@@ -181,7 +206,7 @@ class PostgresStore:
                 return Page((), is_reset)
             rows = await (
                 await connection.execute(
-                    "SELECT id, token_digest, body, received_at_ms FROM mail WHERE till = %s AND id > %s"
+                    "SELECT id, token_digest, body, received_at_ms, kind FROM mail WHERE till = %s AND id > %s"
                     " ORDER BY id LIMIT %s",
                     (till, start, limit),
                     binary=True,
@@ -219,13 +244,23 @@ class PostgresStore:
             ).fetchone()
         return bytes(row[0]) if row is not None else None
 
+    async def expect_payments(self, till: str, token_digest: bytes, now_ms: int) -> None:
+        async with self._connection() as connection:
+            await connection.execute(
+                "INSERT INTO payment_addresses (digest, shop, at_ms) SELECT %s, shop, %s FROM tills WHERE name = %s"
+                " ON CONFLICT DO NOTHING",
+                (token_digest, now_ms, till),
+            )
+
     async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
         async with self._connection() as connection, connection.transaction():
-            await connection.execute(
+            taken = await connection.execute(
                 "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, %s, name, %s FROM tills WHERE name = %s"
                 " AND NOT is_revoked ON CONFLICT DO NOTHING",
                 (subject, now_ms, till),
             )
+            if taken.rowcount == 1:
+                await self._write(connection, [Letter(till, subject, claim_notice(till), now_ms, Kind.CLAIM)])
             row = await (
                 await connection.execute(
                     "SELECT c.till FROM claims c JOIN tills t ON t.shop = c.shop WHERE t.name = %s AND c.subject = %s",
@@ -235,9 +270,12 @@ class PostgresStore:
         return row[0] if row is not None else None
 
     async def release(self, till: str, subject: bytes) -> bool:
-        async with self._connection() as connection:
-            done = await connection.execute("DELETE FROM claims WHERE subject = %s AND till = %s", (subject, till))
-        return done.rowcount == 1
+        async with self._connection() as connection, connection.transaction():
+            gone = await connection.execute("DELETE FROM claims WHERE subject = %s AND till = %s", (subject, till))
+            if gone.rowcount == 1:
+                notice = Letter(till, subject, claim_notice(""), int(time.time() * 1000), Kind.CLAIM)
+                await self._write(connection, [notice])
+        return gone.rowcount == 1
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
@@ -300,3 +338,11 @@ class PostgresStore:
             raise
         except psycopg.Error as error:
             raise Outside("relay.store", path=self._name) from error
+
+
+def _meant_by(letter: Letter, shop: str, shops: dict[str, str]) -> list[str]:
+    """The tills that a letter is for."""
+    if letter.kind is Kind.CALLBACK:
+        return [letter.till]
+    is_notice = letter.kind is Kind.CLAIM
+    return sorted(name for name, of in shops.items() if of == shop and not (is_notice and name == letter.till))

@@ -16,7 +16,7 @@ from pos_app.paths import make_private
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
-from pos_app.relay.store import Letter, Message, Page, StoreError, TillRow
+from pos_app.relay.store import Kind, Letter, Message, Page, StoreError, TillRow, claim_notice
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tills (
@@ -26,8 +26,12 @@ CREATE TABLE IF NOT EXISTS tills (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mail (
     id INTEGER PRIMARY KEY AUTOINCREMENT, till TEXT NOT NULL REFERENCES tills (name),
-    token_digest BLOB NOT NULL, body BLOB NOT NULL, received_at_ms INTEGER NOT NULL
+    token_digest BLOB NOT NULL, body BLOB NOT NULL, received_at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL DEFAULT 'callback'
 ) STRICT;
+CREATE TABLE IF NOT EXISTS payment_addresses (
+    digest BLOB NOT NULL, shop TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (digest, shop)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS mail_of_till ON mail (till, id);
 CREATE INDEX IF NOT EXISTS mail_by_age ON mail (received_at_ms);
 CREATE TABLE IF NOT EXISTS claims (
@@ -35,7 +39,19 @@ CREATE TABLE IF NOT EXISTS claims (
     PRIMARY KEY (shop, subject)
 ) STRICT, WITHOUT ROWID;
 """
-_ADD_SHOPS: Final = "ALTER TABLE tills ADD COLUMN shop TEXT NOT NULL DEFAULT ''; UPDATE tills SET shop = name"
+_ADD_SHOPS: Final = """
+ALTER TABLE tills ADD COLUMN shop TEXT NOT NULL DEFAULT '';
+UPDATE tills SET shop = name;
+ALTER TABLE mail ADD COLUMN kind TEXT NOT NULL DEFAULT 'callback';
+"""
+_PUT: Final = "INSERT INTO mail (till, token_digest, body, received_at_ms, kind) SELECT name, ?1, ?2, ?3, ?5 FROM tills"
+_TO: Final = {
+    Kind.CALLBACK: "name = ?4",
+    Kind.PAYMENT: "shop = (SELECT shop FROM payment_addresses WHERE digest = ?1 AND shop ="
+    " (SELECT shop FROM tills WHERE name = ?4 AND is_revoked = 0))",
+    Kind.CLAIM: "shop = (SELECT shop FROM tills WHERE name = ?4) AND name <> ?4",
+}
+"""Whom each kind is for: ?1 is the token's digest, ?4 the till it names."""
 _PURGE_AT_ONCE: Final = 2_000
 _SEEN_EVERY_MS: Final = 60_000
 T = TypeVar("T")
@@ -105,12 +121,9 @@ class SqliteStore:
         found: list[list[str]] = []
         with self._transaction(self._write) as db:
             for letter in group:
-                of_shop = "shop = (SELECT shop FROM tills WHERE name = ?4 AND is_revoked = 0)"
-                to = of_shop if letter.is_for_shop else "name = ?4"
                 rows = db.execute(
-                    "INSERT INTO mail (till, token_digest, body, received_at_ms) SELECT name, ?1, ?2, ?3 FROM tills"  # noqa: S608 - our own words
-                    f" WHERE {to} AND is_revoked = 0 RETURNING till",
-                    (letter.token_digest, letter.body, letter.received_at_ms, letter.till),
+                    f"{_PUT} WHERE {_TO[letter.kind]} AND is_revoked = 0 RETURNING till",
+                    (letter.token_digest, letter.body, letter.received_at_ms, letter.till, letter.kind),
                 ).fetchall()
                 found.append([row[0] for row in rows])
         return found
@@ -129,7 +142,8 @@ class SqliteStore:
             (start, now, till, now - _SEEN_EVERY_MS),
         )
         rows = self._read.execute(
-            "SELECT id, token_digest, body, received_at_ms FROM mail WHERE till = ? AND id > ? ORDER BY id LIMIT ?",
+            "SELECT id, token_digest, body, received_at_ms, kind FROM mail WHERE till = ? AND id > ?"
+            " ORDER BY id LIMIT ?",
             (till, start, limit),
         ).fetchall()
         return Page(tuple(Message(*row) for row in rows), is_reset)
@@ -147,28 +161,55 @@ class SqliteStore:
 
         return await self._run(self._reader, look)
 
+    async def expect_payments(self, till: str, token_digest: bytes, now_ms: int) -> None:
+        def note() -> None:
+            self._write.execute(
+                "INSERT INTO payment_addresses (digest, shop, at_ms) SELECT ?, shop, ? FROM tills WHERE name = ?"
+                " ON CONFLICT DO NOTHING",
+                (token_digest, now_ms, till),
+            )
+
+        await self._run(self._writer, note)
+
     async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
-        def take() -> str | None:
+        def take() -> tuple[str | None, list[str]]:
+            told: list[str] = []
             with self._transaction(self._write) as db:
-                db.execute(
+                is_new = db.execute(
                     "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, ?, name, ? FROM tills WHERE name = ?"
                     " AND is_revoked = 0 ON CONFLICT DO NOTHING",
                     (subject, now_ms, till),
-                )
+                ).rowcount
+                if is_new == 1:
+                    told = self._tell_shop(db, till, subject, till, now_ms)
                 row = db.execute(
                     "SELECT till FROM claims WHERE subject = ? AND shop = (SELECT shop FROM tills WHERE name = ?)",
                     (subject, till),
                 ).fetchone()
-            return row[0] if row is not None else None
+            return row[0] if row is not None else None, told
 
-        return await self._run(self._writer, take)
+        holder, told = await self._run(self._writer, take)
+        self._arrivals.ring(told)
+        return holder
 
     async def release(self, till: str, subject: bytes) -> bool:
-        def give_back() -> bool:
-            done = self._write.execute("DELETE FROM claims WHERE subject = ? AND till = ?", (subject, till))
-            return done.rowcount == 1
+        def give_back() -> tuple[bool, list[str]]:
+            with self._transaction(self._write) as db:
+                done = db.execute("DELETE FROM claims WHERE subject = ? AND till = ?", (subject, till)).rowcount == 1
+                now_ms = int(time.time() * 1000)
+                return done, self._tell_shop(db, till, subject, "", now_ms) if done else []
 
-        return await self._run(self._writer, give_back)
+        done, told = await self._run(self._writer, give_back)
+        self._arrivals.ring(told)
+        return done
+
+    @staticmethod
+    def _tell_shop(db: sqlite3.Connection, till: str, subject: bytes, holder: str, now_ms: int) -> list[str]:
+        rows = db.execute(
+            f"{_PUT} WHERE {_TO[Kind.CLAIM]} AND is_revoked = 0 RETURNING till",
+            (subject, claim_notice(holder), now_ms, till, Kind.CLAIM),
+        ).fetchall()
+        return [row[0] for row in rows]
 
     @staticmethod
     async def _run(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

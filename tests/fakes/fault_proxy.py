@@ -34,10 +34,11 @@ class FaultProxy(Loop):
     def __exit__(self, *_: object) -> None:
         async def stop() -> None:
             self._server.close()
-            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            # A connection that was taken at the last moment has its task a moment later.
+            while tasks := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
         self.run(stop())
         super().__exit__()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 
 import pytest
 from fakes.servers import Relay
 
+from pos_app.relay.auth import digest
 from pos_app.web import Answer, Request, Web
 
 TOKEN = "T" * 22
@@ -25,11 +27,19 @@ def ask(web: Web, relay: Relay, method: str, path: str, till: str, token: str) -
     return web.send(Request(method, relay.url + path, {"Authorization": f"Bearer {till}.{token}"}))
 
 
+def mail(web: Web, relay: Relay, till: str, token: str) -> list[dict]:
+    return json.loads(ask(web, relay, "GET", "/v1/inbox?after=0", till, token).body)["messages"]
+
+
 def bodies(web: Web, relay: Relay, till: str, token: str) -> int:
-    return len(json.loads(ask(web, relay, "GET", "/v1/inbox?after=0", till, token).body)["messages"])
+    return len(mail(web, relay, till, token))
 
 
 def test_every_till_of_the_shop_hears_and_no_stranger(web: Web, relay: Relay, shop: dict[str, str]) -> None:
+    assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"forged")).status == 404, "no address yet"
+    assert ask(web, relay, "PUT", f"/v1/payments/{digest(TOKEN).hex()}", "front", shop["front"]).status == 204
+    assert web.send(Request("POST", f"{relay.url}/p/front/{'F' * 22}", {}, b"forged")).status == 404
+    assert web.send(Request("POST", f"{relay.url}/p/stranger/{TOKEN}", {}, b"forged")).status == 404
     assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"paid")).status == 200
     assert {name: bodies(web, relay, name, token) for name, token in shop.items()} == {
         "front": 1, "back": 1, "stranger": 0,
@@ -59,3 +69,9 @@ def test_the_first_to_claim_has_it_until_it_gives_it_back(web: Web, relay: Relay
     assert claim("front", subject="abc")[0] == 422
     assert claim("front", subject="zz" * 32)[0] == 422
     assert ask(web, relay, "PUT", f"/v1/claims/{CODE}", "front", "wrong").status == 401
+    told = {name: mail(web, relay, name, token) for name, token in shop.items()}
+    notices = {name: [base64.b64decode(one["body"]) for one in found] for name, found in told.items()}
+    assert notices == {
+        "back": [b'{"till": "front"}', b'{"till": ""}'], "front": [b'{"till": "back"}'], "stranger": [],
+    }  # fmt: skip
+    assert {one["token"] for one in told["back"]} == {CODE} and {one["kind"] for one in told["back"]} == {"claim"}
