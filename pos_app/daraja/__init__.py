@@ -19,6 +19,7 @@ from pos_app.daraja.errors import (
     Throttled,
 )
 from pos_app.daraja.pace import Pacer
+from pos_app.daraja.till import C2bConfirmation, RegisterUrlResponse
 from pos_app.daraja.wire import (
     StkCallback,
     StkPushResponse,
@@ -31,6 +32,7 @@ StkPushSimulateResponse = StkPushResponse
 
 __all__ = [
     "AsyncMpesaClient",
+    "C2bConfirmation",
     "CallbackUnreadable",
     "CodeExplained",
     "InvalidRequest",
@@ -41,6 +43,7 @@ __all__ = [
     "NotSent",
     "Pacer",
     "Refused",
+    "RegisterUrlResponse",
     "StkCallback",
     "StkPushResponse",
     "StkPushSimulateResponse",

@@ -16,6 +16,7 @@ from pos_app.daraja.errors import (
     Refused,
     Throttled,
 )
+from pos_app.daraja.till import RegisterUrlResponse
 from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.web import Answer, MaybeSentError, NotSentError
@@ -24,7 +25,7 @@ LONGEST_AFTER_S = 600.0
 _OK = 200
 _TOO_EARLY = "400.002.02"
 
-M = TypeVar("M", StkPushResponse, StkQueryResponse)
+M = TypeVar("M", StkPushResponse, StkQueryResponse, RegisterUrlResponse)
 
 
 def is_token_refusal(answer: Answer) -> bool:
@@ -68,6 +69,19 @@ def read_query(answer: Answer, checkout_request_id: str) -> StkQueryResponse:
     too_early = body.code == _TOO_EARLY and "checkoutrequestid" in body.message.lower()
     if treatment == ErrorClass.PENDING or too_early:
         return StkQueryResponse(ResponseCode=body.code or str(answer.status), ResponseDescription=body.message)
+    raise _error_of(answer)
+
+
+def read_register(answer: Answer) -> RegisterUrlResponse:
+    """The answer to a registration.
+
+    Raises:
+        Refused, Throttled, MaybeSent: see `pos_app.daraja.errors`; registering again is always safe.
+    """
+    if answer.status == _OK:
+        response = _model(answer, RegisterUrlResponse)
+        if response is not None and response.ResponseCode:
+            return response
     raise _error_of(answer)
 
 

@@ -17,11 +17,12 @@ from typing import Final, Self, TypeVar
 
 from pos_app.addresses import is_safe_address
 from pos_app.clock import Clock, SystemClock
-from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query
+from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query, read_register
 from pos_app.daraja.auth import TokenCache, read_token, token_request
 from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
 from pos_app.daraja.pace import Pacer
 from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
+from pos_app.daraja.till import REGISTER_PATH, RegisterUrlResponse, build_register
 from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
 from pos_app.domain.money import MAX_SHILLINGS
 from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, StoppedBeforeSendingError, Web
@@ -199,6 +200,21 @@ class MpesaClient:
         )
         return self._call(QUERY_PATH, body, partial(read_query, checkout_request_id=checkout_request_id))
 
+    def c2b_register(self, *, short_code: int | str, confirmation_url: str, validation_url: str) -> RegisterUrlResponse:
+        """Names the address for payments made straight to a paybill or till. In production once, for good.
+
+        Args:
+            short_code: The paybill or the till (daraja.md is unsure which for Buy Goods).
+            confirmation_url: Public https address that every payment is posted to.
+            validation_url: Used only where M-PESA switched validation on.
+
+        Raises:
+            InvalidRequest: a parameter is wrong; nothing was sent.
+            NotSent, MaybeSent, Refused, Throttled: see `pos_app.daraja.errors`.
+        """
+        body = build_register(short_code=short_code, confirmation_url=confirmation_url, validation_url=validation_url)
+        return self._call(REGISTER_PATH, body, read_register)
+
     def fetch_token(self) -> None:
         """Gets a token if there is none; what "Test connection" does.
 
@@ -331,6 +347,13 @@ class AsyncMpesaClient:
         )
         read = partial(read_query, checkout_request_id=checkout_request_id)
         return await self._call(QUERY_PATH, body, read, self._query_pacer)
+
+    async def c2b_register(
+        self, *, short_code: int | str, confirmation_url: str, validation_url: str
+    ) -> RegisterUrlResponse:
+        """As `MpesaClient.c2b_register`."""
+        body = build_register(short_code=short_code, confirmation_url=confirmation_url, validation_url=validation_url)
+        return await self._call(REGISTER_PATH, body, read_register)
 
     async def fetch_token(self) -> None:
         """As `MpesaClient.fetch_token`."""

@@ -60,7 +60,7 @@ def build_push(
         "PartyA": _phone("party_a", party_a),
         "PartyB": check_shortcode("party_b", party_b, code="request.party_b"),
         "PhoneNumber": _phone("phone_number", phone_number),
-        "CallBackURL": _callback_url(callback_url),
+        "CallBackURL": check_callback_url("callback_url", callback_url),
         "AccountReference": _reference(account_reference),
         "TransactionDesc": _description(transaction_desc),
     }
@@ -140,9 +140,10 @@ def _phone(field: str, value: int | str) -> str:
         raise InvalidRequest(field, mistake.code, **mistake.params) from None
 
 
-def _callback_url(value: str) -> str:
+def check_callback_url(field: str, value: str) -> str:
+    """An address that M-PESA may be given: https, or http on this machine alone."""
     if not isinstance(value, str) or not is_safe_address(value):
-        raise InvalidRequest("callback_url", "request.callback_url")
+        raise InvalidRequest(field, "request.callback_url")
     return value
 
 

@@ -116,10 +116,10 @@ class StkCallback(BaseModel):
         if isinstance(code, bool) or not isinstance(code, (int, float, str, Decimal)) or spell_code(code) == "":
             raise CallbackUnreadable("no ResultCode")
         return cls(
-            merchant_request_id=_text(callback.get("MerchantRequestID")),
-            checkout_request_id=_text(callback.get("CheckoutRequestID")),
+            merchant_request_id=text_of(callback.get("MerchantRequestID")),
+            checkout_request_id=text_of(callback.get("CheckoutRequestID")),
             result_code=spell_code(code),
-            result_desc=_text(callback.get("ResultDesc")) or "",
+            result_desc=text_of(callback.get("ResultDesc")) or "",
             items=_items(callback.get("CallbackMetadata")),
         )
 
@@ -151,21 +151,21 @@ class StkCallback(BaseModel):
     @property
     def mpesa_code(self) -> str | None:
         """The M-PESA code (``MpesaReceiptNumber``)."""
-        code = _text(self.items.get("MpesaReceiptNumber"))
-        return _as_mpesa_code(code.strip().upper()) if code else None
+        code = text_of(self.items.get("MpesaReceiptNumber"))
+        return as_mpesa_code(code.strip().upper()) if code else None
 
     @property
     def phone(self) -> str | None:
         """The payer as M-PESA spells it; it may be masked or missing."""
-        return _text(self.items.get("PhoneNumber"))
+        return text_of(self.items.get("PhoneNumber"))
 
     @property
     def transaction_date(self) -> str | None:
         """``YYYYMMDDHHmmss`` in East Africa Time."""
-        return _text(self.items.get("TransactionDate"))
+        return text_of(self.items.get("TransactionDate"))
 
 
-def _as_mpesa_code(text: str) -> str | None:
+def as_mpesa_code(text: str) -> str | None:
     """A code as M-PESA writes them: letters and digits; anything else is not one."""
     return text if 6 <= len(text) <= 20 and text.isascii() and text.isalnum() else None
 
@@ -205,7 +205,8 @@ def _dig(value: Any, *names: str) -> Any:
     return value
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
+    """A plain value as text, shortened; None for nothing, a truth value, a list or an object."""
     if value is None or isinstance(value, (bool, dict, list)):
         return None
     return str(value)[:500]
@@ -244,22 +245,22 @@ class ErrorBody(BaseModel):
             return cls()
         if parsed.get("errorCode") is not None or parsed.get("errorMessage") is not None:
             return cls(
-                code=_text(parsed.get("errorCode")) or "",
-                message=_text(parsed.get("errorMessage")) or "",
-                request_id=_text(parsed.get("requestId")),
+                code=text_of(parsed.get("errorCode")) or "",
+                message=text_of(parsed.get("errorMessage")) or "",
+                request_id=text_of(parsed.get("requestId")),
             )
         fault = parsed.get("fault")
         if isinstance(fault, dict):
             return cls(
-                code=_text(_dig(fault, "detail", "errorcode")) or "", message=_text(fault.get("faultstring")) or ""
+                code=text_of(_dig(fault, "detail", "errorcode")) or "", message=text_of(fault.get("faultstring")) or ""
             )
         soap = _dig(parsed, "Envelope", "Body", "Fault")
         if isinstance(soap, dict):
             # A SOAP fault comes from behind the gateway: its code says nothing of what was done.
-            return cls(message=_text(soap.get("faultstring")) or "")
+            return cls(message=text_of(soap.get("faultstring")) or "")
         return cls(
-            message=_text(parsed.get("ResponseDescription")) or _text(parsed.get("message")) or "",
-            request_id=_text(parsed.get("requestId")),
+            message=text_of(parsed.get("ResponseDescription")) or text_of(parsed.get("message")) or "",
+            request_id=text_of(parsed.get("requestId")),
         )
 
 
