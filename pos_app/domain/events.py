@@ -87,6 +87,13 @@ class CallbackArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class TwinArrived:
+    """The confirmation of the same money came by another way, with the M-PESA code."""
+
+    mpesa_code: str
+
+
+@dataclass(frozen=True, slots=True)
 class GivenUp:
     """A manager stopped waiting. It cancels nothing at M-PESA."""
 
@@ -145,6 +152,7 @@ Event = (
     | Asked
     | QueryAnswered
     | CallbackArrived
+    | TwinArrived
     | GivenUp
     | Withdrawn
     | CodeClaimed

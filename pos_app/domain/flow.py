@@ -73,6 +73,9 @@ def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Dec
             return _on_query(attempt, event.outcome, now_ms, rules)
         case ev.CallbackArrived():
             return _on_callback(attempt, event, now_ms)
+        case ev.TwinArrived(code):
+            is_wanted = attempt.state is S.PAID and attempt.mpesa_code is None
+            return _code_followed(attempt, code) if is_wanted else Decision(attempt)
         case ev.Asked():
             return Decision(replace(attempt, asked_at_ms=now_ms, asks=attempt.asks + 1))
         case ev.Restarted():

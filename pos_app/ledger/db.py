@@ -99,6 +99,14 @@ def open_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
+_WITH_PAYMENTS: Final = 2
+_NO_PAYMENTS: Final = (
+    "CREATE TEMP TABLE till_payments (id, mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3,"
+    " account, name_sealed, evidence, use, sale_id, taken_by)"
+)
+"""What readers of an older ledger, or of a copy of one, see where it has no such table; nothing is written into it."""
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """Opens the ledger read-only; works beside an open till.
 
@@ -120,6 +128,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
             version = _refuse_foreign(connection, path)
             if version == 0:
                 raise problem("ledger.missing", path)
+            if version < _WITH_PAYMENTS:
+                connection.execute(_NO_PAYMENTS)
         except BaseException:
             connection.close()
             raise

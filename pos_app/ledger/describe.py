@@ -24,6 +24,7 @@ _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.Asked: "",
     ev.QueryAnswered: "query",
     ev.CallbackArrived: "callback",
+    ev.TwinArrived: "twin",
     ev.GivenUp: "given_up",
     ev.Withdrawn: "withdrawn",
     ev.CodeClaimed: "claimed",
@@ -90,6 +91,8 @@ def _said(event: ev.Event) -> dict[str, Any]:
             return {"by": event.by, "reason": event.reason}
         case ev.CodeClaimed():
             return {"by": event.by, "mpesa_code": event.code}
+        case ev.TwinArrived():
+            return {"mpesa_code": event.mpesa_code}
         case ev.ReceiptMade():
             return {"how": event.how}
         case _:

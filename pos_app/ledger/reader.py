@@ -12,16 +12,20 @@ from pathlib import Path
 
 from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
 from pos_app.domain.money import Cents
+from pos_app.domain.reference import Reference
+from pos_app.domain.till_payment import OpenSale, TillPayment
 from pos_app.errors import Mistake, Outside
 from pos_app.ledger.db import converting, key_file, open_reader
 from pos_app.ledger.rows import (
     ATTEMPT_COLUMNS,
+    PAYMENT_COLUMNS,
     SALE_COLUMNS,
     SALE_WIDTH,
     EventRow,
     SaleRow,
     Totals,
     attempt_of,
+    payment_of,
     review_of,
     sale_of,
 )
@@ -48,7 +52,9 @@ _WHERE: dict[Filter, str] = {
 }
 _ROW_SQL = (
     f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"  # noqa: S608
-    " (SELECT group_concat(p.mpesa_code) FROM attempts p WHERE p.sale_id = s.id AND p.mpesa_code IS NOT NULL),"
+    " (SELECT group_concat(code) FROM (SELECT p.mpesa_code AS code FROM attempts p WHERE p.sale_id = s.id AND"
+    "  p.mpesa_code IS NOT NULL UNION ALL SELECT p.mpesa_code FROM till_payments p WHERE p.sale_id = s.id AND"
+    "  p.use = 'pays')),"
     " (SELECT group_concat(r.review) FROM attempts r WHERE r.sale_id = s.id AND r.review <> ''),"
     " EXISTS (SELECT 1 FROM attempts m JOIN attempt_events e ON e.attempt_id = m.id AND e.kind = 'receipt'"
     "  WHERE m.sale_id = s.id)"
@@ -236,6 +242,44 @@ class LedgerReader:
             for row in rows
         ]
 
+    # Payments made straight to the till
+
+    def free_payments(self) -> list[TillPayment]:
+        """The payments that nobody has given to a sale, newest first."""
+        with converting(self.path):
+            rows = self._db.execute(f"{PAYMENT_COLUMNS} WHERE use = '' ORDER BY paid_at_ms DESC LIMIT 500").fetchall()
+        return [payment_of(row, self._open_vault()) for row in rows]
+
+    def payment(self, mpesa_code: str) -> TillPayment | None:
+        """The payment with a code, whatever became of it."""
+        with converting(self.path):
+            row = self._db.execute(f"{PAYMENT_COLUMNS} WHERE mpesa_code = ?", (mpesa_code,)).fetchone()
+        return payment_of(row, self._open_vault()) if row is not None else None
+
+    def open_sales(self, since_day: str) -> list[OpenSale]:
+        """Sales that a payment may be for: not paid in full, or paid at a prompt whose code has not come."""
+        with converting(self.path):
+            rows = self._db.execute(
+                "SELECT s.id, s.reference, s.amount_cents - s.received_cents, s.created_at_ms, a.phone_last3,"
+                " (SELECT max(c.amount_cents) FROM attempts c WHERE c.sale_id = s.id AND c.state = 'paid' AND"
+                "  c.mpesa_code IS NULL) AS to_prove"
+                " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id WHERE s.day >= ? AND NOT s.is_voided AND"
+                " (s.received_cents < s.amount_cents OR to_prove IS NOT NULL) ORDER BY s.id DESC LIMIT 300",
+                (since_day,),
+            ).fetchall()
+        return [
+            OpenSale(SaleId(row[0]), Reference(row[1]), Cents(row[5] if row[5] is not None else row[2]), row[3], row[4])
+            for row in rows
+        ]
+
+    def unowned_messages(self) -> int:
+        """How many messages of the relay belong to no payment of this till, or cannot be read."""
+        with converting(self.path):
+            row = self._db.execute(
+                "SELECT count(*) FROM evidence WHERE attempt_id IS NULL AND verdict <> 'payment'"
+            ).fetchone()
+        return int(row[0])
+
     # Sums
 
     def totals(self, day: str) -> Totals:
@@ -248,8 +292,11 @@ class LedgerReader:
                 "SELECT coalesce(sum(state IN ('sending', 'pending')), 0), coalesce(sum(state = 'unknown'), 0)"
                 " FROM attempts WHERE state IN ('ready', 'sending', 'pending', 'unknown')"
             ).fetchone()
+            free = self._db.execute(
+                "SELECT count(*), coalesce(sum(amount_cents), 0) FROM till_payments WHERE use = '' AND day = ?", (day,)
+            ).fetchone()
             review = self._db.execute("SELECT count(DISTINCT sale_id) FROM attempts WHERE review <> ''").fetchone()
-        return Totals(day, kept[0], kept[1], Cents(kept[2]), live[0], live[1], review[0])
+        return Totals(day, kept[0], kept[1], Cents(kept[2]), live[0], live[1], review[0], free[0], Cents(free[1]))
 
     def days(self) -> list[str]:
         """The days that have sales, newest first."""

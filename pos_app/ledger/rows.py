@@ -12,13 +12,15 @@ from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Sale
+from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.ledger.vault import Vault
 
 ATTEMPT_COLUMNS: Final = (
     "a.id, a.sale_id, a.amount_cents, a.phone_head, a.phone_last3, s.reference, a.state, a.merchant_request_id,"
     " a.checkout_request_id, a.mpesa_code, a.heard_code, a.outcome_kind, a.outcome_code, a.outcome_text,"
     " a.outcome_is_final, a.outcome_may_turn, a.created_at_ms, a.sent_at_ms, a.settled_at_ms, a.asked_at_ms, a.asks,"
     " a.said_paid_at_ms, a.said_failed_at_ms, a.review,"
-    " EXISTS (SELECT 1 FROM attempts o WHERE o.sale_id = a.sale_id AND o.id <> a.id AND o.state = 'paid'),"
+    " s.received_cents - (a.state = 'paid') * a.amount_cents + a.amount_cents > s.amount_cents,"
     " a.claimed_code, a.phone_sealed"
 )
 SALE_COLUMNS: Final = (
@@ -47,6 +49,28 @@ class SaleRow:
     has_receipt: bool = False
 
 
+PAYMENT_COLUMNS: Final = (
+    "SELECT mpesa_code, amount_cents, paid_at_ms, name_sealed, phone_last3, account, use, sale_id, taken_by"
+    " FROM till_payments"
+)
+
+
+def payment_of(row: tuple[Any, ...] | sqlite3.Row, vault: Vault | None) -> TillPayment:
+    """A payment from the columns of `PAYMENT_COLUMNS`; its name stays sealed without the key."""
+    name = vault.open(row[3]) if vault is not None else None
+    return TillPayment(
+        row[0],
+        Cents(row[1]),
+        row[2],
+        (name or b"").decode(),
+        row[4],
+        row[5],
+        Use(row[6]),
+        SaleId(row[7]) if row[7] is not None else None,
+        row[8],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """One entry of a sale's time line."""
@@ -62,7 +86,11 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The numbers above the table. Waiting, unknown and review count over all days."""
+    """The numbers above the table. Waiting, unknown and review count over all days.
+
+    Args:
+        unclaimed: Payments made straight to the till that day which nobody gave to a sale.
+    """
 
     day: str
     sales: int = 0
@@ -71,6 +99,8 @@ class Totals:
     waiting: int = 0
     unknown: int = 0
     review: int = 0
+    unclaimed: int = 0
+    unclaimed_cents: Cents = NOTHING
 
 
 def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:

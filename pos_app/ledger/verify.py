@@ -62,7 +62,7 @@ def verify(path: Path) -> Verdict:
     with closing(open_reader(path)) as db, converting(path):
         db.execute("BEGIN")
         findings = [*_file(db), *_key(db, path), *_chain(db), *_head(db, path)]
-        findings += [*_attempts(db), *_sales(db), *_evidence(db), *_totals(db)]
+        findings += [*_attempts(db), *_sales(db), *_evidence(db), *_payments(db), *_totals(db)]
         last = db.execute("SELECT hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
         named = db.execute("SELECT value FROM facts WHERE name = 'environment'").fetchone()
         return Verdict(
@@ -194,7 +194,8 @@ def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
     for row in db.execute(
         "SELECT s.id, s.reference, s.amount_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.received_cents,"
         " s.is_voided, s.last_attempt_id,"
-        " (SELECT coalesce(sum(amount_cents), 0) FROM attempts a WHERE a.sale_id = s.id AND a.state = 'paid'),"
+        " (SELECT coalesce(sum(amount_cents), 0) FROM attempts a WHERE a.sale_id = s.id AND a.state = 'paid')"
+        " + (SELECT coalesce(sum(amount_cents), 0) FROM till_payments p WHERE p.sale_id = s.id AND p.use = 'pays'),"
         " EXISTS (SELECT 1 FROM attempt_events e JOIN attempts a ON a.id = e.attempt_id"
         "  WHERE a.sale_id = s.id AND e.kind = 'voided'),"
         " (SELECT max(id) FROM attempts a WHERE a.sale_id = s.id),"
@@ -210,7 +211,7 @@ def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
         yield from _differences("sale", name, dict(zip(fields, row[1:7], strict=True)), said)
         if row[7] != row[10]:
             yield Finding(
-                "sale", name, _("received {kept}, its paid attempts sum to {sum}").format(kept=row[7], sum=row[10])
+                "sale", name, _("received {kept}, its payments sum to {sum}").format(kept=row[7], sum=row[10])
             )
         if row[8] != row[11]:
             yield Finding(
@@ -235,6 +236,31 @@ def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding(
             "attempt", f"attempt {attempt_id}", _("the evidence of event {number} is gone").format(number=event_id)
         )
+
+
+def _payments(db: sqlite3.Connection) -> Iterator[Finding]:
+    """What a payment is used for is what its last event says, and it came as its evidence shows."""
+    used = {
+        row[0]: row[1:]
+        for row in db.execute(
+            "SELECT json_extract(e.details, '$.mpesa_code'), json_extract(e.details, '$.use'),"
+            " json_extract(e.details, '$.amount_cents'), a.sale_id, max(e.id) FROM attempt_events e"
+            " JOIN attempts a ON a.id = e.attempt_id WHERE e.kind = 'till_payment' GROUP BY 1"
+        )
+    }
+    for code, amount, use, sale_id, has_evidence in db.execute(
+        "SELECT mpesa_code, amount_cents, use, sale_id,"
+        " EXISTS (SELECT 1 FROM evidence v WHERE v.digest = p.evidence) FROM till_payments p ORDER BY id"
+    ):
+        name = f"payment {code}"
+        said, said_amount, said_sale, _last = used.pop(code, ("", amount, None, 0))
+        if not has_evidence:
+            yield Finding("payment", name, _("its evidence is gone"))
+        kept = {"use": "" if use == "elsewhere" else use, "amount_cents": amount, "sale": sale_id}
+        told = {"use": said, "amount_cents": said_amount, "sale": said_sale if said else None}
+        yield from _differences("payment", name, kept, told)
+    for code in used:
+        yield Finding("payment", f"payment {code}", _("is missing, its events are there"))
 
 
 def _totals(db: sqlite3.Connection) -> Iterator[Finding]:

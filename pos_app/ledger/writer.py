@@ -16,14 +16,17 @@ from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import Command
 from pos_app.domain.flow import DEFAULT_RULES, Rules, step
+from pos_app.domain.money import Cents
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft
 from pos_app.domain.schedule import SAME_AMOUNT_WAIT_MS, Wait, WaitReason, resend_wait
+from pos_app.domain.till_payment import TillPayment, Use, claim_subject
 from pos_app.errors import Bug, Mistake
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
 from pos_app.ledger.describe import columns_of, describe
 from pos_app.ledger.head import Head, head_of, is_behind, read_head, write_head
+from pos_app.ledger.payment_book import PaymentBook
 from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, attempt_of
 from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
 
@@ -39,6 +42,19 @@ class Applied:
     @property
     def has_changed(self) -> bool:
         return self.before != self.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTaken:
+    """What came of a message about a payment.
+
+    Args:
+        payment: As it is listed now; None for one that is listed already, or cannot be read.
+        claimed_sale: The sale that its code was noted for before it came.
+    """
+
+    payment: TillPayment | None
+    claimed_sale: SaleId | None = None
 
 
 def token_hash(token: str) -> bytes:
@@ -69,6 +85,7 @@ class LedgerWriter:
                 is_empty = self._db.execute("SELECT NOT EXISTS (SELECT 1 FROM attempts)").fetchone()[0]
                 self.vault: Vault = open_vault(key_file(path), may_create=bool(is_empty))
                 self._check_facts(environment)
+                self._payments = PaymentBook(self._db, self.vault, self._add_event)
                 self._head = self._check_head()
         except BaseException:
             self._db.close()
@@ -155,7 +172,8 @@ class LedgerWriter:
             if row[2] >= row[1]:
                 raise Mistake("sale.already_paid")
             last = self._attempt(row[3])
-            draft = Draft(last.amount_cents, msisdn or last.msisdn, row[0])
+            # Whatever came in by other ways is not asked for again.
+            draft = Draft(Cents(row[1] - row[2]), msisdn or last.msisdn, row[0])
             wait = self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=last.is_live)
             self._refuse_wait(wait, now_ms)
             return self._add_attempt(sale_id, draft, token, now_ms)
@@ -267,11 +285,7 @@ class LedgerWriter:
             The effect, or None for an unknown token, a duplicate or an unreadable body.
         """
         with self._transaction() as db:
-            db.execute(
-                "INSERT INTO cursors (mailbox, position, read_at_ms) VALUES (?, ?, ?) ON CONFLICT (mailbox)"
-                " DO UPDATE SET position = max(position, excluded.position), read_at_ms = excluded.read_at_ms",
-                (mailbox, position, now_ms),
-            )
+            self._note_position(mailbox, position, now_ms)
             found = db.execute("SELECT id FROM attempts WHERE token_hash = ?", (token_digest,)).fetchone()
             attempt_id = AttemptId(found[0]) if found is not None else None
             verdict = "read" if event is not None else "unreadable"
@@ -283,6 +297,112 @@ class LedgerWriter:
             if attempt_id is None or event is None:
                 return None
             return self._apply(attempt_id, event, now_ms, rules, evidence=digest)
+
+    def _note_position(self, mailbox: str, position: int, now_ms: int) -> None:
+        self._db.execute(
+            "INSERT INTO cursors (mailbox, position, read_at_ms) VALUES (?, ?, ?) ON CONFLICT (mailbox)"
+            " DO UPDATE SET position = max(position, excluded.position), read_at_ms = excluded.read_at_ms",
+            (mailbox, position, now_ms),
+        )
+
+    # Payments made straight to the till
+
+    def take_payment(
+        self,
+        *,
+        token_digest: bytes,
+        body: bytes,
+        payment: TillPayment | None,
+        now_ms: int,
+        mailbox: str,
+        position: int,
+    ) -> PaymentTaken:
+        """Evidence, the payment's place in the list, what it proves, and how far the mailbox is read: at once.
+
+        Args:
+            payment: What the body says; None where it cannot be read, or is for another shop's number.
+        """
+        with self._transaction() as db:
+            self._note_position(mailbox, position, now_ms)
+            digest = hashlib.sha256(token_digest + body).digest()
+            verdict = "payment" if payment is not None else "unreadable payment"
+            self._keep_evidence(None, now_ms, verdict, digest, body)
+            if payment is None or not self._payments.keep(payment, digest, now_ms):
+                return PaymentTaken(None)
+            found = db.execute("SELECT id FROM attempts WHERE mpesa_code = ?", (payment.mpesa_code,)).fetchone()
+            if found is not None:
+                self._payments.prove(self._attempt(found[0]), now_ms)
+            claimed = db.execute(
+                "SELECT sale_id FROM attempts WHERE claimed_code = ?", (payment.mpesa_code,)
+            ).fetchone()
+            kept = self._payments.find(payment.mpesa_code)
+            is_wanted = claimed is not None and kept is not None and kept.use is Use.FREE
+            return PaymentTaken(kept, SaleId(claimed[0]) if is_wanted else None)
+
+    def payment(self, mpesa_code: str) -> TillPayment | None:
+        """The payment with a code."""
+        with converting(self.path):
+            return self._payments.find(mpesa_code)
+
+    def attach_payment(self, mpesa_code: str, sale_id: SaleId, by: str, now_ms: int) -> Applied:
+        """Gives a payment to a sale. For a prompt that was paid without a code it is the proof, not more money.
+
+        Raises:
+            Mistake: ``payment.unknown``, ``.used``, ``.elsewhere``; ``sale.not_found``, ``.voided``, ``.already_paid``.
+        """
+        with self._transaction() as db:
+            payment = self._payments.free(mpesa_code)
+            before = self._attempt(self._last_attempt_id(sale_id))
+            sale = db.execute("SELECT is_voided, received_cents >= amount_cents FROM sales WHERE id = ?", (sale_id,))
+            is_voided, is_paid = sale.fetchone()
+            twin = db.execute(
+                "SELECT id FROM attempts WHERE sale_id = ? AND state = 'paid' AND mpesa_code IS NULL"
+                " AND amount_cents = ?",
+                (sale_id, payment.amount_cents),
+            ).fetchone()
+            if is_voided:
+                raise Mistake("sale.voided")
+            if twin is not None:
+                return self._apply(AttemptId(twin[0]), ev.TwinArrived(mpesa_code), now_ms, DEFAULT_RULES)
+            if is_paid:
+                raise Mistake("sale.already_paid")
+            self._payments.use(payment, Use.PAYS, before, now_ms, by=by)
+            return Applied(before, self._attempt(before.id), ())
+
+    def detach_payment(self, mpesa_code: str, by: str, reason: str, now_ms: int) -> Applied:
+        """Takes a payment back from the sale it was given to; it is free again.
+
+        Raises:
+            Mistake: ``payment.unknown`` or ``payment.not_attached``.
+        """
+        with self._transaction():
+            payment = self._payments.find(mpesa_code)
+            if payment is None:
+                raise Mistake("payment.unknown")
+            if payment.use is not Use.PAYS or payment.sale_id is None:
+                raise Mistake("payment.not_attached")
+            before = self._attempt(self._last_attempt_id(payment.sale_id))
+            self._payments.use(payment, Use.FREE, before, now_ms, by=by, reason=reason)
+            return Applied(before, self._attempt(before.id), ())
+
+    def note_claim(self, subject: bytes, till: str, now_ms: int, mailbox: str, position: int) -> None:
+        """Another till of the shop claimed a payment, or (an empty name) gave it back."""
+        with self._transaction() as db:
+            self._note_position(mailbox, position, now_ms)
+            for (code,) in db.execute("SELECT mpesa_code FROM till_payments WHERE use IN ('', 'elsewhere')").fetchall():
+                if claim_subject(code) == subject:
+                    self._payments.take_elsewhere(code, till)
+
+    def lose_payment(self, mpesa_code: str, till: str) -> None:
+        """The relay says that another till has it."""
+        with self._transaction():
+            self._payments.take_elsewhere(mpesa_code, till)
+
+    def _last_attempt_id(self, sale_id: SaleId) -> int:
+        row = self._db.execute("SELECT last_attempt_id FROM sales WHERE id = ?", (sale_id,)).fetchone()
+        if row is None:
+            raise Mistake("sale.not_found")
+        return int(row[0])
 
     def _keep_evidence(
         self, attempt_id: AttemptId | None, now_ms: int, verdict: str, digest: bytes, body: bytes
@@ -299,9 +419,11 @@ class LedgerWriter:
     ) -> Applied:
         before = self._attempt(attempt_id)
         if isinstance(event, ev.CallbackArrived):
-            event = replace(event, code_taken=self._is_code_taken(event.mpesa_code, attempt_id))
+            event = replace(event, code_taken=self._is_code_taken(event.mpesa_code, before))
         if isinstance(event, ev.CodeClaimed):
-            self._refuse_used_code(event.code, attempt_id)
+            self._refuse_used_code(event.code, before)
+        if isinstance(event, ev.SaleVoided):
+            self._refuse_received(before.sale_id)
         decision = step(before, event, now_ms, rules)
         after = decision.attempt
         kind, details = describe(event, before, after)
@@ -314,20 +436,30 @@ class LedgerWriter:
             raise Bug("ledger.silent_change", event=type(event).__name__)
         if after != before:
             self._store(after)
+        if after.mpesa_code not in (None, before.mpesa_code):
+            self._payments.prove(after, now_ms)
         return Applied(before, after, decision.commands)
 
-    def _is_code_taken(self, mpesa_code: str | None, attempt_id: AttemptId) -> bool:
+    def _is_code_taken(self, mpesa_code: str | None, attempt: Attempt) -> bool:
         if mpesa_code is None:
             return False
         query = "SELECT 1 FROM attempts WHERE mpesa_code = ? AND id <> ?"
-        return self._db.execute(query, (mpesa_code, attempt_id)).fetchone() is not None
+        is_another_prompts = self._db.execute(query, (mpesa_code, attempt.id)).fetchone() is not None
+        return is_another_prompts or self._payments.is_taken(mpesa_code, attempt.sale_id)
 
-    def _refuse_used_code(self, mpesa_code: str, attempt_id: AttemptId) -> None:
+    def _refuse_received(self, sale_id: SaleId) -> None:
+        row = self._db.execute("SELECT received_cents FROM sales WHERE id = ?", (sale_id,)).fetchone()
+        if row[0] > 0:
+            raise Mistake("sale.not_voidable")
+
+    def _refuse_used_code(self, mpesa_code: str, attempt: Attempt) -> None:
         """A code serves one sale only, whether it paid it or is claimed for it."""
+        if self._payments.is_taken(mpesa_code, attempt.sale_id):
+            self._payments.free(mpesa_code)
         row = self._db.execute(
             "SELECT s.reference, coalesce(a.settled_at_ms, a.created_at_ms) FROM attempts a"
             " JOIN sales s ON s.id = a.sale_id WHERE (a.mpesa_code = ?1 OR a.claimed_code = ?1) AND a.id <> ?2",
-            (mpesa_code, attempt_id),
+            (mpesa_code, attempt.id),
         ).fetchone()
         if row is not None:
             raise Mistake("claim.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))

@@ -1,0 +1,308 @@
+"""Payments made straight to the till: each counts once, for one sale, and everything that happened to it shows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pos_app.clock import day_of
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import Attempt, AttemptState, Review
+from pos_app.domain.money import Cents
+from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.phone import Msisdn
+from pos_app.domain.reference import Reference
+from pos_app.domain.sale import Draft, SaleState
+from pos_app.domain.till_payment import TillPayment, Use, claim_subject
+from pos_app.errors import Mistake
+from pos_app.ledger.db import open_writer
+from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.verify import verify
+from pos_app.ledger.writer import LedgerWriter, PaymentTaken
+
+T = 1_795_000_000_000
+DAY = day_of(T)
+PAID = Outcome(OutcomeKind.PAID, "0")
+PAYMENT = TillPayment("TKN7RT61SV", Cents(25_000), T, "Nicholas", "678", "A0001")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite3"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[LedgerWriter]:
+    opened = LedgerWriter(path)
+    yield opened
+    opened.close()
+
+
+def prompt(ledger: LedgerWriter, number: int, shillings: int = 250) -> Attempt:
+    draft = Draft(Cents(shillings * 100), Msisdn(f"2547000000{number:02d}"), Reference(f"A{number:04d}"))
+    attempt = ledger.record_sale(draft, f"token-{number}", T)
+    ledger.apply(attempt.id, ev.SendRequested(), T)
+    return ledger.apply(attempt.id, ev.PushAccepted(f"m{number}", f"ws{number}"), T).attempt
+
+
+def arrive(
+    ledger: LedgerWriter, payment: TillPayment = PAYMENT, body: bytes = b"{}", position: int = 1
+) -> PaymentTaken:
+    return ledger.take_payment(
+        token_digest=b"d" * 32, body=body, payment=payment, now_ms=T, mailbox="m", position=position
+    )
+
+
+def callback(attempt: Attempt, code: str = "TKN7RT61SV") -> ev.CallbackArrived:
+    return ev.CallbackArrived(
+        PAID, attempt.merchant_request_id, attempt.checkout_request_id, attempt.amount_cents, code
+    )
+
+
+def sale(path: Path, sale_id: int = 1):
+    with closing(LedgerReader(path)) as reader:
+        return reader.sale(sale_id)
+
+
+def totals(path: Path) -> tuple[int, int, int, int]:
+    assert verify(path).findings == ()
+    with closing(LedgerReader(path)) as reader:
+        found = reader.totals(DAY)
+    return found.paid_sales, found.paid_cents, found.unclaimed, found.unclaimed_cents
+
+
+def test_it_is_listed_free_once_and_counts_on_its_own_line(ledger: LedgerWriter, path: Path) -> None:
+    taken = arrive(ledger)
+    assert taken.payment == PAYMENT and taken.claimed_sale is None
+    assert arrive(ledger, position=2) == PaymentTaken(None), "the same message again"
+    assert arrive(ledger, replace(PAYMENT, amount_cents=Cents(1)), b"other", 3) == PaymentTaken(None), (
+        "the same code again"
+    )
+    assert ledger.position("m") == 3
+    assert totals(path) == (0, 0, 1, 25_000)
+    with closing(LedgerReader(path)) as reader:
+        assert reader.free_payments() == [PAYMENT]
+    content = path.read_bytes() + path.with_name(path.name + "-wal").read_bytes()
+    assert b"Nicholas" not in content, "names are sealed"
+
+
+def test_what_cannot_be_read_is_kept_as_evidence_and_shown(ledger: LedgerWriter, path: Path) -> None:
+    taken = ledger.take_payment(token_digest=b"d" * 32, body=b"?", payment=None, now_ms=T, mailbox="m", position=7)
+    assert taken == PaymentTaken(None) and ledger.position("m") == 7
+    with closing(LedgerReader(path)) as reader:
+        assert (reader.free_payments(), reader.unowned_messages()) == ([], 1)
+
+
+def test_given_to_a_sale_it_pays_it_and_can_be_taken_back(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    row = sale(path)
+    assert (row.sale.state, row.codes, row.attempt.state) == (SaleState.PAID, ("TKN7RT61SV",), AttemptState.DECLINED)
+    assert totals(path) == (1, 25_000, 0, 0)
+    with pytest.raises(Mistake) as caught:
+        ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    assert (caught.value.code, caught.value.params["reference"]) == ("payment.used", "A0001")
+    with pytest.raises(Mistake) as caught:
+        ledger.record_attempt(attempt.sale_id, "another", T + 900_000)
+    assert caught.value.code == "sale.already_paid"
+    with pytest.raises(Mistake) as caught:
+        ledger.apply(attempt.id, ev.SaleVoided("Asha", "x"), T)
+    assert caught.value.code == "sale.not_voidable"
+    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    assert sale(path).sale.state is SaleState.OPEN and totals(path) == (0, 0, 1, 25_000)
+    with pytest.raises(Mistake) as caught:
+        ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "again", T)
+    assert caught.value.code == "payment.not_attached"
+    with closing(LedgerReader(path)) as reader:
+        told = [(one.kind, one.details.get("use"), one.details.get("by")) for one in reader.timeline(attempt.sale_id)]
+    assert told[-2:] == [("till_payment", "pays", "Asha"), ("till_payment", "", "Asha")]
+
+
+def test_several_pay_one_sale_and_only_the_rest_is_prompted_for(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1, 1000)
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    for number, shillings in enumerate((250, 350)):
+        payment = replace(PAYMENT, mpesa_code=f"CODE00000{number}", amount_cents=Cents(shillings * 100))
+        arrive(ledger, payment, b"%d" % number, number + 1)
+        ledger.attach_payment(payment.mpesa_code, attempt.sale_id, "Asha", T)
+    assert sale(path).sale.state is SaleState.PART_PAID and totals(path) == (1, 60_000, 0, 0)
+    with pytest.raises(Mistake):
+        ledger.apply(attempt.id, ev.SaleVoided("Asha", "x"), T)
+    again = ledger.record_attempt(attempt.sale_id, "token-rest", T + 900_000)
+    assert again.amount_cents == 40_000
+    ledger.apply(again.id, ev.SendRequested(), T)
+    ledger.apply(again.id, ev.PushAccepted("m9", "ws9"), T)
+    paid = ledger.apply(
+        again.id, replace(callback(again, "CODEREST01"), merchant_request_id="m9", checkout_request_id="ws9"), T
+    )
+    assert paid.attempt.review == frozenset()
+    row = sale(path)
+    assert row.sale.state is SaleState.PAID and set(row.codes) == {"CODE000000", "CODE000001", "CODEREST01"}
+    assert totals(path) == (1, 100_000, 0, 0)
+
+
+def test_the_twin_of_a_prompt_is_its_second_proof_and_no_more_money(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, callback(attempt), T)
+    taken = arrive(ledger)
+    assert taken.payment is not None and taken.payment.use is Use.PROVES
+    assert totals(path) == (1, 25_000, 0, 0)
+
+
+def test_the_twin_that_comes_first_merges_when_the_callback_comes(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    arrive(ledger)
+    assert totals(path) == (0, 0, 1, 25_000)
+    ledger.apply(attempt.id, callback(attempt), T)
+    assert totals(path) == (1, 25_000, 0, 0)
+
+
+def test_a_twin_that_was_given_to_its_own_sale_counts_once(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    assert totals(path) == (1, 25_000, 0, 0)
+    paid = ledger.apply(attempt.id, callback(attempt), T).attempt
+    assert paid.state is AttemptState.PAID
+    assert sale(path).sale.state is SaleState.PAID and totals(path) == (1, 25_000, 0, 0)
+
+
+def test_a_code_that_pays_another_sale_is_for_a_person(ledger: LedgerWriter, path: Path) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    after = ledger.apply(first.id, callback(first), T).attempt
+    assert (after.state, after.review) == (AttemptState.PENDING, frozenset({Review.CODE_REUSED}))
+    assert totals(path) == (1, 25_000, 0, 0)
+
+
+def test_a_prompt_paid_as_well_as_the_till_is_paid_twice(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    paid = ledger.apply(attempt.id, callback(attempt, "SECOND0001"), T).attempt
+    assert Review.PAID_TWICE in paid.review
+    assert sale(path).sale.state is SaleState.OVERPAID and totals(path) == (1, 50_000, 0, 0)
+
+
+def test_given_to_a_prompt_that_was_paid_without_a_code_it_brings_the_code(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    for at_ms in (T, T + 20_000):
+        ledger.apply(attempt.id, ev.QueryAnswered(PAID), at_ms)
+    arrive(ledger)
+    with closing(LedgerReader(path)) as reader:
+        assert [one.id for one in reader.open_sales(DAY)] == [attempt.sale_id]
+    after = ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T).attempt
+    assert (after.state, after.mpesa_code) == (AttemptState.PAID, PAYMENT.mpesa_code)
+    assert totals(path) == (1, 25_000, 0, 0)
+    assert ledger.payment(PAYMENT.mpesa_code).use is Use.PROVES
+
+
+def test_a_code_that_was_noted_before_the_payment_came_names_its_sale(ledger: LedgerWriter) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, ev.CodeClaimed(PAYMENT.mpesa_code, "Asha"), T)
+    assert arrive(ledger).claimed_sale == attempt.sale_id
+
+
+def test_a_claim_of_a_code_that_is_used_is_refused(ledger: LedgerWriter) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
+    with pytest.raises(Mistake) as caught:
+        ledger.apply(second.id, ev.CodeClaimed(PAYMENT.mpesa_code, "Asha"), T)
+    assert caught.value.code == "payment.used"
+
+
+def test_what_another_till_claimed_is_free_no_more_until_it_gives_it_back(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    arrive(ledger)
+    subject = claim_subject(PAYMENT.mpesa_code)
+    ledger.note_claim(subject, "back", T, "m", 5)
+    assert totals(path) == (0, 0, 0, 0) and ledger.position("m") == 5
+    with pytest.raises(Mistake) as caught:
+        ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    assert (caught.value.code, caught.value.params) == ("payment.elsewhere", {"till": "back"})
+    ledger.note_claim(claim_subject("ANOTHER001"), "back", T, "m", 6)
+    ledger.note_claim(subject, "", T, "m", 7)
+    assert totals(path) == (0, 0, 1, 25_000)
+    ledger.lose_payment(PAYMENT.mpesa_code, "front")
+    assert totals(path) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("wrong", ["unknown", "no sale", "voided", "paid"])
+def test_what_cannot_be_given_is_refused_with_its_reason(ledger: LedgerWriter, wrong: str) -> None:
+    attempt = prompt(ledger, 1)
+    arrive(ledger)
+    code, sale_id = PAYMENT.mpesa_code, attempt.sale_id
+    if wrong == "unknown":
+        code = "NOBODY0001"
+        with pytest.raises(Mistake):
+            ledger.detach_payment(code, "Asha", "x", T)
+    elif wrong == "no sale":
+        sale_id = 99
+    elif wrong == "voided":
+        ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+        ledger.apply(attempt.id, ev.SaleVoided("Asha", "x"), T)
+    else:
+        ledger.apply(attempt.id, callback(attempt, "OTHER00001"), T)
+    with pytest.raises(Mistake) as caught:
+        ledger.attach_payment(code, sale_id, "Asha", T)
+    assert caught.value.code == {
+        "unknown": "payment.unknown", "no sale": "sale.not_found", "voided": "sale.voided", "paid": "sale.already_paid",
+    }[wrong]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ("UPDATE till_payments SET amount_cents = 1", "payment"),
+        ("UPDATE till_payments SET use = '', sale_id = NULL", "payment"),
+        ("DELETE FROM till_payments", "payment"),
+        ("DELETE FROM evidence", "payment"),
+        ("UPDATE sales SET received_cents = 0", "sale"),
+    ],
+)
+def test_a_payment_that_was_changed_by_another_hand_shows(
+    ledger: LedgerWriter, path: Path, change: str, check: str
+) -> None:
+    attempt = prompt(ledger, 1)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    with closing(sqlite3.connect(path)) as db:
+        with pytest.raises(sqlite3.IntegrityError):
+            db.execute("UPDATE till_payments SET use = 'proves'")
+        with pytest.raises(sqlite3.IntegrityError):
+            db.execute("DELETE FROM till_payments")
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
+        for name in names:
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute(change)
+        db.commit()
+    assert check in {finding.check for finding in verify(path).findings}
+
+
+def test_a_ledger_of_the_version_before_is_read_as_it_is_and_gets_the_list_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pos_app.ledger import db
+
+    path = tmp_path / "ledger.sqlite3"
+    whole = db.migrations
+    monkeypatch.setattr(db, "migrations", lambda: whole()[:1])
+    open_writer(path).close()
+    monkeypatch.undo()
+    before = path.read_bytes()
+    with closing(LedgerReader(path)) as reader:
+        assert (reader.free_payments(), reader.totals(DAY).unclaimed) == ([], 0)
+    assert verify(path).findings == ()
+    assert path.read_bytes() == before
+    with closing(LedgerWriter(path)) as ledger:
+        assert arrive(ledger).payment == PAYMENT
+    assert list((tmp_path / "copies").glob("before-version-2-*.sqlite3"))
