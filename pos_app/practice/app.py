@@ -75,6 +75,8 @@ def make_app(mpesa: PracticeMpesa) -> Starlette:
             Route("/oauth/v1/generate", _Exchange(mpesa, Target.TOKEN), methods=["GET"]),
             Route("/mpesa/stkpush/v1/processrequest", _Exchange(mpesa, Target.PUSH), methods=["POST"]),
             Route("/mpesa/stkpushquery/v1/query", _Exchange(mpesa, Target.QUERY), methods=["POST"]),
+            Route("/mpesa/c2b/v1/registerurl", _Exchange(mpesa, Target.REGISTER), methods=["POST"]),
+            Route("/mpesa/c2b/v2/registerurl", _Exchange(mpesa, Target.REGISTER), methods=["POST"]),
             *_Control(mpesa).routes(),
         ],
         exception_handlers={404: _not_found},
@@ -193,6 +195,8 @@ class _Exchange:
             self._mpesa.check_token(authorization)
             if self._target is Target.PUSH:
                 return _Json(self._mpesa.push(_json(body), request.headers.get("content-type", "")))
+            if self._target is Target.REGISTER:
+                return _Json(self._mpesa.register_urls(_json(body)))
             return _Json(self._mpesa.query(_json(body)))
         except Refusal as refusal:
             return _error_response(refusal)
@@ -216,6 +220,7 @@ class _Control:
             Route("/practice/books", self.books, methods=["GET"]),
             Route("/practice/customers/{msisdn}", self.customer, methods=["GET", "POST"]),
             Route("/practice/customers/{msisdn}/answer", self.answer, methods=["POST"]),
+            Route("/practice/customers/{msisdn}/pay", self.pay, methods=["POST"]),
             Route("/practice/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/practice/manner", self.manner, methods=["POST"]),
         ]
@@ -256,6 +261,19 @@ class _Control:
         if wanted.get("do") == "cancel":
             return _Json({"result_code": self._mpesa.cancel(msisdn)})
         return _Json({"result_code": self._mpesa.enter_pin(msisdn, str(wanted.get("pin", "")))})
+
+    async def pay(self, request: Request) -> Response:
+        wanted = _json(await request.body())
+        try:
+            code = self._mpesa.pay_by_hand(
+                request.path_params["msisdn"],
+                int(wanted.get("amount", 0)),
+                shortcode=str(wanted.get("shortcode", "")),
+                reference=str(wanted.get("reference", "")),
+            )
+        except (ValueError, TypeError) as error:
+            return _Json({"error": str(error)}, 422)
+        return _Json({"mpesa_code": code})
 
     async def faults(self, request: Request) -> Response:
         if request.method == "DELETE":

@@ -43,13 +43,19 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """Money that moved."""
+    """Money that moved.
+
+    Args:
+        checkout_request_id: Empty for a payment made by hand.
+        shortcode: The number that was paid.
+    """
 
     mpesa_code: str
     checkout_request_id: str
     msisdn: str
     amount_cents: int
     reference: str
+    shortcode: str = ""
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class Books:
     prompts: dict[str, Prompt] = field(default_factory=dict)
     payments: list[Payment] = field(default_factory=list)
     callbacks: list[dict[str, Any]] = field(default_factory=list)
+    confirmation_urls: dict[str, str] = field(default_factory=dict)
 
     def new_code(self) -> str:
         """An M-PESA code that was not used before."""

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from pos_app.addresses import is_loopback
-from pos_app.practice.books import Books, Prompt
+from pos_app.practice.books import Books, Payment, Prompt
 from pos_app.practice.faults import Fault, FaultMenu, Target
 from pos_app.practice.shop import Manner
 from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
@@ -46,24 +46,42 @@ class CallbackSender:
         for held_url, held_body in held:
             await self._post(held_url, held_body)
 
+    async def confirm(self, payment: Payment, first_name: str, paid_at: str) -> None:
+        """Confirms a payment to the address that its shortcode registered, if it did."""
+        url = self._books.confirmation_urls.get(payment.shortcode)
+        if url is None:
+            return
+        await self._sleep(self._manner.callback_after_s)
+        fault = self._faults.take(Target.CONFIRMATION)
+        kind = fault.kind if fault is not None else ""
+        if kind == "lose":
+            return
+        if fault is not None and kind == "delay":
+            await self._sleep(float(fault.options.get("seconds", 60)))
+        body = confirmation_body(payment, first_name, paid_at)
+        for _ in range(2 if kind == "double" else 1):
+            await self._send(url, body)
+
     async def stop(self) -> None:
         """Closes the connections."""
         if self._web is not None:
             await self._web.aclose()
 
     async def _post(self, url: str, body: dict[str, Any]) -> None:
+        self._note(body, await self._send(url, body))
+
+    async def _send(self, url: str, body: dict[str, Any]) -> str:
+        """What became of it: a status, or words."""
         if not is_loopback(url):
-            self._note(body, "not loopback: not sent")
-            return
+            return "not loopback: not sent"
         if self._web is None:
             self._web = AsyncWeb(Patience(connect_s=5, read_s=10, total_s=15), use_proxies=False)
         headers = {"Content-Type": "application/json"}
         try:
             answer = await self._web.send(Request("POST", url, headers, json.dumps(body).encode()))
         except (NotSentError, MaybeSentError):
-            self._note(body, "failed")
-        else:
-            self._note(body, str(answer.status))
+            return "failed"
+        return str(answer.status)
 
     def _note(self, body: dict[str, Any], outcome: str) -> None:
         callback = body["Body"]["stkCallback"]
@@ -73,6 +91,25 @@ class CallbackSender:
 
     async def _sleep(self, practice_s: float) -> None:
         await asyncio.sleep(practice_s / self._manner.speed)
+
+
+def confirmation_body(payment: Payment, first_name: str, paid_at: str) -> dict[str, Any]:
+    """A C2B confirmation as M-PESA spells it: amount as text, phone masked (daraja.md, section 5)."""
+    return {
+        "TransactionType": "Pay Bill" if payment.reference else "Customer Merchant Payment",
+        "TransID": payment.mpesa_code,
+        "TransTime": paid_at,
+        "TransAmount": f"{payment.amount_cents / 100:.2f}",
+        "BusinessShortCode": payment.shortcode,
+        "BillRefNumber": payment.reference,
+        "InvoiceNumber": "",
+        "OrgAccountBalance": "",
+        "ThirdPartyTransID": "",
+        "MSISDN": f"{payment.msisdn[:4]} ***** {payment.msisdn[-3:]}",
+        "FirstName": first_name,
+        "MiddleName": "",
+        "LastName": "",
+    }
 
 
 def callback_body(prompt: Prompt) -> dict[str, Any]:

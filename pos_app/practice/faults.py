@@ -14,6 +14,8 @@ class Target(StrEnum):
     PUSH = "push"
     QUERY = "query"
     CALLBACK = "callback"
+    REGISTER = "register"
+    CONFIRMATION = "confirmation"
 
 
 ANSWER_FAULTS = frozenset(
@@ -47,6 +49,10 @@ CALLBACK_FAULTS = frozenset(
 )
 
 
+CONFIRMATION_FAULTS = frozenset({"lose", "delay", "double"})
+_MENUS = {Target.CALLBACK: CALLBACK_FAULTS, Target.CONFIRMATION: CONFIRMATION_FAULTS}
+
+
 @dataclass(slots=True)
 class Fault:
     """One fault, for the next ``times`` exchanges."""
@@ -77,7 +83,7 @@ class FaultMenu:
             wanted = Target(target)
         except ValueError:
             raise UnknownFaultError(f"no target {target!r}; there are {', '.join(Target)}") from None
-        menu = CALLBACK_FAULTS if wanted is Target.CALLBACK else ANSWER_FAULTS
+        menu = _MENUS.get(wanted, ANSWER_FAULTS)
         if kind not in menu:
             raise UnknownFaultError(f"no fault {kind!r} for {target}; there are {', '.join(sorted(menu))}")
         self._ordered.append(Fault(wanted, kind, times, options))

@@ -262,24 +262,68 @@ class PracticeMpesa:
             prompt.paid_at = mpesa_timestamp(int(time.time() * 1000))
             customer.balance_cents -= prompt.amount_cents
             customer.spent_today_cents += prompt.amount_cents
-            self.books.payments.append(
-                Payment(
-                    prompt.mpesa_code,
-                    prompt.checkout_request_id,
-                    prompt.msisdn,
-                    prompt.amount_cents,
-                    prompt.reference,
-                )
+            is_paybill = prompt.transaction_type != "CustomerBuyGoodsOnline"
+            payment = Payment(
+                prompt.mpesa_code,
+                prompt.checkout_request_id,
+                prompt.msisdn,
+                prompt.amount_cents,
+                prompt.reference if is_paybill else "",
+                prompt.party_b,
             )
-            customer.messages.append(self._sms(prompt, customer))
+            self._book(payment, customer, prompt.paid_at)
         self.on_phone(prompt.msisdn)
         self._start(self._callbacks.report(prompt))
 
-    def _sms(self, prompt: Prompt, customer: Customer) -> str:
+    def _book(self, payment: Payment, customer: Customer, paid_at: str) -> None:
+        """The money has moved: books, the customer's message, and the confirmation where one is wanted."""
+        self.books.payments.append(payment)
+        customer.messages.append(self._sms(payment, customer))
+        # A prompt's payment is confirmed like any other: the twin of its callback (daraja.md, section 5).
+        self._start(self._callbacks.confirm(payment, customer.name, paid_at))
+
+    def _sms(self, payment: Payment, customer: Customer) -> str:
+        account = f" for account {payment.reference}" if payment.reference else ""
         return (
-            f"{prompt.mpesa_code} Confirmed. Ksh{prompt.amount_cents / 100:,.2f} sent to {self.shop.name} "
-            f"for account {prompt.reference}. New M-PESA balance is Ksh{customer.balance_cents / 100:,.2f}. (practice)"
+            f"{payment.mpesa_code} Confirmed. Ksh{payment.amount_cents / 100:,.2f} sent to {self.shop.name}{account}. "
+            f"New M-PESA balance is Ksh{customer.balance_cents / 100:,.2f}. (practice)"
         )
+
+    # Payments made straight to the number
+
+    def register_urls(self, body: Any) -> dict[str, Any]:
+        """Notes where payments of a shortcode are confirmed. Once: as in production, a second time is refused.
+
+        Raises:
+            Refusal: as M-PESA would.
+        """
+        fields = body if isinstance(body, dict) else {}
+        shortcode, url = str(fields.get("ShortCode", "")), str(fields.get("ConfirmationURL", ""))
+        if shortcode not in (self.shop.paybill, self.shop.store, self.shop.till):
+            raise Refusal(400, "400.002.02", "Bad Request - Invalid ShortCode")
+        if fields.get("ResponseType") not in ("Completed", "Cancelled") or not url.startswith("http"):
+            raise Refusal(400, "400.002.02", "Bad Request - Invalid ConfirmationURL")
+        if shortcode in self.books.confirmation_urls and self.manner.registers_once:
+            raise Refusal(500, "500.003.1001", "Urls are already registered")
+        self.books.confirmation_urls[shortcode] = url
+        return {
+            "OriginatorCoversationID": secrets.token_hex(8),
+            "ResponseCode": "00000000",
+            "ResponseDescription": "Success",
+        }
+
+    def pay_by_hand(self, msisdn: str, shillings: int, *, shortcode: str = "", reference: str = "") -> str | None:
+        """A customer pays the shop's number by hand; the M-PESA code, or None where the wallet has too little."""
+        customer = self.customer(msisdn)
+        cents = shillings * 100
+        if cents <= 0 or customer.balance_cents < cents or customer.is_locked:
+            return None
+        customer.balance_cents -= cents
+        customer.spent_today_cents += cents
+        payment = Payment(self.books.new_code(), "", msisdn, cents, reference, shortcode or self.shop.paybill)
+        self._book(payment, customer, mpesa_timestamp(int(time.time() * 1000)))
+        self.on_phone(msisdn)
+        return payment.mpesa_code
 
     # Query
 

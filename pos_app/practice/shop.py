@@ -41,6 +41,7 @@ class Manner:
         pending_form: 1, 2 or 3 (daraja.md, 3.1).
         indexed_after_s: Until then a query says "Invalid CheckoutRequestID".
         query_spacing_s: The sandbox allows one query in 12 s.
+        registers_once: Addresses for payments can be registered once, as in production.
         date_skew_s: How wrong the ``Date`` header is.
     """
 
@@ -54,5 +55,6 @@ class Manner:
     callback_after_s: float = 0.5
     date_skew_s: float = 0.0
     expires_as_text: bool = True
+    registers_once: bool = True
     habit: Habit = Habit.WAITS
     habit_after_s: float = 3.0

@@ -54,6 +54,7 @@ def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = N
         routes=[
             Route("/c/{till}/{token}", relay.take, methods=["POST"]),
             Route("/p/{till}/{token}", relay.take_for_shop, methods=["POST"]),
+            Route("/a", relay.agree, methods=["POST"]),
             Route("/v1/inbox", relay.inbox, methods=["GET"]),
             Route("/v1/payments/{digest}", relay.expect, methods=["PUT"]),
             Route("/v1/claims/{subject}", relay.claim, methods=["PUT", "DELETE"]),
@@ -112,6 +113,10 @@ class _Relay:
             _log.error("a callback could not be stored: %s", error)
             return "failed"
         return "kept" if is_kept else "unknown"
+
+    async def agree(self, _request: Request) -> Response:
+        """The address for M-PESA's validation, where it is switched on: every payment is welcome, nothing is kept."""
+        return JSONResponse(_ACCEPTED)
 
     # The tills' side
 
