@@ -20,13 +20,15 @@ from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft
 from pos_app.domain.schedule import GIVE_UP_ASKING_MS
+from pos_app.domain.till_payment import Use
 from pos_app.engine import events as out
 from pos_app.engine.copies import keep_copies
-from pos_app.engine.inbox import Inbox, mailbox_of
+from pos_app.engine.inbox import Inbox, Mail, mailbox_of, read_callback
 from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.poller import Poller
 from pos_app.engine.practice_mode import PracticeMode, with_practice_account
 from pos_app.engine.sender import STOPPED, STOPPED_EARLY, new_token, push
+from pos_app.engine.till_payments import Registered, TillPayments
 from pos_app.errors import Mistake, Outside, TillError
 from pos_app.ledger.writer import Applied, LedgerWriter
 from pos_app.practice.customers import Habit
@@ -93,6 +95,7 @@ class Engine:
         self._client: AsyncMpesaClient | None = None
         self._poller: Poller | None = None
         self._inbox: Inbox | None = None
+        self._payments: TillPayments | None = None
 
     # Life
 
@@ -177,10 +180,20 @@ class Engine:
         mailbox = "practice" if self.practice is not None else mailbox_of(relay)
         position = await self._ledger.call(LedgerWriter.position, mailbox)
 
-        async def take(digest: bytes, body: bytes, event: ev.CallbackArrived | None, cursor: int) -> None:
-            await self._take_callback(mailbox, digest, body, event, cursor)
-
         use_proxies = not is_loopback(relay.url)
+        payments = self._payments = TillPayments(
+            self._ledger, access, self._clock, tell=self._on_event, applied=self._follow_up_all, use_proxies=use_proxies
+        )
+
+        async def take(mail: Mail) -> None:
+            match mail.kind:
+                case "payment":
+                    await self._surely(lambda: payments.take(mailbox, mail.digest, mail.body, mail.cursor))
+                case "claim":
+                    await self._surely(lambda: payments.note_claim(mailbox, mail.digest, mail.body, mail.cursor))
+                case _:
+                    await self._surely(lambda: self._take_callback(mailbox, mail))
+
         self._inbox = Inbox(
             relay,
             position,
@@ -202,6 +215,8 @@ class Engine:
             await self._apply(attempt_id, _STOPPED_EARLY_EVENT)
         if self._inbox is not None:
             await self._inbox.aclose()
+        if self._payments is not None:
+            await self._payments.aclose()
         if self._client is not None:
             await self._client.aclose()
         if self.practice is not None:
@@ -295,7 +310,44 @@ class Engine:
         Raises:
             Mistake: ``claim.…``
         """
-        return (await self._apply(attempt_id, ev.CodeClaimed(parse_mpesa_code(code), by))).attempt
+        mpesa_code = parse_mpesa_code(code)
+        claimed = (await self._apply(attempt_id, ev.CodeClaimed(mpesa_code, by))).attempt
+        payment = await self._ledger.call(LedgerWriter.payment, mpesa_code)
+        if payment is not None and payment.use is Use.FREE:
+            # The money has come already, straight to the till.
+            return await self.attach_payment(mpesa_code, claimed.sale_id, by)
+        return claimed
+
+    async def attach_payment(self, mpesa_code: str, sale_id: SaleId, by: str) -> Attempt:
+        """Gives a payment that was made straight to the till to a sale.
+
+        Raises:
+            Mistake, Outside: as `TillPayments.attach`.
+        """
+        return await self._till_payments().attach(mpesa_code, sale_id, by)
+
+    async def detach_payment(self, mpesa_code: str, by: str, reason: str) -> Attempt:
+        """Takes such a payment back.
+
+        Raises:
+            Mistake, Outside: as `TillPayments.detach`.
+        """
+        return await self._till_payments().detach(mpesa_code, by, reason)
+
+    async def register_payments(self) -> Registered:
+        """Has M-PESA send the payments made straight to the till.
+
+        Raises:
+            Mistake, Outside: as `TillPayments.register`; ``settings.missing``.
+        """
+        self._refuse_unset()
+        assert self._client is not None, "refused above"
+        return await self._till_payments().register(self._client)
+
+    def _till_payments(self) -> TillPayments:
+        if self._payments is None:
+            raise Mistake("payment.no_relay")
+        return self._payments
 
     async def void_sale(self, sale_id: SaleId, by: str, reason: str) -> Attempt:
         """Takes a sale back that is not paid; an attempt that never left is withdrawn with it.
@@ -339,11 +391,18 @@ class Engine:
 
     async def _apply_surely(self, attempt_id: AttemptId, event: ev.Event) -> None:
         """For facts from outside, which must not be lost to a full or locked disk: tries until it is written."""
+
+        async def write() -> None:
+            await self._apply(attempt_id, event)
+
+        await self._surely(write)
+
+    async def _surely(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
             try:
-                await self._apply(attempt_id, event)
+                await write()
             except Outside as error:
-                _log.error("an event of attempt %s waits for the disk: %s", attempt_id, error.code)
+                _log.error("an event waits for the disk: %s", error.code)
                 self._tell(out.LightChanged(out.Light.LEDGER, out.Status.BAD, error.code))
                 await asyncio.sleep(RETRY_WRITE_S)
             else:
@@ -351,28 +410,22 @@ class Engine:
                     self._tell(out.LightChanged(out.Light.LEDGER, out.Status.READY, "ledger.ready"))
                 return
 
-    async def _take_callback(
-        self, mailbox: str, digest: bytes, body: bytes, event: ev.CallbackArrived | None, cursor: int
-    ) -> None:
-        while True:
-            try:
-                applied = await self._ledger.call(
-                    LedgerWriter.take_callback,
-                    token_digest=digest,
-                    body=body,
-                    event=event,
-                    now_ms=self._clock.now_ms(),
-                    mailbox=mailbox,
-                    position=cursor,
-                    rules=self._rules,
-                )
-            except Outside as error:
-                self._tell(out.LightChanged(out.Light.LEDGER, out.Status.BAD, error.code))
-                await asyncio.sleep(RETRY_WRITE_S)
-            else:
-                break
+    async def _take_callback(self, mailbox: str, mail: Mail) -> None:
+        applied = await self._ledger.call(
+            LedgerWriter.take_callback,
+            token_digest=mail.digest,
+            body=mail.body,
+            event=read_callback(mail.body),
+            now_ms=self._clock.now_ms(),
+            mailbox=mailbox,
+            position=mail.cursor,
+            rules=self._rules,
+        )
         if applied is not None:
             await self._follow_up(applied)
+
+    async def _follow_up_all(self, applied: Applied) -> None:
+        await self._follow_up(applied, always_tell=True)
 
     async def _follow_up(self, applied: Applied, *, always_tell: bool = False) -> None:
         attempt = applied.attempt

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pos_app.domain.attempt import Attempt, AttemptState
 from pos_app.domain.commands import News
+from pos_app.domain.till_payment import TillPayment
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,17 @@ class EngineFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentArrived:
+    """The list of payments made straight to the till is not as it was.
+
+    Args:
+        payment: The one that came; None where one changed.
+    """
+
+    payment: TillPayment | None
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """M-PESA was asked, or the relay read; it may have changed nothing."""
 
@@ -147,5 +159,6 @@ EngineEvent = (
     | EngineStarted
     | EngineFailed
     | Looked
+    | PaymentArrived
     | PhoneChanged
 )

@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pos_app.clock import Clock, to_eat
@@ -26,8 +27,24 @@ LONGEST_PAUSE_S: Final = 30.0
 _UNREADABLE_AMOUNT: Final = Cents(-1)
 """An amount that was named and cannot be read is another amount."""
 
-Take = Callable[[bytes, bytes, CallbackArrived | None, int], Awaitable[None]]
-"""Token digest, body, what it says, cursor."""
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message of the mailbox.
+
+    Args:
+        kind: ``callback``, ``payment`` (made straight to the shop's number) or ``claim`` (of another till).
+        digest: SHA-256 of the token in its address; empty for one that is no message.
+        cursor: Its place.
+    """
+
+    kind: str
+    digest: bytes
+    body: bytes = field(repr=False)
+    cursor: int
+
+
+Take = Callable[[Mail], Awaitable[None]]
 
 
 def mailbox_of(relay: RelayAccess) -> str:
@@ -163,7 +180,7 @@ class Inbox:
         except (KeyError, TypeError, ValueError, binascii.Error):
             # It has its place in the mailbox: kept as it came, and passed.
             digest, body = b"", json.dumps(message).encode()
-        await self._take(digest, body, read_callback(body), position)
+        await self._take(Mail(str(message.get("kind", "callback")), digest, body, position))
         self._heard_at = to_eat(self._clock.now_ms()).strftime("%H:%M")
         self._position = position
         return True

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from pos_app.engine.events import PhoneChanged
+from pos_app.engine.sender import new_token
+from pos_app.ledger.writer import token_hash
 from pos_app.practice.customers import Habit
 from pos_app.practice.server import PracticeServer
 from pos_app.practice.service import PracticeMpesa
@@ -60,6 +62,9 @@ class PracticeMode:
         # The port is another one each time, the mailbox is the same: its name must not hold the port.
         relay = RelayAccess(self._relay.url, _TILL, token)
         filled = with_practice_account(access)
+        address_token = new_token()
+        await self._store.expect_payments(_TILL, token_hash(address_token), 0)
+        self.mpesa.books.confirmation_urls[filled.party_b] = f"{self._relay.url}/p/{_TILL}/{address_token}"
         return replace(filled, base_url=self._server.url, callback_base=f"{self._relay.url}/c/{_TILL}", relay=relay)
 
     async def stop(self) -> None:
@@ -88,6 +93,10 @@ class PracticeMode:
         if is_on is not None:
             customer.is_on = is_on
         self._phone_changed(msisdn)
+
+    def pay_by_hand(self, msisdn: str, shillings: int, account: str) -> None:
+        """The customer pays the shop's number from the phone's own menu."""
+        self.mpesa.pay_by_hand(msisdn, shillings, reference=account)
 
     def unlock(self, msisdn: str) -> None:
         """What a call to 100 does."""

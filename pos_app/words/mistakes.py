@@ -49,6 +49,15 @@ REASONS: dict[str, str] = {
     "claim.not_a_code": N_("This is not an M-PESA code: ten letters and digits, for example TKN7RT61SV."),
     "claim.not_open": N_("A code is noted only for a payment that is not known to be paid."),
     "claim.used": N_("This code is already used for sale {reference}, {time}. Do not hand over the goods."),
+    # Payments made straight to the till
+    "payment.unknown": N_("No such payment has been received. Do not hand over the goods."),
+    "payment.used": N_("This payment is already used for sale {reference} (paid {time}). Do not hand over the goods."),
+    "payment.elsewhere": N_("This payment is already used at till {till}. Do not hand over the goods."),
+    "payment.not_attached": N_("This payment was not given to a sale."),
+    "payment.no_claim": N_(
+        "The relay cannot be asked now, so another till might take this payment too. Try again in a moment."
+    ),
+    "payment.no_relay": N_("Payments made straight to the till come through a relay. Set one in Settings, Relay."),
     "engine.starting": N_("The till is still starting. Try again in a moment."),
     "sale.wait_phone": N_("M-PESA needs a minute between two prompts to one phone. Wait {seconds} s."),
     "sale.wait_same_amount": N_(

@@ -239,13 +239,15 @@ def test_practice_needs_no_account(home: Path) -> None:
     assert not (home / "production").exists() and not (home / "sandbox").exists()
 
 
-def test_production_keeps_its_spacing(home: Path) -> None:
+def test_production_keeps_its_spacing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pos_app.settings.effective import access
     from pos_app.settings.model import Settings
     from pos_app.settings.secrets import FileStore
 
     environ = {"POS_APP_ENVIRONMENT": "production", "POS_APP_FIRST_QUERY_S": "0.1", "POS_APP_CONFIRM_GAP_S": "30"}
-    pacing = access(Settings(), FileStore(home / "none"), environ).pacing
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    pacing = access(Settings(), FileStore(home / "none")).pacing
     assert (pacing.first_ms, pacing.interval_ms, pacing.confirm_gap_ms) == (10_000, 12_000, 30_000)
 
 

@@ -1,0 +1,238 @@
+"""Payments made straight to the till, over a real M-PESA look-alike, a real relay and real tills."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes.servers import Canned, Mpesa, Relay
+from fakes.till import Till
+
+from pos_app.domain.attempt import AttemptState as S
+from pos_app.domain.sale import SaleState
+from pos_app.domain.schedule import Pacing
+from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.engine.events import PaymentArrived
+from pos_app.engine.till_payments import read_payment
+from pos_app.errors import Mistake, Outside
+from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.verify import verify
+from pos_app.practice.customers import Habit
+from pos_app.settings.effective import RelayAccess
+
+SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
+BUYER = "254722000126"
+
+
+def until(condition: Callable[[], object], what: str = "") -> None:
+    ends = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends, what
+        time.sleep(0.01)
+
+
+def by_hand(mpesa: Mpesa, shillings: int, reference: str = "", msisdn: str = BUYER) -> str:
+    code: str = mpesa.call(lambda: mpesa.mpesa.pay_by_hand(msisdn, shillings, reference=reference))
+    return code
+
+
+def listed(till: Till, code: str) -> TillPayment | None:
+    with closing(LedgerReader(till.path)) as reader:
+        return reader.payment(code)
+
+
+def arrived(till: Till, code: str) -> TillPayment:
+    until(lambda: listed(till, code) is not None, "the payment did not arrive")
+    found = listed(till, code)
+    assert found is not None
+    return found
+
+
+def sale_state(till: Till, sale_id: int) -> SaleState:
+    with closing(LedgerReader(till.path)) as reader:
+        return reader.sale(sale_id).sale.state
+
+
+def test_registered_then_a_payment_by_hand_is_listed_and_pays_a_sale(tmp_path: Path) -> None:
+    with (
+        Mpesa(habit=Habit.CANCELS) as mpesa,
+        Relay(tmp_path) as relay,
+        Till(tmp_path, mpesa, relay, pacing=SLOW) as till,
+    ):
+        assert till.run(till.engine.register_payments()).is_good
+        again = till.run(till.engine.register_payments())
+        assert (again.is_good, again.is_taken) == (False, True), "once, as in production"
+        attempt = till.until_state(till.request(amount="620", phone="0722000126"), S.DECLINED)
+        code = by_hand(mpesa, 620)
+        payment = arrived(till, code)
+        assert (payment.first_name, payment.phone_masked, payment.amount_cents, payment.use) == (
+            mpesa.mpesa.customer(BUYER).name, "•••126", 62_000, Use.FREE,
+        )  # fmt: skip
+        assert [one.payment.mpesa_code for one in till.events if isinstance(one, PaymentArrived) and one.payment] == [
+            code
+        ]
+        till.run(till.engine.attach_payment(code, attempt.sale_id, "Asha"))
+        assert sale_state(till, attempt.sale_id) is SaleState.PAID
+        with pytest.raises(Mistake) as caught:
+            till.run(till.engine.attach_payment(code, attempt.sale_id, "Asha"))
+        assert caught.value.code == "payment.used"
+        till.run(till.engine.detach_payment(code, "Asha", "wrong"))
+        assert sale_state(till, attempt.sale_id) is SaleState.OPEN
+        till.run(till.engine.attach_payment(code, attempt.sale_id, "Asha"))
+    assert verify(till.path).findings == ()
+
+
+def test_the_twin_of_a_prompt_counts_once_and_brings_the_code_of_one_without(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.PAYS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+        till.run(till.engine.register_payments())
+        first = till.until_state(till.request(), S.PAID)
+        assert first.mpesa_code is not None
+        until(lambda: (found := listed(till, first.mpesa_code)) is not None and found.use is Use.PROVES)
+        mpesa.fault("callback", "lose")
+        second = till.until_state(till.request(amount="30", phone="0722000126", reference="A0002"), S.PAID)
+        assert second.mpesa_code is None, "two queries said so"
+        code = mpesa.books.payments[1].mpesa_code
+        assert arrived(till, code).use is Use.FREE, "nobody guesses whose it is"
+        after = till.run(till.engine.attach_payment(code, second.sale_id, "Asha"))
+        assert after.mpesa_code == code
+        with closing(LedgerReader(till.path)) as reader:
+            totals = reader.totals(reader.days()[0])
+        assert (totals.paid_cents, totals.unclaimed) == (sum(one.amount_cents for one in mpesa.books.payments), 0)
+    assert verify(till.path).findings == ()
+
+
+def test_a_code_that_the_customer_shows_meets_its_payment_whichever_comes_first(tmp_path: Path) -> None:
+    with (
+        Mpesa(habit=Habit.IGNORES) as mpesa,
+        Relay(tmp_path) as relay,
+        Till(tmp_path, mpesa, relay, pacing=SLOW) as till,
+    ):
+        till.run(till.engine.register_payments())
+        first = till.until_state(till.request(amount="100"), S.PENDING)
+        second = till.until_state(till.request(amount="200", phone="0722000126", reference="A0002"), S.PENDING)
+        mpesa.fault("confirmation", "delay", seconds=20)
+        late = by_hand(mpesa, 100)
+        till.run(till.engine.claim_code(first.id, late, "Asha"))
+        assert sale_state(till, first.sale_id) is SaleState.OPEN, "a code proves nothing"
+        until(lambda: sale_state(till, first.sale_id) is SaleState.PAID, "it was not given to its sale")
+        early = by_hand(mpesa, 200, msisdn="254733000777")
+        arrived(till, early)
+        till.run(till.engine.claim_code(second.id, early, "Asha"))
+        assert sale_state(till, second.sale_id) is SaleState.PAID
+
+
+@pytest.fixture
+def two_tills(tmp_path: Path):
+    with Mpesa(habit=Habit.CANCELS) as mpesa, Relay(tmp_path, till=None) as relay:
+        access = {name: RelayAccess(relay.url, name, relay.store.add_till(name, "njeri")) for name in ("front", "back")}
+        with (
+            Till(tmp_path / "front", mpesa, relay, pacing=SLOW, relay_access=access["front"],
+                 callback_base=f"{relay.url}/c/front") as front,
+            Till(tmp_path / "back", mpesa, relay, pacing=SLOW, relay_access=access["back"],
+                 callback_base=f"{relay.url}/c/back") as back,
+        ):  # fmt: skip
+            front.run(front.engine.register_payments())
+            yield mpesa, relay, front, back
+
+
+def test_two_tills_of_a_shop_never_use_one_payment_twice(two_tills: tuple[Mpesa, Relay, Till, Till]) -> None:
+    mpesa, _relay, front, back = two_tills
+    code = by_hand(mpesa, 50)
+    arrived(front, code), arrived(back, code)
+    of_front = front.until_state(front.request(amount="50"), S.DECLINED)
+    of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
+    front.run(front.engine.attach_payment(code, of_front.sale_id, "Asha"))
+    with pytest.raises(Mistake) as caught:
+        back.run(back.engine.attach_payment(code, of_back.sale_id, "Otieno"))
+    assert (caught.value.code, caught.value.params) == ("payment.elsewhere", {"till": "front"})
+    until(lambda: listed(back, code).use is Use.ELSEWHERE)
+    assert sale_state(back, of_back.sale_id) is SaleState.OPEN
+    front.run(front.engine.detach_payment(code, "Asha", "wrong sale"))
+    until(lambda: listed(back, code).use is Use.FREE, "the other till was not told")
+    back.run(back.engine.attach_payment(code, of_back.sale_id, "Otieno"))
+    until(lambda: listed(front, code).use is Use.ELSEWHERE)
+    assert (sale_state(front, of_front.sale_id), sale_state(back, of_back.sale_id)) == (SaleState.OPEN, SaleState.PAID)
+
+
+def test_without_the_relay_no_till_takes_what_another_could(two_tills: tuple[Mpesa, Relay, Till, Till]) -> None:
+    mpesa, relay, front, _back = two_tills
+    code = by_hand(mpesa, 50)
+    arrived(front, code)
+    sale = front.until_state(front.request(amount="50"), S.DECLINED).sale_id
+    with pytest.raises(Mistake) as wrong:
+        front.run(front.engine.attach_payment(code, 99, "Asha"))
+    assert wrong.value.code == "sale.not_found"
+    relay.run(relay.server.stop())
+    with pytest.raises(Outside) as caught:
+        front.run(front.engine.attach_payment(code, sale, "Asha"))
+    assert caught.value.code == "payment.no_claim"
+    with pytest.raises(Outside) as refused:
+        front.run(front.engine.register_payments())
+    assert refused.value.code == "relay.unreachable"
+
+
+def test_a_relay_that_refuses_claims_is_no_yes(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Canned(b"{}", 503) as broken:
+        reached = RelayAccess(broken.url, "till-1", "x")
+        with Till(tmp_path, mpesa, relay_access=reached, callback_base=f"{broken.url}/c/till-1") as till:
+            with pytest.raises(Outside) as caught:
+                till.run(till.engine.attach_payment("TKN7RT61SV", 1, "Asha"))
+            assert caught.value.code == "payment.no_claim"
+            with pytest.raises(Outside) as refused:
+                till.run(till.engine.register_payments())
+            assert refused.value.code == "relay.refused"
+    with Mpesa() as mpesa, Till(tmp_path / "alone", mpesa) as till:
+        for work in (till.engine.register_payments(), till.engine.attach_payment("X", 1, "Asha")):
+            with pytest.raises(Mistake) as without:
+                till.run(work)
+            assert without.value.code == "payment.no_relay"
+
+
+def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path: Path) -> None:
+    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
+        till.run(till.engine.register_payments())
+        url = mpesa.books.confirmation_urls["174379"]
+        send = mpesa.mpesa._callbacks._send
+        fields = {"TransID": "TKN7RT61SV", "TransAmount": "10.00", "BusinessShortCode": "999999", "TransTime": "x"}
+        for body in (fields, fields | {"TransAmount": "-5"}, fields | {"TransID": ""}, {"hello": 1}):
+            assert mpesa.run(send(url, body)) == "200"
+
+        def unowned() -> int:
+            with closing(LedgerReader(till.path)) as reader:
+                return reader.unowned_messages()
+
+        until(lambda: unowned() == 4)
+        assert listed(till, "TKN7RT61SV") is None
+        assert mpesa.run(send(url, fields | {"BusinessShortCode": 174379, "FirstName": "Amina"})) == "200"
+        payment = arrived(till, "TKN7RT61SV")
+        assert (payment.first_name, payment.phone_masked) == ("Amina", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ((b'{"TransID":"tkn7rt61sv","TransAmount":"1,250.00","BusinessShortCode":174379,"TransTime":"20261124101400",'
+         b'"MSISDN":"2547 ***** 126","FirstName":"Nicholas","BillRefNumber":" a0044 "}'),
+         TillPayment("TKN7RT61SV", 125_000, 1_795_504_440_000, "Nicholas", "126", "a0044")),
+        (b'{"TransID":"TKN7RT61SV","TransAmount":10,"BusinessShortCode":"174379","MSISDN":"254712345678"}',
+         TillPayment("TKN7RT61SV", 1_000, 7, "", "678", "")),
+        ((b'{"TransID":"TKN7RT61SV","TransAmount":"10","BusinessShortCode":"174379",'
+         b'"MSISDN":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e123"}'),
+         TillPayment("TKN7RT61SV", 1_000, 7, "", "", "")),
+        (b'{"TransID":"TKN7RT61SV","TransAmount":"0","BusinessShortCode":"174379"}', None),
+        (b'{"TransID":"TKN7RT61SV","TransAmount":"NaN","BusinessShortCode":"174379"}', None),
+        (b'{"TransID":"TKN7RT61SV","TransAmount":"0.001","BusinessShortCode":"174379"}', None),
+        (b'{"TransID":"x","TransAmount":"1","BusinessShortCode":"174379"}', None),
+        (b"[]", None), (b"", None), (b"<html>", None),
+    ],
+)  # fmt: skip
+def test_confirmations_are_read_as_they_come(body: bytes, wanted: TillPayment | None) -> None:
+    from fakes.till import access
+
+    assert read_payment(body, access("http://127.0.0.1:1"), 7) == wanted
+    buy_goods = replace(access("http://127.0.0.1:1"), shortcode="600100", till_number="174379")
+    assert read_payment(body, buy_goods, 7) == wanted
