@@ -65,6 +65,11 @@ def cents_of(value: Decimal) -> Cents | None:
     return Cents(int(scaled)) if scaled == scaled.to_integral_value() else None
 
 
+def whole_shillings(amount: int) -> Cents:
+    """An amount in cents, rounded up to whole shillings: a prompt takes no less."""
+    return Cents(-(-amount // 100) * 100)
+
+
 def shillings_of(amount: int) -> int:
     """Whole shillings in an amount in cents; the rest, if any, is dropped."""
     return amount // 100

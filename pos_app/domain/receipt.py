@@ -54,6 +54,7 @@ class Closing:
     Args:
         made_at: Date and time, as it is printed.
         waiting, unknown, review: Over all days: what is still open when the day is closed.
+        unclaimed: Payments made straight to the till that day which no sale has.
         last_hash: The end of the ledger's chain: a ledger that is rewritten later does not hold it any more.
     """
 
@@ -70,6 +71,8 @@ class Closing:
     review: int
     last_hash: str
     is_practice: bool = False
+    unclaimed: int = 0
+    unclaimed_cents: int = 0
 
     @property
     def lookup_text(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, SignalInstance, Slot
 
 from pos_app.engine import events as ev
 
@@ -30,6 +30,7 @@ class Bridge(QObject):
     started = Signal(object)
     failed = Signal(object)
     phone_changed = Signal(object)
+    payment_arrived = Signal(object)
     _arrived = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -37,6 +38,17 @@ class Bridge(QObject):
         self._waiting: deque[ev.EngineEvent] = deque()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
+        self._signals: dict[type, SignalInstance] = {
+            ev.AttemptChanged: self.attempt_changed,
+            ev.Announced: self.announced,
+            ev.LightChanged: self.light_changed,
+            ev.RequestFailed: self.request_failed,
+            ev.RequestTaken: self.request_taken,
+            ev.EngineStarted: self.started,
+            ev.EngineFailed: self.failed,
+            ev.PhoneChanged: self.phone_changed,
+            ev.PaymentArrived: self.payment_arrived,
+        }
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self._deliver)
         self._arrived.connect(self._arm, Qt.ConnectionType.QueuedConnection)
@@ -63,23 +75,7 @@ class Bridge(QObject):
             self._emit(event)
 
     def _emit(self, event: ev.EngineEvent) -> None:
-        match event:
-            case ev.AttemptChanged():
-                self.attempt_changed.emit(event)
-            case ev.Announced():
-                self.announced.emit(event)
-            case ev.LightChanged():
-                self.light_changed.emit(event)
-            case ev.RequestFailed():
-                self.request_failed.emit(event)
-            case ev.RequestTaken():
-                self.request_taken.emit(event)
-            case ev.EngineStarted():
-                self.started.emit(event)
-            case ev.EngineFailed():
-                self.failed.emit(event)
-            case ev.PhoneChanged():
-                self.phone_changed.emit(event)
-            case ev.Looked():
-                # Nothing that the window shows.
-                return
+        signal = self._signals.get(type(event))
+        # What has none is nothing that the window shows.
+        if signal is not None:
+            signal.emit(event)

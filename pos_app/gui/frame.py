@@ -22,6 +22,7 @@ KEYS = (
     ("F6", N_("Receipt")),
     ("F7", N_("Export")),
     ("F8", N_("Send again")),
+    ("F9", N_("Till payments")),
     ("F12", N_("Customer's phone")),
     ("Ctrl+F", N_("Search")),
     ("Ctrl+,", N_("Settings")),
@@ -165,6 +166,15 @@ class KeyBar(QWidget):
         found = self._buttons.get(key)
         if found is not None:
             found.clicked.connect(action)
+
+    def show_count(self, key: str, text: str, count: int) -> None:
+        """How many things wait behind a key; none for nothing."""
+        found = self._buttons.get(key)
+        if found is not None:
+            shown = f"{key}  {text} ({count})" if count else f"{key}  {text}"
+            found.setText(shown)
+            found.setAccessibleName(shown)
+            dress(found, busy=bool(count))
 
     def set_compact(self, is_compact: bool) -> None:
         """Lower on small screens."""

@@ -13,14 +13,17 @@ from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout
 
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import News
+from pos_app.domain.money import format_ksh
 from pos_app.domain.phone import format_phone
 from pos_app.domain.sale import Draft
+from pos_app.domain.till_payment import Use
 from pos_app.engine.events import (
     Announced,
     AttemptChanged,
     EngineFailed,
     EngineStarted,
     LightChanged,
+    PaymentArrived,
     RequestFailed,
     RequestTaken,
 )
@@ -36,6 +39,7 @@ from pos_app.gui.ledger.day_view import DayView
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
+from pos_app.gui.payments.desk import InboxDesk
 from pos_app.gui.practice.phone_dock import PhoneDock
 from pos_app.gui.practice.phone_line import PhoneLine
 from pos_app.gui.printing import CLOSING, ReceiptDesk, ReceiptDialog
@@ -46,7 +50,7 @@ from pos_app.gui.sounds import Sounds
 from pos_app.gui.widgets.column import Column
 from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
-from pos_app.ledger.rows import SaleRow
+from pos_app.ledger.rows import SaleRow, Totals
 from pos_app.receipts.paper import PaperKind
 from pos_app.settings.manager import check_pin
 from pos_app.words.lights import light_words
@@ -162,6 +166,7 @@ class MainWindow(QWidget):
             QWidget.setTabOrder(first, second)
 
     def _connect(self) -> None:
+        self.inbox = InboxDesk(self.reports, self.background, self.ask, self._cashier, self)
         bridge = self.bridge
         bridge.attempt_changed.connect(self._attempt_changed)
         bridge.announced.connect(self._announced)
@@ -169,6 +174,8 @@ class MainWindow(QWidget):
         bridge.request_taken.connect(self._request_taken)
         bridge.request_failed.connect(self._request_failed)
         bridge.started.connect(self._started)
+        bridge.payment_arrived.connect(self._payment_arrived)
+        self.day.summed.connect(self._summed)
         bridge.failed.connect(self._failed)
         self.desk.light_changed.connect(self._light_changed)
         self.desk.made.connect(self._receipt_made)
@@ -192,6 +199,7 @@ class MainWindow(QWidget):
             "F6": self.open_receipt,
             "F7": self.open_export,
             "F8": self.current.ask_resend,
+            "F9": self.inbox.open,
             "F12": self.toggle_phone,
             "Ctrl+F": self.day.start_search,
             "Ctrl+,": self.open_settings,
@@ -345,6 +353,23 @@ class MainWindow(QWidget):
         printing = self.installation.settings.printing
         if self._reader is not None:
             self.desk.print(self._reader.sale(sale_id), PaperKind(printing.paper), printing.printer)
+
+    @Slot(object)
+    def _payment_arrived(self, arrived: PaymentArrived) -> None:
+        """A payment came straight to the till, or one changed its place."""
+        payment = arrived.payment
+        if payment is not None and payment.use is Use.FREE:
+            self.notice.say(
+                _("{amount} came straight to the till from {name}. F9 gives it to its sale.").format(
+                    amount=format_ksh(payment.amount_cents), name=payment.first_name or _("somebody")
+                )
+            )
+        self.day.reload()
+        self.inbox.reload()
+
+    @Slot(object)
+    def _summed(self, totals: Totals) -> None:
+        self.keys.show_count("F9", _("Till payments"), totals.unclaimed)
 
     @Slot(object)
     def _light_changed(self, changed: LightChanged) -> None:

@@ -123,7 +123,7 @@ class ReceiptDesk(QObject):
         return Closing(
             shop.name, shop.till_label, shop.cashier, totals.day, now.strftime("%Y-%m-%d %H:%M"), totals.sales,
             totals.paid_sales, totals.paid_cents, totals.waiting, totals.unknown, totals.review, last_hash,
-            self._installation.is_practice,
+            self._installation.is_practice, totals.unclaimed, totals.unclaimed_cents,
         )  # fmt: skip
 
     def make_closing(self, closing: Closing) -> None:

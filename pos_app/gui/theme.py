@@ -263,6 +263,7 @@ QPushButton[chip="true"] {{ border-radius: 18px; padding: 0 12px; min-height: 34
 QPushButton[chip="true"]:checked {{ background: {c.selection}; border: 1px solid {c.waiting}; font-weight: 600; }}
 QPushButton[chip="true"]:checked:focus {{ border: 2px solid {c.accent}; }}
 QPushButton[key="true"] {{ border: 1px solid transparent; background: transparent; min-height: 28px; padding: 0 8px; font-size: 12px; color: {c.muted}; }}
+QPushButton[key="true"][busy="true"] {{ color: {c.needs_you}; font-weight: 600; }}
 QPushButton[key="true"]:hover {{ background: {c.background}; color: {c.text}; }}
 QPushButton[key="true"]:focus {{ border: 1px solid {c.accent}; }}
 QToolButton[flat="true"] {{ border: 1px solid transparent; background: transparent; padding: 0 8px; }}
@@ -272,6 +273,10 @@ QTableView {{
     background: {c.surface}; alternate-background-color: {c.raised}; border: 0; gridline-color: transparent;
     selection-background-color: {c.selection}; selection-color: {c.text}; outline: 0;
 }}
+QTableWidget {{ border: 1px solid {c.border}; border-radius: 6px; }}
+QTableWidget:focus {{ border: 2px solid {c.accent}; }}
+QTableWidget::item {{ padding: 0 8px; }}
+QTableWidget::item:selected {{ background: {c.selection}; color: {c.text}; }}
 QHeaderView::section {{
     background: {c.surface}; color: {c.muted}; border: 0; border-bottom: 1px solid {c.border};
     padding: 0 8px; font-size: 12px; font-weight: 600; min-height: 32px;

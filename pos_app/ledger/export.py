@@ -100,7 +100,7 @@ def export(
     """
     total = reader.count_between(first_day, last_day)
     records = _counted(reader.between(first_day, last_day), total, on_progress)
-    frame = _Frame(first_day, last_day, reader.last_hash())
+    frame = _Frame(first_day, last_day, reader.last_hash(), *reader.unclaimed_between(first_day, last_day))
     with whole_file(target) as draft:
         count = _WRITERS[fmt](draft, records, frame)
     return Written(count, frame.last_hash)
@@ -131,6 +131,8 @@ class _Frame:
     first_day: str
     last_day: str
     last_hash: str
+    unclaimed: int
+    unclaimed_cents: int
 
 
 def _counted(rows: Iterator[SaleRow], total: int, on_progress: Callable[[Progress], bool]) -> Iterator[dict[str, Any]]:
@@ -182,6 +184,8 @@ def _json_text(sales: list[dict[str, Any]], frame: _Frame) -> str:
             "sales": len(sales),
             "paid": sum(sale["state"] in ("paid", "overpaid") for sale in sales),
             "received": received,
+            "unclaimed_payments": frame.unclaimed,
+            "unclaimed": _shillings(frame.unclaimed_cents),
         },
         "ledger_hash": frame.last_hash,
     }
@@ -221,6 +225,8 @@ def _write_xlsx(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) -
             letter = chr(ord("A") + column)
             formula = f"=SUM({letter}2:{letter}{max(last, 2)})" if count else "=0"
             sheet.write_formula(last, column, formula, bold_money)
+        sheet.write_string(last + 3, 0, f"Payments straight to the till that no sale has: {frame.unclaimed}", bold)
+        sheet.write_number(last + 3, COLUMNS.index("received"), _shillings(frame.unclaimed_cents), bold_money)
         sheet.write_string(last + 1, 0, f"Days {frame.first_day} to {frame.last_day}")
         sheet.write_string(last + 2, 0, f"Ledger hash {frame.last_hash or '-'}")
     return count

@@ -250,6 +250,16 @@ class LedgerReader:
             rows = self._db.execute(f"{PAYMENT_COLUMNS} WHERE use = '' ORDER BY paid_at_ms DESC LIMIT 500").fetchall()
         return [payment_of(row, self._open_vault()) for row in rows]
 
+    def unclaimed_between(self, first_day: str, last_day: str) -> tuple[int, int]:
+        """How many payments of a range of days no sale has, and their sum in cents."""
+        with converting(self.path):
+            row = self._db.execute(
+                "SELECT count(*), coalesce(sum(amount_cents), 0) FROM till_payments WHERE use = ''"
+                " AND day BETWEEN ? AND ?",
+                (first_day, last_day),
+            ).fetchone()
+        return row[0], row[1]
+
     def payment(self, mpesa_code: str) -> TillPayment | None:
         """The payment with a code, whatever became of it."""
         with converting(self.path):
@@ -292,11 +302,10 @@ class LedgerReader:
                 "SELECT coalesce(sum(state IN ('sending', 'pending')), 0), coalesce(sum(state = 'unknown'), 0)"
                 " FROM attempts WHERE state IN ('ready', 'sending', 'pending', 'unknown')"
             ).fetchone()
-            free = self._db.execute(
-                "SELECT count(*), coalesce(sum(amount_cents), 0) FROM till_payments WHERE use = '' AND day = ?", (day,)
-            ).fetchone()
+        free, free_cents = self.unclaimed_between(day, day)
+        with converting(self.path):
             review = self._db.execute("SELECT count(DISTINCT sale_id) FROM attempts WHERE review <> ''").fetchone()
-        return Totals(day, kept[0], kept[1], Cents(kept[2]), live[0], live[1], review[0], free[0], Cents(free[1]))
+        return Totals(day, kept[0], kept[1], Cents(kept[2]), live[0], live[1], review[0], free, Cents(free_cents))
 
     def days(self) -> list[str]:
         """The days that have sales, newest first."""

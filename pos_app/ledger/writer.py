@@ -16,7 +16,7 @@ from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import Command
 from pos_app.domain.flow import DEFAULT_RULES, Rules, step
-from pos_app.domain.money import Cents
+from pos_app.domain.money import whole_shillings
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft
 from pos_app.domain.schedule import SAME_AMOUNT_WAIT_MS, Wait, WaitReason, resend_wait
@@ -173,7 +173,8 @@ class LedgerWriter:
                 raise Mistake("sale.already_paid")
             last = self._attempt(row[3])
             # Whatever came in by other ways is not asked for again.
-            draft = Draft(Cents(row[1] - row[2]), msisdn or last.msisdn, row[0])
+            due = whole_shillings(row[1] - row[2])
+            draft = Draft(due, msisdn or last.msisdn, row[0])
             wait = self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=last.is_live)
             self._refuse_wait(wait, now_ms)
             return self._add_attempt(sale_id, draft, token, now_ms)

@@ -109,6 +109,9 @@ def lay_out_closing(closing: Closing) -> list[Element]:
     elements.append(Pair(_("Waiting"), str(closing.waiting)))
     elements.append(Pair(_("Not known yet"), str(closing.unknown)))
     elements.append(Pair(_("Needs you"), str(closing.review)))
+    if closing.unclaimed:
+        title = _("No sale has ({count})").format(count=closing.unclaimed)
+        elements.append(Pair(title, format_ksh(closing.unclaimed_cents)))
     elements.append(Rule())
     elements.append(Text(_("The ledger's hash; pos-app verify --hash finds it again:"), Size.SMALL))
     elements.append(Text(closing.last_hash or "-", Size.SMALL))

@@ -57,6 +57,11 @@ REASONS: dict[str, str] = {
     "payment.no_claim": N_(
         "The relay cannot be asked now, so another till might take this payment too. Try again in a moment."
     ),
+    "payment.register_taken": N_(
+        "Another system has registered this number before, and M-PESA keeps the first. Payments go there, not here."
+        " To bring them here, have M-PESA's support remove that registration, then try again."
+    ),
+    "payment.register_refused": N_("M-PESA did not register the address: {text}"),
     "payment.no_relay": N_("Payments made straight to the till come through a relay. Set one in Settings, Relay."),
     "engine.starting": N_("The till is still starting. Try again in a moment."),
     "sale.wait_phone": N_("M-PESA needs a minute between two prompts to one phone. Wait {seconds} s."),

@@ -22,6 +22,10 @@ _KINDS: dict[str, str] = {
     "deadline": N_("No result after two minutes"),
     "query": N_("Asked M-PESA: {outcome}"),
     "callback": N_("M-PESA reported: {outcome}"),
+    "twin": N_("M-PESA confirmed it a second time, with its code"),
+    "till_payment pays": N_("{by} gave it a payment that came straight to the till: {amount}"),
+    "till_payment proves": N_("Also confirmed as a payment to the till: {amount}, the same money"),
+    "till_payment ": N_("{by} took a payment back: {reason}"),
     "given_up": N_("Given up by {by}: {reason}"),
     "withdrawn": N_("Withdrawn before it was sent"),
     "claimed": N_("{by} noted a code that the customer showed"),
@@ -40,6 +44,8 @@ def event_sentence(kind: str, details: dict[str, Any]) -> str:
         "by": details.get("by", ""),
         "reason": details.get("reason", ""),
     }
+    if kind == "till_payment":
+        kind = f"{kind} {details.get('use', '')}"
     text = _(_KINDS[kind]).format(**values) if kind in _KINDS else kind
     if details.get("mpesa_code"):
         text += f" · {details['mpesa_code']}"

@@ -528,7 +528,9 @@ def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
         assert sheet["F5"].value == "=SUM(F2:F4)"
         assert sheet["L4"].value == "=HYPERLINK(1)" and sheet["L4"].data_type == "s"
         document = json.loads(targets[Format.JSON].read_text("utf-8"))
-        assert document["totals"] == {"sales": 3, "paid": 1, "received": 1250}
+        assert document["totals"] == {
+            "sales": 3, "paid": 1, "received": 1250, "unclaimed_payments": 0, "unclaimed": 0,
+        }  # fmt: skip
         assert document["ledger_hash"] == last_hash
         with pytest.raises(CancelledError):
             export(reader, DAY, DAY, Format.CSV, tmp_path / "never.csv", lambda _progress: False)

@@ -68,9 +68,11 @@ class DayView(QWidget):
 
     Signals:
         sale_opened: a sale's id.
+        summed: the `Totals` that are shown.
     """
 
     sale_opened = Signal(int)
+    summed = Signal(object)
 
     def __init__(self, reports: Reports, background: Background) -> None:
         super().__init__()
@@ -310,6 +312,7 @@ class DayView(QWidget):
         self._sums["waiting"].show_sum(str(totals.waiting), _("waiting"))
         self._sums["unknown"].show_sum(str(totals.unknown), _("not known"))
         self._sums["needs_you"].show_sum(str(totals.review), _("needs you"))
+        self.summed.emit(totals)
 
     # Selection
 

@@ -7,12 +7,18 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from pos_app.clock import SystemClock, day_of
 from pos_app.domain.attempt import SaleId
 from pos_app.errors import Outside
+from pos_app.gui.payments.presenter import Known, TillInbox
 from pos_app.ledger.export import Format, Progress, Written, export
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import EventRow, SaleRow, Totals
+
+OPEN_SALES_MS: Final = 2 * 86_400_000
+"""Sales that are older are not proposed for a payment of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,24 @@ class Reports:
         if reader is None:
             raise Outside("ledger.missing")
         return InFull(reader.sale(SaleId(sale_id)), reader.timeline(SaleId(sale_id)))
+
+    def till_inbox(self) -> TillInbox:
+        """Payments made straight to the till that no sale has, and the sales they may be for."""
+        reader = self._open()
+        if reader is None:
+            return TillInbox([], [], 0)
+        since = day_of(SystemClock().now_ms() - OPEN_SALES_MS)
+        return TillInbox(reader.free_payments(), reader.open_sales(since), reader.unowned_messages())
+
+    def known_code(self, mpesa_code: str) -> Known:
+        """What the ledger knows of a code."""
+        reader = self._open()
+        if reader is None:
+            return Known(mpesa_code, None, None)
+        payment, sale = reader.payment(mpesa_code), reader.sale_by_code(mpesa_code)
+        if sale is None and payment is not None and payment.sale_id is not None:
+            sale = reader.sale(payment.sale_id)
+        return Known(mpesa_code, payment, sale)
 
     def last_reference(self) -> str | None:
         """The reference of the newest sale."""

@@ -12,6 +12,9 @@ from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.i18n import N_, _
 
 PIN_LENGTH = 4
+AMOUNT_LENGTH = 6
+STRANGER = "254722000126"
+"""Who pays by hand where no phone has been prompted yet."""
 _RESULTS = {
     "1": N_("You do not have enough money."),
     "17": N_("Wait two minutes before paying the same amount again."),
@@ -40,6 +43,7 @@ class PhoneDock(QWidget):
     power_set = Signal(str, bool)
     unlocked = Signal(str)
     hidden = Signal()
+    paid_by_hand = Signal(str, int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +79,9 @@ class PhoneDock(QWidget):
         self._unlock = button(_("Call 100 (unlock PIN)"), "phoneUnlock")
         self._unlock.clicked.connect(self._call)
         column.addWidget(self._unlock)
-        self._hint = label(_("PIN 1234 pays. Leave it alone to ignore it."), "label", wrap=True)
+        self._hint = label(
+            _("PIN 1234 pays. With no prompt, an amount and Pay goes straight to the till."), "label", wrap=True
+        )
         column.addWidget(self._hint)
         # A click on the phone leaves the cashier's focus where it is; Tab still reaches every key.
         for widget in (*self._keys, self.cancel, self._money, self._power, self._unlock, close, self._who):
@@ -166,11 +172,15 @@ class PhoneDock(QWidget):
             self._pay()
         elif isinstance(sender, QPushButton):
             text = sender.text()
-            self._pin = "" if text == "C" else (self._pin + text)[:PIN_LENGTH]
+            longest = PIN_LENGTH if self._has_prompt() else AMOUNT_LENGTH
+            self._pin = "" if text == "C" else (self._pin + text)[:longest].lstrip("" if self._has_prompt() else "0")
         self._draw()
 
     def _pay(self) -> None:
         pin, self._pin = self._pin, ""
+        if not self._has_prompt():
+            self.paid_by_hand.emit(self._shown or STRANGER, int(pin))
+            return
         self.pin_entered.emit(self._shown, pin)
 
     @Slot()
@@ -189,21 +199,31 @@ class PhoneDock(QWidget):
     def _call(self) -> None:
         self.unlocked.emit(self._shown)
 
+    def _has_prompt(self) -> bool:
+        phone = self._phones.get(self._shown)
+        return phone is not None and phone.shillings is not None and phone.is_on
+
     def _draw(self) -> None:
         phone = self._phones.get(self._shown)
-        has_prompt = phone is not None and phone.shillings is not None and phone.is_on
+        has_prompt = self._has_prompt()
+        is_on = phone is None or phone.is_on
         for key in self._keys:
-            key.setEnabled(has_prompt)
-        self._ok.setEnabled(has_prompt and len(self._pin) == PIN_LENGTH)
-        dress(self._ok, main=has_prompt and len(self._pin) == PIN_LENGTH)
+            key.setEnabled(is_on)
+        is_typed = len(self._pin) == PIN_LENGTH if has_prompt else bool(self._pin)
+        self._ok.setEnabled(is_on and is_typed)
+        dress(self._ok, main=is_on and is_typed)
         self.cancel.setEnabled(has_prompt)
         for widget in (self._money, self._power):
             widget.setEnabled(phone is not None)
         self._who.setVisible(phone is not None)
         self._unlock.setVisible(phone is not None and phone.is_locked)
-        self._dots.setVisible(has_prompt)
-        self._dots.setText(" ".join("●" if number < len(self._pin) else "○" for number in range(PIN_LENGTH)))
-        self._dots.setAccessibleName(_("{count} digits typed").format(count=len(self._pin)))
+        self._dots.setVisible(has_prompt or bool(self._pin))
+        if has_prompt:
+            self._dots.setText(" ".join("●" if number < len(self._pin) else "○" for number in range(PIN_LENGTH)))
+            self._dots.setAccessibleName(_("{count} digits typed").format(count=len(self._pin)))
+        elif self._pin:
+            self._dots.setText(format_ksh(int(self._pin) * 100))
+            self._dots.setAccessibleName(self._dots.text())
         self._text.setText(self._words(phone))
         if phone is not None:
             self._money.setChecked(phone.balance_cents > 0)

@@ -33,6 +33,7 @@ class PhoneLine(QObject):
         dock.wallet_set.connect(self._wallet_set)
         dock.power_set.connect(self._power_set)
         dock.unlocked.connect(self._unlocked)
+        dock.paid_by_hand.connect(self._paid_by_hand)
 
     def _on_phone(self, work: Callable[[PracticeMode], None]) -> None:
         async def on_engine(engine: Engine) -> None:
@@ -48,6 +49,10 @@ class PhoneLine(QObject):
     @Slot(str)
     def _cancelled(self, msisdn: str) -> None:
         self._on_phone(lambda practice: practice.cancel(msisdn))
+
+    @Slot(str, int)
+    def _paid_by_hand(self, msisdn: str, shillings: int) -> None:
+        self._on_phone(lambda practice: practice.pay_by_hand(msisdn, shillings, ""))
 
     @Slot(str, bool)
     def _wallet_set(self, msisdn: str, has_money: bool) -> None:

@@ -64,12 +64,13 @@ class SettingsDialog(QDialog):
     def _make_tabs(self) -> None:
         self._shop = ShopTab()
         self._mpesa = MpesaTab(self._window)
+        self._relay = RelayTab()
         self._printing = PrintingTab(self._installation.settings.printing.printer)
         self._data = DataTab(self._installation, self._background.ask)
         titled: tuple[tuple[Tab, str], ...] = (
             (self._shop, _("Shop")),
             (self._mpesa, "M-PESA"),
-            (RelayTab(), _("Relay")),
+            (self._relay, _("Relay")),
             (self._printing, _("Printing")),
             (self._data, _("Data")),
             (LookTab(), _("Window")),
@@ -85,6 +86,7 @@ class SettingsDialog(QDialog):
         self._mpesa.trial_wanted.connect(self._try_connection)
         self._mpesa.payment_wanted.connect(self._pay_test)
         self._printing.test_wanted.connect(self._print_test)
+        self._relay.register_wanted.connect(self._register)
         self._data.restore_wanted.connect(self.restore_wanted)
 
     def _build(self) -> None:
@@ -135,6 +137,10 @@ class SettingsDialog(QDialog):
         self._shop.suit(environment)
         store = self._installation.secrets()
         self._background.ask("kept", lambda: _kept_secrets(store, environment))
+
+    @Slot()
+    def _register(self) -> None:
+        self._window.inbox.register(self._relay.registered)
 
     # Trying
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QLineEdit
 
 from pos_app.errors import Mistake
-from pos_app.gui.settings.tab import Tab
-from pos_app.gui.widgets.dress import label
+from pos_app.gui.settings.tab import Tab, say
+from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
 from pos_app.i18n import _
 from pos_app.relay.auth import read_pairing
@@ -16,7 +16,13 @@ from pos_app.words.mistakes import reason_of
 
 
 class RelayTab(Tab):
-    """Address, name, token."""
+    """Address, name, token; payments made straight to the till.
+
+    Signals:
+        register_wanted: have M-PESA send them.
+    """
+
+    register_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__("relay")
@@ -30,7 +36,37 @@ class RelayTab(Tab):
             "A relay brings M-PESA's results within milliseconds. Without one the till asks M-PESA itself, "
             "every few seconds; both work."
         )
-        self.stack(label(note, "muted", wrap=True), self._pairing, self._url, self._till, self._token)
+        straight = _(
+            "Customers who choose “Lipa na M-PESA” by hand pay the till number without a prompt. M-PESA can send those "
+            "payments too: they show under F9. In production a number is registered once, for good; if another system "
+            "has registered it before, its payments stay there."
+        )
+        self._register = button(_("Receive payments made straight to the till…"), "registerPayments")
+        self._confirm = button(_("Register this number now"), "registerNow", is_main=True)
+        self._confirm.hide()
+        self._heard = label("", "muted", name="registerHeard", wrap=True)
+        self._register.clicked.connect(self._ask)
+        self._confirm.clicked.connect(self._go)
+        self.stack(
+            label(note, "muted", wrap=True), self._pairing, self._url, self._till, self._token,
+            label(straight, "muted", wrap=True), self._register, self._confirm, self._heard,
+        )  # fmt: skip
+
+    @Slot()
+    def _ask(self) -> None:
+        say(self._heard, _("Is no other system, such as another till or a bank, registered for this number?"), "muted")
+        self._confirm.show()
+        self._confirm.setFocus()
+
+    @Slot()
+    def _go(self) -> None:
+        self._confirm.hide()
+        say(self._heard, _("Registering…"), "muted")
+        self.register_wanted.emit()
+
+    def registered(self, text: str, is_good: bool) -> None:
+        """How it went."""
+        say(self._heard, text, "good" if is_good else "error")
 
     @Slot(str)
     def _paired(self, text: str) -> None:

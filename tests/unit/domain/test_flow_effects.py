@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from unit.domain.test_flow import ACCEPTED, CANCELLED, LOST, ODD, PAID, PENDING, Playbook, callback, pending, sent
 
@@ -9,6 +11,7 @@ from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.attempt import Review
 from pos_app.domain.commands import Announce, AskSoon, Command, News
+from pos_app.domain.flow import step
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.errors import Mistake
 
@@ -136,3 +139,16 @@ def test_a_wish_that_is_refused_names_its_mistake_and_the_state(book: Playbook, 
     with pytest.raises(Mistake) as told:
         book.hear(event)
     assert (told.value.code, told.value.params["state"]) == (code, book.attempt.state)
+
+
+def test_a_twin_brings_the_code_that_was_still_to_follow_and_nothing_else() -> None:
+    twin = ev.TwinArrived("TKN7RT61SV")
+    waiting = pending()
+    assert step(waiting, twin, 9).attempt == waiting, "a confirmation alone says nothing of this prompt"
+    paid = step(step(waiting, QUERY_PAID, 10).attempt, QUERY_PAID, 20_000).attempt
+    assert paid.state is S.PAID and paid.mpesa_code is None
+    known = step(paid, twin, 30_000)
+    assert (known.attempt.mpesa_code, known.attempt.review, known.commands) == ("TKN7RT61SV", frozenset(), ())
+    assert step(known.attempt, ev.TwinArrived("ANOTHER001"), 40_000).attempt == known.attempt
+    claimed = step(replace(paid, claimed_code="OTHER00001"), twin, 30_000)
+    assert claimed.attempt.review == {Review.OTHER_CLAIM}

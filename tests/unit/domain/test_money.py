@@ -1,6 +1,6 @@
 import pytest
 
-from pos_app.domain.money import cents_of, format_ksh, parse_amount
+from pos_app.domain.money import cents_of, format_ksh, parse_amount, whole_shillings
 from pos_app.errors import Mistake
 
 
@@ -41,3 +41,7 @@ def test_decimals_of_a_callback() -> None:
     assert cents_of(Decimal("1.005")) is None
     assert cents_of(Decimal("NaN")) is None
     assert format_ksh(125_050) == "KSh 1,250.50"
+
+
+def test_what_is_left_is_asked_for_in_whole_shillings() -> None:
+    assert [whole_shillings(cents) for cents in (100, 101, 199, 200, 1)] == [100, 200, 200, 200, 100]

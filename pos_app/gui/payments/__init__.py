@@ -1,0 +1,1 @@
+"""Payments that customers made straight to the till."""

@@ -1,0 +1,121 @@
+"""What the till inbox says, without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pos_app.clock import to_eat
+from pos_app.domain.money import format_ksh
+from pos_app.domain.till_payment import Match, OpenSale, Sign, TillPayment, Use, rank
+from pos_app.gui.theme import Tone
+from pos_app.i18n import N_, _
+from pos_app.ledger.rows import SaleRow
+
+PAYMENT_HEADINGS = (N_("Time"), N_("Amount"), N_("Name"), N_("Phone"), N_("Account"), N_("M-PESA code"))
+SALE_HEADINGS = (N_("Order"), N_("To pay"), N_("Phone"), N_("Why"))
+_SIGNS = {
+    Sign.REFERENCE: N_("same account"),
+    Sign.AMOUNT: N_("same amount"),
+    Sign.PHONE: N_("same last digits"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TillInbox:
+    """What the ledger knows of payments that nobody has given to a sale.
+
+    Args:
+        unowned: Messages that belong to no payment of this till.
+    """
+
+    payments: list[TillPayment]
+    sales: list[OpenSale]
+    unowned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of a code that a customer shows.
+
+    Args:
+        payment: Received straight to the till.
+        sale: That it pays, or that a prompt with this code paid.
+    """
+
+    mpesa_code: str
+    payment: TillPayment | None
+    sale: SaleRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One of three answers: received, already used, not received.
+
+    Args:
+        can_take_back: Of the sale it was given to by hand.
+    """
+
+    word: str
+    sentence: str
+    tone: Tone
+    can_take_back: bool = False
+
+
+def payment_cells(payment: TillPayment, today: str) -> tuple[str, ...]:
+    """A payment's row."""
+    paid = to_eat(payment.paid_at_ms)
+    time = paid.strftime("%H:%M" if paid.strftime("%Y-%m-%d") == today else "%d %b %H:%M")
+    return (
+        time,
+        format_ksh(payment.amount_cents),
+        payment.first_name,
+        payment.phone_masked,
+        payment.account,
+        payment.mpesa_code,
+    )
+
+
+def matches_of(payment: TillPayment | None, inbox: TillInbox) -> list[Match]:
+    """The sales it may be for, the likeliest first."""
+    return rank(payment, inbox.sales) if payment is not None else []
+
+
+def sale_cells(match: Match) -> tuple[str, ...]:
+    """A proposed sale's row."""
+    why = [_(text) for sign, text in _SIGNS.items() if sign in match.signs]
+    why.append(_("{count} min apart").format(count=match.minutes_apart))
+    phone = f"•••{match.sale.phone_last3}"
+    return (match.sale.reference, format_ksh(match.sale.due_cents), phone, ", ".join(why))
+
+
+def is_overpaid(payment: TillPayment, sale: OpenSale) -> bool:
+    """Whether the payment is more than the sale still needs."""
+    return payment.amount_cents > sale.due_cents
+
+
+def verdict_of(known: Known) -> Verdict:
+    """The answer to "the customer shows this code"."""
+    payment, sale = known.payment, known.sale
+    if payment is not None and payment.use is Use.ELSEWHERE:
+        sentence = _("At till {till}. Do not hand over the goods.").format(till=payment.taken_by)
+        return Verdict(_("Already used"), sentence, Tone.NOT_PAID)
+    if sale is not None:
+        at_ms = payment.paid_at_ms if payment is not None else sale.attempt.settled_at_ms
+        time = to_eat(at_ms or sale.sale.created_at_ms).strftime("%d %b %H:%M")
+        sentence = _("For sale {reference}, paid {time}. Do not hand over goods for another one.").format(
+            reference=sale.sale.reference, time=time
+        )
+        can = payment is not None and payment.use is Use.PAYS
+        return Verdict(_("Already used"), sentence, Tone.NOT_PAID, can_take_back=can)
+    if payment is not None:
+        paid = to_eat(payment.paid_at_ms).strftime("%d %b %H:%M")
+        who = " ".join(part for part in (payment.first_name, payment.phone_masked) if part)
+        sentence = _("{amount}, {time}, {who}. Not used yet: give it to its sale below.").format(
+            amount=format_ksh(payment.amount_cents), time=paid, who=who or _("no name")
+        )
+        return Verdict(_("Received"), sentence, Tone.PAID)
+    return Verdict(
+        _("Not received"),
+        _("No payment with this code has come to this till. Do not hand over the goods."),
+        Tone.NOT_PAID,
+    )

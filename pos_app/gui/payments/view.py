@@ -1,0 +1,310 @@
+"""The till inbox: payments made straight to the till, the sales they may be for, and the check of a code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pos_app.clock import SystemClock, day_of
+from pos_app.domain.mpesa_code import parse_mpesa_code
+from pos_app.domain.till_payment import Match, TillPayment
+from pos_app.errors import Mistake
+from pos_app.gui.background import Background, Done
+from pos_app.gui.ledger.reports import Reports
+from pos_app.gui.payments.presenter import (
+    PAYMENT_HEADINGS,
+    SALE_HEADINGS,
+    Known,
+    TillInbox,
+    is_overpaid,
+    matches_of,
+    payment_cells,
+    sale_cells,
+    verdict_of,
+)
+from pos_app.gui.theme import Tone
+from pos_app.gui.widgets.ask_row import AskRow
+from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.field import Field
+from pos_app.i18n import _, ngettext
+from pos_app.words.mistakes import reason_of
+
+_INBOX, _CODE = "till inbox", "till code"
+_NUMBERS = frozenset({1})
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class _List(QTableWidget):
+    """Rows to choose from by arrow keys.
+
+    Signals:
+        chosen: Enter on a row, or a double click.
+    """
+
+    chosen = Signal()
+
+    def __init__(self, name: str, title: str, headings: Sequence[str], stretched: int) -> None:
+        super().__init__(0, len(headings))
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        self.setHorizontalHeaderLabels([_(text) for text in headings])
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(34)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(_LEFT)
+        for column in _NUMBERS:
+            heading = self.horizontalHeaderItem(column)
+            if heading is not None:
+                heading.setTextAlignment(_RIGHT)
+        self.doubleClicked.connect(self.chosen)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.chosen.emit()
+            return
+        super().keyPressEvent(event)
+
+    def show_rows(self, rows: Sequence[Sequence[str]], selected: int) -> None:
+        """Shows other rows, one of them selected."""
+        self.setRowCount(len(rows))
+        for number, cells in enumerate(rows):
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                if column in _NUMBERS:
+                    item.setTextAlignment(_RIGHT)
+                self.setItem(number, column, item)
+        if rows:
+            self.selectRow(min(max(selected, 0), len(rows) - 1))
+
+
+class InboxDialog(QDialog):
+    """Beside the window; blocks nothing.
+
+    Signals:
+        attach_wanted: an M-PESA code and a sale's id.
+        detach_wanted: an M-PESA code and the reason.
+    """
+
+    attach_wanted = Signal(str, int)
+    detach_wanted = Signal(str, str)
+
+    def __init__(self, reports: Reports, background: Background, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("inboxDialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(_("Payments straight to the till"))
+        self.resize(1080, 600)
+        self._reports = reports
+        self._background = background
+        self._inbox = TillInbox([], [], 0)
+        self._matches: list[Match] = []
+        self._code = ""
+        self._build()
+        background.done.connect(self._hear)
+        self.reload()
+        self.code.line.setFocus()
+
+    # Layout
+
+    def _build(self) -> None:
+        self.code = Field("checkCode", _("The customer shows a code: type it, or paste the message"))
+        self.code.line.returnPressed.connect(self._check)
+        check = button(_("Check the code"), "checkCodeNow")
+        check.clicked.connect(self._check)
+        top = QHBoxLayout()
+        top.addWidget(self.code, 1)
+        top.addWidget(check, 0, Qt.AlignmentFlag.AlignBottom)
+        self._word = label("", "state", name="codeWord")
+        self._sentence = label("", name="codeSentence", wrap=True)
+        self._take_back = button(_("Take it back from this sale…"), "takeBack")
+        self._take_back.clicked.connect(self._ask_why)
+        answer = QHBoxLayout()
+        answer.setSpacing(14)
+        answer.addWidget(self._word)
+        answer.addWidget(self._sentence, 1)
+        answer.addWidget(self._take_back)
+        self._why = AskRow(
+            "takeBackWhy", _("The payment is free again, for any sale."), ((_("Reason"), False),), _("Take it back")
+        )
+        self._why.answered.connect(self._detach)
+        self._title = label("", "title", name="inboxTitle")
+        self.payments = _List("payments", _("Payments that no sale has"), PAYMENT_HEADINGS, 2)
+        self.sales = _List("likelySales", _("Sales it may be for"), SALE_HEADINGS, 3)
+        self.payments.itemSelectionChanged.connect(self._show_matches)
+        self.payments.chosen.connect(self._attach)
+        self.sales.chosen.connect(self._attach)
+        self._empty = label("", "muted", name="inboxEmpty", wrap=True)
+        self.attach = button(_("Give to this sale"), "attachPayment", is_main=True)
+        self.attach.clicked.connect(self._attach)
+        self._message = label("", "muted", name="inboxMessage", wrap=True)
+        close = button(_("Close"), "inboxClose")
+        close.clicked.connect(self.close)
+        lists = QHBoxLayout()
+        lists.setSpacing(16)
+        lists.addLayout(_column(self._title, self.payments), 11)
+        lists.addLayout(_column(label(_("Sales it may be for"), "title"), self.sales), 9)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._message, 1)
+        buttons.addWidget(close)
+        buttons.addWidget(self.attach)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(12)
+        column.addLayout(top)
+        column.addLayout(answer)
+        column.addWidget(self._why)
+        column.addLayout(lists, 1)
+        column.addWidget(self._empty)
+        column.addLayout(buttons)
+        self._why.hide()
+        self._show_verdict(None)
+
+    # What is shown
+
+    @Slot()
+    def reload(self) -> None:
+        """Reads the list again, and the code that was checked."""
+        self._background.ask(_INBOX, self._reports.till_inbox)
+        if self._code:
+            self._ask_code()
+
+    @Slot(object)
+    def _hear(self, done: Done) -> None:
+        if done.tag not in (_INBOX, _CODE):
+            return
+        if done.error is not None:
+            self.say(reason_of(done.error), is_good=False)
+        elif done.tag == _INBOX:
+            self._show(done.result)
+        else:
+            self._show_verdict(done.result)
+
+    def _show(self, inbox: TillInbox) -> None:
+        chosen = self._payment()
+        codes = [payment.mpesa_code for payment in inbox.payments]
+        row = codes.index(chosen.mpesa_code) if chosen is not None and chosen.mpesa_code in codes else 0
+        self._inbox = inbox
+        today = day_of(SystemClock().now_ms())
+        self.payments.show_rows([payment_cells(payment, today) for payment in inbox.payments], row)
+        count = len(codes)
+        self._title.setText(
+            ngettext("{count} payment that no sale has", "{count} payments that no sale has", count).format(count=count)
+        )
+        notes = [] if codes else [_("Every payment that came straight to the till has its sale.")]
+        if inbox.unowned:
+            text = ngettext(
+                "{count} message came that belongs to no payment of this till; it is kept as evidence.",
+                "{count} messages came that belong to no payment of this till; they are kept as evidence.",
+                inbox.unowned,
+            )
+            notes.append(text.format(count=inbox.unowned))
+        self._empty.setText(" ".join(notes))
+        self._empty.setVisible(bool(notes))
+        self._show_matches()
+
+    @Slot()
+    def _show_matches(self) -> None:
+        self._matches = matches_of(self._payment(), self._inbox)
+        self.sales.show_rows([sale_cells(match) for match in self._matches], 0)
+        self.attach.setEnabled(bool(self._matches))
+
+    def _payment(self) -> TillPayment | None:
+        row = self.payments.currentRow()
+        return self._inbox.payments[row] if 0 <= row < len(self._inbox.payments) else None
+
+    def select_payment(self, mpesa_code: str) -> None:
+        """Selects a payment of the list."""
+        for row, payment in enumerate(self._inbox.payments):
+            if payment.mpesa_code == mpesa_code:
+                self.payments.selectRow(row)
+
+    def say(self, text: str, *, is_good: bool) -> None:
+        """What became of what was asked for."""
+        self._message.setText(text)
+        dress(self._message, role="good" if is_good else "error")
+
+    # What the cashier does
+
+    @Slot()
+    def _check(self) -> None:
+        try:
+            self._code = parse_mpesa_code(self.code.text)
+        except Mistake as mistake:
+            self._code = ""
+            self.code.show_reason(reason_of(mistake))
+            self._show_verdict(None)
+            return
+        self.code.show_reason("")
+        self._ask_code()
+
+    def _ask_code(self) -> None:
+        code = self._code
+        self._background.ask(_CODE, lambda: self._reports.known_code(code))
+
+    def _show_verdict(self, known: Known | None) -> None:
+        verdict = verdict_of(known) if known is not None else None
+        self._word.setVisible(verdict is not None)
+        self._sentence.setVisible(verdict is not None)
+        self._take_back.setVisible(verdict is not None and verdict.can_take_back)
+        if known is None or verdict is None:
+            return
+        self._word.setText(verdict.word)
+        dress(self._word, tone=str(verdict.tone))
+        self._sentence.setText(f"{known.mpesa_code}: {verdict.sentence}")
+        if verdict.tone is Tone.PAID:
+            self.select_payment(known.mpesa_code)
+
+    @Slot()
+    def _attach(self) -> None:
+        payment, row = self._payment(), self.sales.currentRow()
+        if payment is None or not 0 <= row < len(self._matches):
+            return
+        sale = self._matches[row].sale
+        self.attach.setEnabled(False)
+        text = _("Giving {code} to sale {reference}…")
+        if is_overpaid(payment, sale):
+            text = _("Giving {code} to sale {reference}: it is more than the sale needs…")
+        self.say(text.format(code=payment.mpesa_code, reference=sale.reference), is_good=True)
+        self.attach_wanted.emit(payment.mpesa_code, int(sale.id))
+
+    @Slot()
+    def _ask_why(self) -> None:
+        self._why.open()
+
+    @Slot(object)
+    def _detach(self, answers: list[str]) -> None:
+        if not answers[0]:
+            self._why.refuse(_("Say why, in a word or two: it stays in the sale's history."))
+            return
+        self._why.hide()
+        self.detach_wanted.emit(self._code, answers[0])
+
+
+def _column(*widgets: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(6)
+    for widget in widgets:
+        column.addWidget(widget)
+    return column

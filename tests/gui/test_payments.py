@@ -1,0 +1,139 @@
+"""Payments made straight to the till, as a cashier sees them: F9, a list, Enter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from e2e.program import environment
+from fakes.servers import Mpesa, Relay
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from pos_app.domain.money import Cents
+from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.gui.main_window import MainWindow
+from pos_app.gui.payments.presenter import Known, TillInbox, verdict_of
+from pos_app.gui.payments.view import InboxDialog
+from pos_app.gui.theme import Tone
+
+BUYER = "254722000126"
+
+
+def sell(window: MainWindow, qtbot: QtBot, amount: str, phone: str) -> None:
+    for text, field in ((amount, window.form.amount), (phone, window.form.phone)):
+        field.set_text(text)
+    window.form.submit()
+    qtbot.waitUntil(lambda: window.form.amount.text == "", timeout=5000)
+
+
+def pay_on_the_phone(window: MainWindow, shillings: str) -> None:
+    """The customer types an amount and pays the till, without a prompt."""
+    for digit in shillings:
+        window.dock.findChild(QPushButton, f"key_{digit}").click()
+    window.dock.findChild(QPushButton, "key_Pay").click()
+
+
+def open_inbox(window: MainWindow, qtbot: QtBot, payments: int) -> InboxDialog:
+    QTest.keyClick(window, Qt.Key.Key_F9)
+    dialog = window.findChild(InboxDialog)
+    qtbot.waitUntil(lambda: dialog.payments.rowCount() == payments, timeout=5000)
+    return dialog
+
+
+def text_of(dialog: InboxDialog, name: str) -> str:
+    return dialog.findChild(QLabel, name).text()
+
+
+def check(dialog: InboxDialog, code: str) -> None:
+    dialog.code.line.clear()
+    QTest.keyClicks(dialog.code.line, code)
+    QTest.keyClick(dialog.code.line, Qt.Key.Key_Return)
+
+
+def test_a_payment_by_hand_shows_at_once_and_one_key_gives_it_to_its_sale(window: MainWindow, qtbot: QtBot) -> None:
+    pay_on_the_phone(window, "620")
+    key = window.findChild(QPushButton, "keyF9")
+    qtbot.waitUntil(lambda: "(1)" in key.text(), timeout=10_000)
+    assert "KSh 620" in window.findChild(QLabel, "noticeText").text()
+    sell(window, qtbot, "90", "0712345678")
+    sell(window, qtbot, "620", "0733000777")
+    dialog = open_inbox(window, qtbot, 1)
+    assert [dialog.payments.item(0, column).text() for column in (1, 3)] == ["KSh 620", "•••126"]
+    qtbot.waitUntil(lambda: dialog.sales.rowCount() == 2, timeout=5000)
+    assert dialog.sales.item(0, 1).text() == "KSh 620", "the likeliest sale stands first"
+    QTest.keyClick(dialog.payments, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: text_of(dialog, "inboxMessage") == "Sale A0002 has it now.", timeout=5000)
+    qtbot.waitUntil(lambda: "(" not in key.text(), timeout=5000)
+    qtbot.waitUntil(lambda: window.day.model.rowCount() == 2, timeout=5000)
+    qtbot.waitUntil(lambda: window.day.model.row_at(0).codes != (), timeout=5000)
+    assert window.findChild(QLabel, "total_paid").text() == "KSh 620"
+    code = window.day.model.row_at(0).codes[0]
+    check(dialog, code)
+    qtbot.waitUntil(lambda: text_of(dialog, "codeWord") == "Already used", timeout=5000)
+    assert "A0002" in text_of(dialog, "codeSentence")
+    dialog.findChild(QPushButton, "takeBack").click()
+    QTest.keyClick(dialog.findChild(QLineEdit, "takeBackWhy0"), Qt.Key.Key_Return)
+    assert "Say why" in dialog.findChild(QLabel, "takeBackWhyReason").text()
+    QTest.keyClicks(dialog.findChild(QLineEdit, "takeBackWhy0"), "wrong sale")
+    QTest.keyClick(dialog.findChild(QLineEdit, "takeBackWhy0"), Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: text_of(dialog, "codeWord") == "Received", timeout=5000)
+    qtbot.waitUntil(lambda: dialog.payments.rowCount() == 1, timeout=5000)
+
+
+def test_the_three_answers_to_a_code(window: MainWindow, qtbot: QtBot) -> None:
+    pay_on_the_phone(window, "45")
+    dialog = open_inbox(window, qtbot, 1)
+    code = dialog.payments.item(0, 5).text()
+    check(dialog, f"{code} Confirmed. Ksh45.00 sent to SHOP")
+    qtbot.waitUntil(lambda: text_of(dialog, "codeWord") == "Received", timeout=5000)
+    assert "KSh 45" in text_of(dialog, "codeSentence")
+    check(dialog, "NOBODY1234")
+    qtbot.waitUntil(lambda: text_of(dialog, "codeWord") == "Not received", timeout=5000)
+    assert "Do not hand over the goods" in text_of(dialog, "codeSentence")
+    check(dialog, "12")
+    assert "not an M-PESA code" in dialog.findChild(QLabel, "checkCodeReason").text()
+    assert not dialog.findChild(QLabel, "codeWord").isVisible()
+    assert not dialog.attach.isEnabled(), "no sale is open"
+
+
+def test_what_another_till_took_is_said() -> None:
+    payment = TillPayment("TKN7RT61SV", Cents(100), 0, use=Use.ELSEWHERE, taken_by="back")
+    verdict = verdict_of(Known("TKN7RT61SV", payment, None))
+    assert (verdict.word, verdict.tone) == ("Already used", Tone.NOT_PAID) and "back" in verdict.sentence
+
+
+def test_an_empty_inbox_says_so(window: MainWindow, qtbot: QtBot) -> None:
+    dialog = open_inbox(window, qtbot, 0)
+    qtbot.waitUntil(lambda: "has its sale" in text_of(dialog, "inboxEmpty"), timeout=5000)
+    dialog._show(TillInbox([], [], 2))
+    assert "2 messages" in text_of(dialog, "inboxEmpty")
+    QTest.keyClick(window, Qt.Key.Key_F9)
+    assert len(window.findChildren(InboxDialog)) == 1
+
+
+@pytest.fixture
+def real_shop(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Mpesa() as mpesa, Relay(tmp_path) as relay:
+        for name, value in environment(home, mpesa, relay).items():
+            if name.startswith("POS_APP_"):
+                monkeypatch.setenv(name, value)
+        yield mpesa
+
+
+def test_registered_from_settings_and_the_second_time_explained(
+    real_shop: Mpesa, window: MainWindow, qtbot: QtBot
+) -> None:
+    window.open_settings()
+    dialog = window.findChild(QWidget, "settingsDialog")
+    heard = dialog.findChild(QLabel, "registerHeard")
+    for wanted in ("Registered.", "Another system"):
+        dialog.findChild(QPushButton, "registerPayments").click()
+        assert "no other system" in heard.text()
+        dialog.findChild(QPushButton, "registerNow").click()
+        qtbot.waitUntil(lambda wanted=wanted: heard.text().startswith(wanted), timeout=10_000)
+    dialog.close()
+    real_shop.call(lambda: real_shop.mpesa.pay_by_hand(BUYER, 70))
+    open_inbox(window, qtbot, 1)
