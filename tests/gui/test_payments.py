@@ -37,7 +37,7 @@ def pay_on_the_phone(window: MainWindow, shillings: str) -> None:
 
 
 def open_inbox(window: MainWindow, qtbot: QtBot, payments: int) -> InboxDialog:
-    QTest.keyClick(window, Qt.Key.Key_F9)
+    window.inbox.open()
     dialog = window.findChild(InboxDialog)
     qtbot.waitUntil(lambda: dialog.payments.rowCount() == payments, timeout=5000)
     return dialog
@@ -60,7 +60,9 @@ def test_a_payment_by_hand_shows_at_once_and_one_key_gives_it_to_its_sale(window
     assert "KSh 620" in window.findChild(QLabel, "noticeText").text()
     sell(window, qtbot, "90", "0712345678")
     sell(window, qtbot, "620", "0733000777")
+    QTest.keyClick(window, Qt.Key.Key_F9)
     dialog = open_inbox(window, qtbot, 1)
+    assert len(window.findChildren(InboxDialog)) == 1
     assert [dialog.payments.item(0, column).text() for column in (1, 3)] == ["KSh 620", "•••126"]
     qtbot.waitUntil(lambda: dialog.sales.rowCount() == 2, timeout=5000)
     assert dialog.sales.item(0, 1).text() == "KSh 620", "the likeliest sale stands first"
@@ -110,7 +112,7 @@ def test_an_empty_inbox_says_so(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: "has its sale" in text_of(dialog, "inboxEmpty"), timeout=5000)
     dialog._show(TillInbox([], [], 2))
     assert "2 messages" in text_of(dialog, "inboxEmpty")
-    QTest.keyClick(window, Qt.Key.Key_F9)
+    window.inbox.open()
     assert len(window.findChildren(InboxDialog)) == 1
 
 

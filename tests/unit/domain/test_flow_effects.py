@@ -143,7 +143,7 @@ def test_a_wish_that_is_refused_names_its_mistake_and_the_state(book: Playbook, 
 
 def test_a_twin_brings_the_code_that_was_still_to_follow_and_nothing_else() -> None:
     twin = ev.TwinArrived("TKN7RT61SV")
-    waiting = pending()
+    waiting = pending().attempt
     assert step(waiting, twin, 9).attempt == waiting, "a confirmation alone says nothing of this prompt"
     paid = step(step(waiting, QUERY_PAID, 10).attempt, QUERY_PAID, 20_000).attempt
     assert paid.state is S.PAID and paid.mpesa_code is None
