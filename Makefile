@@ -1,5 +1,5 @@
 # The two that matter: make run, make test. Each target sets up what it needs.
-.PHONY: setup dev run tour lint test torture torture-relay fuzz bench package messages format clean
+.PHONY: setup dev run tour lint test torture torture-relay fuzz bench bench-relay package messages format clean
 
 setup:
 	@packaging/setup.sh run
@@ -37,6 +37,9 @@ fuzz: dev
 
 bench: dev
 	.venv/bin/python tests/perf/bench.py
+
+bench-relay: dev
+	.venv/bin/python tests/perf/bench_relay.py
 
 package: dev
 	packaging/linux/package.sh

@@ -1,59 +1,45 @@
-"""The relay's HTTP: M-PESA puts callbacks in, each till reads its own.
+"""The relay's HTTP: M-PESA puts callbacks in (`pos_app.relay.callbacks`), each till reads its own.
 
 No path holds a word that M-PESA refuses in callback addresses (daraja.md, section 4).
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import json
-import logging
 import time
 from collections.abc import AsyncIterator, Iterator
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pos_app.relay.auth import CALLBACK_TOKEN, TILL_NAME, digest, matches
+from pos_app.relay.auth import TILL_NAME, matches
+from pos_app.relay.callbacks import ACCEPTED, KINDS, Callbacks
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Metrics, Uncounted
-from pos_app.relay.store import Kind, Letter, Mail, Message, StoreError
+from pos_app.relay.store import Mail, Message, Page, StoreError
 
-MAX_BODY_BYTES = 64 * 1024
-BODY_WITHIN_S = 10.0
 LONGEST_WAIT_S = 55.0
 KEEP_ALIVE_S = 15.0
 PAGE = 100
 DIGEST_BYTES = 32
 
-_log = logging.getLogger("pos_app.relay")
-_ACCEPTED = {"ResultCode": 0, "ResultDesc": "Accepted"}
-_STATUS = {
-    "kept": 200, "unknown": 404, "not_allowed": 403, "too_large": 413, "slow": 408, "too_often": 429, "failed": 500,
-}  # fmt: skip
-"""What becomes of a callback, and its HTTP status."""
 
-
-class _TooLargeError(Exception):
-    pass
-
-
-def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = None) -> Starlette:
+def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = None) -> ASGIApp:
     """The relay over a store of mail.
 
     Args:
         rules: Whom to believe and whom to let in; the usual ones if None.
         metrics: Where to count; nowhere if None.
     """
-    relay = _Relay(mail, Guard(rules or Rules()), metrics or Uncounted())
-    return Starlette(
+    guard, counted = Guard(rules or Rules()), metrics or Uncounted()
+    relay = _Relay(mail, guard, counted)
+    tills = Starlette(
         routes=[
-            Route("/c/{till}/{token}", relay.take, methods=["POST"]),
-            Route("/p/{till}/{token}", relay.take_for_shop, methods=["POST"]),
             Route("/a", relay.agree, methods=["POST"]),
             Route("/v1/inbox", relay.inbox, methods=["GET"]),
             Route("/v1/payments/{digest}", relay.expect, methods=["PUT"]),
@@ -62,6 +48,18 @@ def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = N
             Route("/metrics", relay.counts, methods=["GET"]),
         ]
     )
+    callbacks = Callbacks(mail, guard, counted)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        is_posted = scope["type"] == "http" and scope["method"] == "POST"
+        # "", what, till, token
+        parts: list[str] = scope["path"].split("/") if is_posted else []
+        if len(parts) == 4 and parts[1] in KINDS:
+            await callbacks.take(scope, receive, send, KINDS[parts[1]], parts[2], parts[3])
+        else:
+            await tills(scope, receive, send)
+
+    return app
 
 
 class _Relay:
@@ -70,53 +68,9 @@ class _Relay:
         self._guard = guard
         self._metrics = metrics
 
-    # M-PESA's side
-
-    async def take(self, request: Request) -> Response:
-        """Stores a callback unread, then answers."""
-        return await self._answer(request, Kind.CALLBACK)
-
-    async def take_for_shop(self, request: Request) -> Response:
-        """The same for every till of the shop: payments made straight to its number, at an address it named before."""
-        return await self._answer(request, Kind.PAYMENT)
-
-    async def _answer(self, request: Request, kind: Kind) -> Response:
-        began_s = time.monotonic()
-        outcome = await self._keep(request, kind)
-        took_s = time.monotonic() - began_s
-        self._metrics.callback(outcome, took_s)
-        if outcome == "kept":
-            return JSONResponse(_ACCEPTED)
-        # Neither body nor token nor till: whoever knocks chose them.
-        _log.warning("a callback was answered %s (%s) after %d ms", _STATUS[outcome], outcome, took_s * 1000)
-        return Response(status_code=_STATUS[outcome])
-
-    async def _keep(self, request: Request, kind: Kind) -> str:
-        till, token = request.path_params["till"], request.path_params["token"]
-        address = self._guard.address_of(request.scope)
-        if not self._guard.admits(address):
-            return "not_allowed"
-        if self._guard.is_too_much(address, till):
-            return "too_often"
-        try:
-            async with asyncio.timeout(BODY_WITHIN_S):
-                body = await _body(request)
-        except _TooLargeError:
-            return "too_large"
-        except (TimeoutError, ClientDisconnect):
-            return "slow"
-        if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
-            return "unknown"
-        try:
-            is_kept = await self._mail.put(Letter(till, digest(token), body, int(time.time() * 1000), kind))
-        except StoreError as error:
-            _log.error("a callback could not be stored: %s", error)
-            return "failed"
-        return "kept" if is_kept else "unknown"
-
     async def agree(self, _request: Request) -> Response:
         """The address for M-PESA's validation, where it is switched on: every payment is welcome, nothing is kept."""
-        return JSONResponse(_ACCEPTED)
+        return Response(ACCEPTED, media_type="application/json")
 
     # The tills' side
 
@@ -144,9 +98,9 @@ class _Relay:
             if not page.messages and wait_s > 0:
                 with self._counting_reader():
                     await self._mail.wait(till, position, wait_s)
-                if not await self._is_still(request, till):
-                    return _unauthorized()
                 page = await self._mail.after(till, position, PAGE)
+                if not _is_still(request, page):
+                    return _unauthorized()
         except StoreError:
             return Response(status_code=503)
         cursor = page.messages[-1].id if page.messages else 0 if page.is_reset else position
@@ -163,9 +117,9 @@ class _Relay:
                     page = await self._mail.after(till, position, PAGE)
                     if not page.messages:
                         await self._mail.wait(till, position, KEEP_ALIVE_S)
-                        if not await self._is_still(request, till):
-                            return
                         page = await self._mail.after(till, position, PAGE)
+                        if not _is_still(request, page):
+                            return
                 except StoreError:
                     return
                 if page.is_reset:
@@ -240,10 +194,6 @@ class _Relay:
         self._guard.note_wrong_token(address)
         return "", _unauthorized()
 
-    async def _is_still(self, request: Request, till: str) -> bool:
-        """Whether it was not shut out, or given another token, while it waited."""
-        return matches(_credential(request)[1], await self._mail.till_digest(till))
-
     @contextlib.contextmanager
     def _counting_reader(self) -> Iterator[None]:
         self._metrics.reading(1)
@@ -261,6 +211,11 @@ def _credential(request: Request) -> tuple[str, str]:
     return (till, token) if is_one else ("-", "")
 
 
+def _is_still(request: Request, page: Page) -> bool:
+    """Whether a till was not shut out, or given another token, while it waited."""
+    return matches(_credential(request)[1], page.digest)
+
+
 def _sha256(text: str) -> bytes | None:
     try:
         found = bytes.fromhex(text)
@@ -275,18 +230,6 @@ def _no_digest() -> Response:
 
 def _unauthorized() -> Response:
     return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
-
-
-async def _body(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-        raise _TooLargeError
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise _TooLargeError
-    return bytes(body)
 
 
 def _as_json(message: Message) -> dict[str, str | int]:

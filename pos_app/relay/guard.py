@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from pos_app.errors import Mistake
@@ -153,6 +154,7 @@ def _forwarded(scope: Mapping[str, Any]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> Address:
     """An address, with or without a port; one that cannot be read is nobody's."""
     for spelled in (text, text.strip("[]"), text.rpartition(":")[0].strip("[]")):
@@ -165,5 +167,6 @@ def _address(text: str) -> Address:
     return _NOWHERE
 
 
-def _is_in(address: Address, wanted: Iterable[Network]) -> bool:
+@lru_cache(maxsize=4096)
+def _is_in(address: Address, wanted: tuple[Network, ...]) -> bool:
     return any(address in network for network in wanted)

@@ -59,10 +59,12 @@ class Page:
 
     Args:
         is_reset: The cursor is of another life of this mailbox (it was restored, or moved): this is all there is.
+        digest: The kept form of the till's token now; None where it was shut out.
     """
 
     messages: tuple[Message, ...]
     is_reset: bool = False
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from fakes.servers import Relay
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pos_app.relay import app, protocol
+from pos_app.relay import callbacks, protocol
 from pos_app.relay.guard import Limits, Rules, networks
 from pos_app.web import Request, Web
 
@@ -73,7 +73,7 @@ def test_a_head_that_drips_or_never_comes_is_hung_up_on(relay: Relay, monkeypatc
 
 
 def test_a_body_that_drips_is_not_waited_for(relay: Relay, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "BODY_WITHIN_S", 0.4)
+    monkeypatch.setattr(callbacks, "BODY_WITHIN_S", 0.4)
     answer = raw(relay, post(f"/c/till-1/{TOKEN}", "Content-Length: 100"), *[b"x"] * 8, gap_s=0.1)
     # Whoever still sends may lose the answer to the end of the connection.
     assert status(answer) in (0, 408)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -112,3 +113,13 @@ def test_metrics_count_and_name_nobody(relay: Relay, web: Web) -> None:
     assert "till-1" not in text and TOKEN not in text and "nobody" not in text
     behind_a_proxy = {"X-Forwarded-For": "203.0.113.9"}
     assert web.send(Request("GET", f"{relay.url}/metrics", behind_a_proxy)).status == 404
+
+
+def test_answers_on_a_kept_connection_are_not_held_back(relay: Relay) -> None:
+    """Without it each takes 40 ms: the two parts of an answer wait for each other's receipt."""
+    host, _, port = relay.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        taken = [one.transport.get_extra_info("socket") for one in relay.server._server.server_state.connections]
+        assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in taken] == [1]

@@ -20,6 +20,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 from pos_app.cli.main import main as pos_app  # noqa: E402
 from pos_app.relay import groups, store_sqlite  # noqa: E402
 from pos_app.relay.app import _Relay  # noqa: E402
+from pos_app.relay.callbacks import Callbacks  # noqa: E402
 from pos_app.relay.store import Letter  # noqa: E402
 
 STEPS = ("random", "before_commit", "in_commit", "before_answer", "while_handing_over")
@@ -51,7 +52,7 @@ def lay(step: str, passes: int) -> None:
     if step == "before_commit":
         around(groups.Groups, "_commit_group", before=True)
     elif step == "before_answer":
-        around(_Relay, "_keep", before=False)
+        around(Callbacks, "_keep", before=False)
     elif step == "while_handing_over":
         around(_Relay, "_page", before=False)
     elif step == "in_commit":

@@ -1,0 +1,106 @@
+"""M-PESA's side of the relay: callbacks and payments, stored unread and then answered.
+
+Plain ASGI: what M-PESA sends to thousands of tills takes this way, and nothing on it
+is more than it must be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from pos_app.relay.auth import CALLBACK_TOKEN, TILL_NAME, digest
+from pos_app.relay.guard import Guard
+from pos_app.relay.metrics import Metrics
+from pos_app.relay.store import Kind, Letter, Mail, StoreError
+
+MAX_BODY_BYTES: Final = 64 * 1024
+BODY_WITHIN_S: Final = 10.0
+KINDS: Final = {"c": Kind.CALLBACK, "p": Kind.PAYMENT}
+"""The first part of an address, and what comes there."""
+
+_log = logging.getLogger("pos_app.relay")
+_STATUS: Final = {
+    "kept": 200, "unknown": 404, "not_allowed": 403, "too_large": 413, "slow": 408, "too_often": 429, "failed": 500,
+}  # fmt: skip
+"""What becomes of a callback, and its HTTP status."""
+ACCEPTED: Final = b'{"ResultCode":0,"ResultDesc":"Accepted"}'
+_ACCEPTED_HEAD: Final = [(b"content-type", b"application/json"), (b"content-length", str(len(ACCEPTED)).encode())]
+_EMPTY_HEAD: Final = [(b"content-length", b"0")]
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class _GoneError(Exception):
+    """Whoever sent it hung up in the middle."""
+
+
+class Callbacks:
+    """Takes what M-PESA posts.
+
+    Args:
+        mail: Where it is kept.
+    """
+
+    def __init__(self, mail: Mail, guard: Guard, metrics: Metrics) -> None:
+        self._mail = mail
+        self._guard = guard
+        self._metrics = metrics
+
+    async def take(self, scope: Scope, receive: Receive, send: Send, kind: Kind, till: str, token: str) -> None:
+        """Stores a callback unread, then answers."""
+        began_s = time.monotonic()
+        outcome = await self._keep(scope, receive, kind, till, token)
+        took_s = time.monotonic() - began_s
+        self._metrics.callback(outcome, took_s)
+        is_kept = outcome == "kept"
+        if not is_kept:
+            # Neither body nor token nor till: whoever knocks chose them.
+            _log.warning("a callback was answered %s (%s) after %d ms", _STATUS[outcome], outcome, took_s * 1000)
+        head = _ACCEPTED_HEAD if is_kept else _EMPTY_HEAD
+        await send({"type": "http.response.start", "status": _STATUS[outcome], "headers": head})
+        await send({"type": "http.response.body", "body": ACCEPTED if is_kept else b""})
+
+    async def _keep(self, scope: Scope, receive: Receive, kind: Kind, till: str, token: str) -> str:
+        address = self._guard.address_of(scope)
+        if not self._guard.admits(address):
+            return "not_allowed"
+        if self._guard.is_too_much(address, till):
+            return "too_often"
+        try:
+            body = await _body(scope, receive)
+        except _TooLargeError:
+            return "too_large"
+        except (TimeoutError, _GoneError):
+            return "slow"
+        if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
+            return "unknown"
+        try:
+            is_kept = await self._mail.put(Letter(till, digest(token), body, int(time.time() * 1000), kind))
+        except StoreError as error:
+            _log.error("a callback could not be stored: %s", error)
+            return "failed"
+        return "kept" if is_kept else "unknown"
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
+            raise _TooLargeError
+    body: bytes = b""
+    async with asyncio.timeout(BODY_WITHIN_S):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _GoneError
+            body += message.get("body", b"")
+            if len(body) > MAX_BODY_BYTES:
+                raise _TooLargeError
+            if not message.get("more_body"):
+                return body

@@ -1,0 +1,275 @@
+"""The relay's speed and memory, each figure as a ratio against its floor in the same run.
+
+    make bench-relay
+
+Callbacks a second: wrk against the relay, and against the same server with the same
+commit and no logic. Time to the till: from the callback's first byte to the event
+that the till's table shows, after the ledger's commit; floor: a bare SSE echo.
+The table goes to build/bench-relay.json as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve()
+ROOT = HERE.parents[2]
+sys.path[:0] = [str(HERE.parents[1]), str(ROOT)]
+
+from fakes.postgres import Postgres  # noqa: E402
+from fakes.till import Till, draft  # noqa: E402
+from torture.storm import body_of  # noqa: E402
+
+from pos_app.domain import events as ev  # noqa: E402
+from pos_app.domain.attempt import AttemptState  # noqa: E402
+from pos_app.domain.schedule import Pacing  # noqa: E402
+from pos_app.engine.events import AttemptChanged  # noqa: E402
+from pos_app.ledger.writer import LedgerWriter  # noqa: E402
+from pos_app.relay.stores import open_store  # noqa: E402
+from pos_app.settings.effective import RelayAccess  # noqa: E402
+from pos_app.web import AsyncWeb, Patience, Request  # noqa: E402
+
+SECONDS = 4
+ROUNDS = 3
+SAMPLES = 300
+TILLS = (1, 10, 100, 500, 2000)
+SLOW = Pacing(first_ms=3_600_000, interval_ms=3_600_000, confirm_gap_ms=3_600_000)
+RESULTS: list[dict[str, object]] = []
+LUA = """
+wrk.method = "POST"
+wrk.body = '{"Body":{"stkCallback":{"MerchantRequestID":"29115-34620561-1","CheckoutRequestID":"ws_CO_191220191020363925",\
+"ResultCode":1032,"ResultDesc":"Request cancelled by user"}}}'
+wrk.headers["Content-Type"] = "application/json"
+"""
+
+
+def note(name: str, ours: float, floor: float, unit: str, bound: str = "") -> None:
+    RESULTS.append({"what": name, "ours": ours, "floor": floor, "unit": unit, "ratio": round(ours / floor, 2)})
+    print(f"{name:<58} {ours:>10.1f} {floor:>10.1f} {unit:<6} {ours / floor:>6.2f} {bound}", flush=True)
+
+
+@contextmanager
+def server(kind: str, database: str = "") -> Iterator[tuple[str, int]]:
+    """A server in a process of its own; its address and its number."""
+    words = [sys.executable, str(HERE.with_name("bench_relay_server.py")), kind, database]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())["url"], process.pid
+        finally:
+            process.kill()
+
+
+def rate(url: str, script: str) -> float:
+    """Requests a second that were answered 200."""
+    said = subprocess.run(
+        ["wrk", "-t1", "-c64", f"-d{SECONDS}s", "-s", script, url], capture_output=True, text=True, check=True
+    ).stdout
+    assert "Non-2xx" not in said, said
+    found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+    assert found is not None, said
+    return float(found.group(1))
+
+
+def throughput(folder: Path, postgres: Postgres) -> None:
+    script = folder / "post.lua"
+    script.write_text(LUA)
+    for database in ("sqlite", "postgres"):
+        for how in ("single", "grouped"):
+            ours, floors = [], []
+            # One after the other, several times: a machine that slows down slows both.
+            for number in range(ROUNDS):
+                new = (
+                    postgres.new_database
+                    if database == "postgres"
+                    else lambda number=number, how=how: str(folder / f"{how}-{number}.sqlite3")
+                )
+                address = new()
+                with closing(open_store(address)) as store:
+                    store.add_till("till-1")
+                with server(f"relay-{how}", address) as (url, _pid):
+                    ours.append(rate(f"{url}/c/till-1/{'T' * 22}", str(script)))
+                floor_address = address if database == "postgres" else address + ".floor"
+                with server(f"{database}-{how}", floor_address) as (url, _pid):
+                    floors.append(rate(url, str(script)))
+            words = "a commit each" if how == "single" else "grouped commits"
+            note(f"durable callbacks a second, {database}, {words}", statistics.median(ours), statistics.median(floors), "/s",
+                 ">= 0.7")  # fmt: skip
+
+
+def percentiles(samples: list[float]) -> tuple[float, float]:
+    """p50 and p99 in milliseconds."""
+    ordered = sorted(samples)
+    return 1000 * ordered[len(ordered) // 2], 1000 * ordered[int(len(ordered) * 0.99)]
+
+
+class Poster:
+    """Posts over one kept connection: as little work as can post, for it shares its process with the till."""
+
+    def __init__(self, url: str) -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        self._socket = socket.create_connection((host, int(port)))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def post(self, path: str, body: bytes) -> float:
+        """When it began; returns once it is answered."""
+        request = f"POST {path} HTTP/1.1\r\nHost: relay\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        began = time.perf_counter()
+        self._socket.sendall(request)
+        answer, length = b"", 0
+        while not length or len(answer) < length:
+            answer += self._socket.recv(65536)
+            head, end, _body = answer.partition(b"\r\n\r\n")
+            if end:
+                found = re.search(rb"content-length: (\d+)", head)
+                length = len(head) + len(end) + int(found.group(1) if found is not None else 0)
+        assert answer.startswith(b"HTTP/1.1 200")
+        return began
+
+
+class Listener:
+    """One SSE stream over a plain socket: as little as can listen."""
+
+    def __init__(self, url: str, path: str, headers: str = "") -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        self.socket = socket.create_connection((host, int(port)))
+        head = f"GET {path} HTTP/1.1\r\nHost: relay\r\nAccept: text/event-stream\r\n{headers}\r\n"
+        self.socket.sendall(head.encode())
+
+    def until(self, mark: bytes) -> float:
+        got = b""
+        while mark not in got:
+            got += self.socket.recv(65536)
+        return time.perf_counter()
+
+
+def time_to_the_till(folder: Path) -> None:
+    with server("echo") as (url, _pid):
+        floor = asyncio.run(_echoes(url))
+    database = str(folder / "latency.sqlite3")
+    with closing(open_store(database)) as store:
+        token = store.add_till("till-1")
+    till_folder = folder / "till"
+    ledger = till_folder / "sandbox" / "ledger.sqlite3"
+    now_ms = int(time.time() * 1000)
+    with closing(LedgerWriter(ledger, "sandbox")) as writer:
+        for number in range(SAMPLES):
+            attempt = writer.record_sale(
+                draft(str(number % 900 + 1), f"0700{number:06d}"), f"token-{number:016d}", now_ms
+            )
+            writer.apply(attempt.id, ev.SendRequested(), now_ms)
+            writer.apply(attempt.id, ev.PushAccepted(f"m-{number}", f"ws_CO_{number}"), now_ms)
+    with server("relay", database) as (url, _pid):
+        reached = RelayAccess(url, "till-1", token)
+        waiting = Till(till_folder, "http://127.0.0.1:9", relay_access=reached, pacing=SLOW)
+        waiting.events = Watch()
+        with waiting as till:
+            poster = Poster(url)
+            ours = [_one(poster, till, number) for number in range(SAMPLES)]
+    for name, index, bound in (("p50", 0, "<= 3"), ("p99", 1, "<= 5")):
+        note(f"callback to the till's table, {name}", percentiles(ours)[index], percentiles(floor)[index], "ms", bound)
+
+
+async def _echoes(url: str) -> list[float]:
+    """A bare SSE echo, read by the HTTP client that the till has."""
+    web, poster, samples = AsyncWeb(Patience(5, 60, 120), use_proxies=False), Poster(url), []
+    async with web.lines(Request("GET", url, {"Accept": "text/event-stream"})) as lines:
+        assert await anext(lines) == ": here"
+        for number in range(SAMPLES):
+            began = await asyncio.to_thread(poster.post, "/", b"%06d" % number)
+            while not (await anext(lines)).startswith(f"data: {number:06d}"):
+                pass
+            samples.append(time.perf_counter() - began)
+    await web.aclose()
+    return samples
+
+
+def _one(poster: Poster, till: Till, number: int) -> float:
+    # The till has gone back to waiting once it has told what came before.
+    time.sleep(0.02)
+    paid = till.events.paid = threading.Event()
+    began = poster.post(f"/c/till-1/token-{number:016d}", body_of(number, number % 900 + 1))
+    assert paid.wait(10)
+    return till.events.at_s - began
+
+
+class Watch(list[Any]):
+    """The events of a till; rings for one that is paid."""
+
+    paid = threading.Event()
+    at_s = 0.0
+
+    def append(self, event: Any) -> None:
+        if isinstance(event, AttemptChanged) and event.attempt.state is AttemptState.PAID:
+            self.at_s = time.perf_counter()
+            self.paid.set()
+
+
+def resident_kib(pid: int) -> int:
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found.group(1))
+
+
+def many_tills(folder: Path) -> None:
+    """How memory and time grow with the tills that are connected."""
+    database = str(folder / "many.sqlite3")
+    with closing(open_store(database)) as store:
+        tokens = [store.add_till(f"till-{number}") for number in range(max(TILLS))]
+    with server("relay", database) as (url, pid):
+        poster = Poster(url)
+        listeners: list[Listener] = []
+        empty_kib = resident_kib(pid)
+        first = 0.0
+        for count in TILLS:
+            for number in range(len(listeners), count):
+                bearer = f"Authorization: Bearer till-{number}.{tokens[number]}\r\n"
+                listeners.append(Listener(url, "/v1/inbox?after=0", bearer))
+                listeners[-1].until(b"retry")
+            samples = []
+            for sample in range(200):
+                number = sample * 7919 % count
+                began = poster.post(f"/c/till-{number}/{'T' * 16}{sample:06d}", b"{}")
+                samples.append(listeners[number].until(b"data:") - began)
+            p50, p99 = percentiles(samples)
+            first = first or p50
+            note(f"callback to a stream, {count} tills connected, p50", p50, first, "ms")
+            RESULTS.append({"what": f"p99 with {count} tills", "ours": p99, "unit": "ms"})
+            each = (resident_kib(pid) - empty_kib) / count
+            RESULTS.append({"what": f"memory a till, {count} connected", "ours": round(each, 1), "unit": "KiB"})
+            print(f"    p99 {p99:.1f} ms; the relay holds {resident_kib(pid) / 1024:.0f} MiB, {each:.1f} KiB a till")
+        for listener in listeners:
+            listener.socket.close()
+
+
+def main() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 16_384), hard), hard))
+    print(f"{'':<58} {'ours':>10} {'floor':>10} {'':<6} {'ratio':>6}")
+    parts: tuple[Callable[[Path], Any], ...] = (time_to_the_till, many_tills)
+    with tempfile.TemporaryDirectory(prefix="bench-relay-") as folder, Postgres() as postgres:
+        throughput(Path(folder), postgres)
+        for part in parts:
+            part(Path(folder))
+    target = ROOT / "build" / "bench-relay.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(RESULTS, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
