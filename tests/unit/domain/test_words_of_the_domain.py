@@ -99,3 +99,10 @@ def test_an_illegal_change_is_a_bug_and_never_written(monkeypatch: pytest.Monkey
         flow.step(attempt, ev.SendRequested(), 0)
     assert str(caught.value).startswith("flow.illegal (before=")
     assert caught.value.params == {"before": "ready", "after": "sending"}
+
+
+def test_a_code_of_letters_alone_is_one_at_its_usual_length() -> None:
+    assert parse_mpesa_code("plkncbycjl") == "PLKNCBYCJL"
+    for word in ("PAYMENTS", "CONFIRMED", "CONFIRMATION", "1234567890"):
+        with pytest.raises(Mistake):
+            parse_mpesa_code(word)
