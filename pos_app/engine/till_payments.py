@@ -21,6 +21,7 @@ from pos_app.settings.effective import MpesaAccess
 from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 ALREADY: Final = "already registered"
+LONGEST_AGO_MS: Final = 400 * 86_400_000
 ITSELF: Final = "till"
 """Who gives a payment to the sale that its code was noted for before it came."""
 
@@ -35,6 +36,9 @@ def read_payment(body: bytes, access: MpesaAccess, now_ms: int) -> TillPayment |
     if amount is None or confirmation.short_code not in (access.shortcode, access.party_b):
         return None
     paid_at_ms = int(confirmation.time.timestamp() * 1000) if confirmation.time is not None else now_ms
+    if abs(paid_at_ms - now_ms) > LONGEST_AGO_MS:
+        # No such time: it counts from when it came.
+        paid_at_ms = now_ms
     return TillPayment(
         confirmation.mpesa_code,
         amount,

@@ -219,10 +219,14 @@ def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path:
          b'"MSISDN":"2547 ***** 126","FirstName":"Nicholas","BillRefNumber":" a0044 "}'),
          TillPayment("TKN7RT61SV", 125_000, 1_795_504_440_000, "Nicholas", "126", "a0044")),
         (b'{"TransID":"TKN7RT61SV","TransAmount":10,"BusinessShortCode":"174379","MSISDN":"254712345678"}',
-         TillPayment("TKN7RT61SV", 1_000, 7, "", "678", "")),
+         TillPayment("TKN7RT61SV", 1_000, 0, "", "678", "")),
         ((b'{"TransID":"TKN7RT61SV","TransAmount":"10","BusinessShortCode":"174379",'
          b'"MSISDN":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e123"}'),
-         TillPayment("TKN7RT61SV", 1_000, 7, "", "", "")),
+         TillPayment("TKN7RT61SV", 1_000, 0, "", "", "")),
+        (
+            b'{"TransID":"TKN7RT61SV","TransAmount":"1","BusinessShortCode":"174379","TransTime":"00010101000000"}',
+            TillPayment("TKN7RT61SV", 100, 0),
+        ),
         (b'{"TransID":"TKN7RT61SV","TransAmount":"0","BusinessShortCode":"174379"}', None),
         (b'{"TransID":"TKN7RT61SV","TransAmount":"NaN","BusinessShortCode":"174379"}', None),
         (b'{"TransID":"TKN7RT61SV","TransAmount":"0.001","BusinessShortCode":"174379"}', None),
@@ -233,6 +237,8 @@ def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path:
 def test_confirmations_are_read_as_they_come(body: bytes, wanted: TillPayment | None) -> None:
     from fakes.till import access
 
-    assert read_payment(body, access("http://127.0.0.1:1"), 7) == wanted
+    now = 1_795_504_500_000
+    wanted = replace(wanted, paid_at_ms=wanted.paid_at_ms or now) if wanted is not None else None
+    assert read_payment(body, access("http://127.0.0.1:1"), now) == wanted
     buy_goods = replace(access("http://127.0.0.1:1"), shortcode="600100", till_number="174379")
-    assert read_payment(body, buy_goods, 7) == wanted
+    assert read_payment(body, buy_goods, now) == wanted
