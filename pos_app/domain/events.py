@@ -94,6 +94,13 @@ class TwinArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeUsedElsewhere:
+    """Another till of the shop has used this attempt's M-PESA code for a sale of its own."""
+
+    till: str
+
+
+@dataclass(frozen=True, slots=True)
 class GivenUp:
     """A manager stopped waiting. It cancels nothing at M-PESA."""
 
@@ -153,6 +160,7 @@ Event = (
     | QueryAnswered
     | CallbackArrived
     | TwinArrived
+    | CodeUsedElsewhere
     | GivenUp
     | Withdrawn
     | CodeClaimed

@@ -76,6 +76,8 @@ def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Dec
         case ev.TwinArrived(code):
             is_wanted = attempt.state is S.PAID and attempt.mpesa_code is None
             return _code_followed(attempt, code) if is_wanted else Decision(attempt)
+        case ev.CodeUsedElsewhere():
+            return _for_review(attempt, Review.CODE_REUSED)
         case ev.Asked():
             return Decision(replace(attempt, asked_at_ms=now_ms, asks=attempt.asks + 1))
         case ev.Restarted():

@@ -204,6 +204,10 @@ class Engine:
             use_proxies=use_proxies,
         )
         self._spawn(self._inbox.run(), "inbox")
+        for attempt_id, code in await self._ledger.call(
+            LedgerWriter.paid_codes, self._clock.now_ms() - GIVE_UP_ASKING_MS
+        ):
+            self._claim_code(attempt_id, code)
 
     async def stop(self) -> None:
         """Stops. A push on its way is written down as unknown; everything goes on at the next start."""
@@ -436,6 +440,15 @@ class Engine:
             self._rechecked[attempt.id] = attempt
         if self._poller is not None:
             self._poller.follow(attempt)
+        if attempt.mpesa_code not in (None, applied.before.mpesa_code):
+            self._claim_code(attempt.id, attempt.mpesa_code)
+        self._obey(applied)
+        if always_tell or applied.has_changed:
+            await self._emit(attempt, applied.before.state)
+
+    def _obey(self, applied: Applied) -> None:
+        """What follows from what is in the ledger now."""
+        attempt = applied.attempt
         for command in applied.commands:
             match command:
                 case SendPush():
@@ -448,8 +461,19 @@ class Engine:
                         self._poller.ask_now(attempt.id)
                 case Announce(news):
                     self._on_event(out.Announced(news, attempt))
-        if always_tell or applied.has_changed:
-            await self._emit(attempt, applied.before.state)
+
+    def _claim_code(self, attempt_id: AttemptId, mpesa_code: str | None) -> None:
+        """The money of a prompt is claimed before the other tills of the shop, which hear of it too."""
+        payments = self._payments
+        if payments is None or mpesa_code is None or self.practice is not None:
+            return
+
+        async def claim() -> None:
+            till = await payments.claim_for_prompt(mpesa_code)
+            if till is not None:
+                await self._apply_surely(attempt_id, ev.CodeUsedElsewhere(till))
+
+        self._spawn(claim(), f"claim of attempt {attempt_id}")
 
     async def _emit(self, attempt: Attempt, before: AttemptState | None) -> None:
         next_ask = self._poller.next_ask_in_s(attempt.id) if self._poller is not None else None

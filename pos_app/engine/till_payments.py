@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +24,7 @@ from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Reques
 
 ALREADY: Final = "already registered"
 LONGEST_AGO_MS: Final = 400 * 86_400_000
+LONGEST_PAUSE_S: Final = 60.0
 ITSELF: Final = "till"
 """Who gives a payment to the sale that its code was noted for before it came."""
 
@@ -87,6 +90,8 @@ class TillPayments:
         self._clock = clock
         self._tell = tell
         self._applied = applied
+        # A claim and what becomes of it, one at a time: no late release may free what was claimed anew.
+        self._one_claim = asyncio.Lock()
         self._web = AsyncWeb(Patience(5, 10, 15), use_proxies=use_proxies)
 
     async def aclose(self) -> None:
@@ -138,18 +143,41 @@ class TillPayments:
             Mistake: ``payment.…`` or ``sale.…``
             Outside: ``payment.no_claim`` where the relay cannot be asked; ``ledger.…``
         """
+        async with self._one_claim:
+            applied = await self._attach(mpesa_code, sale_id, by)
+        await self._applied(applied)
+        self._tell(PaymentArrived(None))
+        return applied.attempt
+
+    async def _attach(self, mpesa_code: str, sale_id: SaleId, by: str) -> Applied:
         await self._claim(mpesa_code)
         try:
-            applied = await self._ledger.call(
-                LedgerWriter.attach_payment, mpesa_code, sale_id, by, self._clock.now_ms()
-            )
+            return await self._ledger.call(LedgerWriter.attach_payment, mpesa_code, sale_id, by, self._clock.now_ms())
         except Mistake as mistake:
             if mistake.code != "payment.used":
                 await self._release(mpesa_code)
             raise
-        await self._applied(applied)
-        self._tell(PaymentArrived(None))
-        return applied.attempt
+
+    async def claim_for_prompt(self, mpesa_code: str) -> str | None:
+        """Claims the code that a prompt of this till was paid with, until the relay has answered.
+
+        Every till of the shop hears of that money as a payment too: none may give it to a sale of its own.
+
+        Returns:
+            The till that was faster; None where this one has it.
+        """
+        pause_s = 1.0
+        while True:
+            try:
+                async with self._one_claim:
+                    await self._claim(mpesa_code)
+            except Mistake as mistake:
+                return str(mistake.params.get("till", "?"))
+            except Outside:
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            else:
+                return None
 
     async def detach(self, mpesa_code: str, by: str, reason: str) -> Attempt:
         """Takes a payment back from its sale; every till of the shop may have it again.
@@ -158,8 +186,9 @@ class TillPayments:
             Mistake: ``payment.…``
             Outside: ``ledger.…``
         """
-        applied = await self._ledger.call(LedgerWriter.detach_payment, mpesa_code, by, reason, self._clock.now_ms())
-        await self._release(mpesa_code)
+        async with self._one_claim:
+            applied = await self._ledger.call(LedgerWriter.detach_payment, mpesa_code, by, reason, self._clock.now_ms())
+            await self._release(mpesa_code)
         await self._applied(applied)
         self._tell(PaymentArrived(None))
         return applied.attempt

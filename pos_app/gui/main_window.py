@@ -251,16 +251,19 @@ class MainWindow(QWidget):
             return
         self.day.read_from(self._reader)
 
+    def _close_reader(self) -> None:
+        self.day.model.read_from(None)
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
     def shut_down(self) -> None:
         """Stops the engine and closes the ledger; what is open goes on at the next start."""
         self.engine.stop()
         self.engine.wait()
         self.background.close()
         self.desk.close()
-        self.day.model.read_from(None)
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        self._close_reader()
         self.reports.close()
 
     def close_without_asking(self) -> None:
@@ -309,6 +312,9 @@ class MainWindow(QWidget):
     @Slot(object)
     def _started(self, started: EngineStarted) -> None:
         self._has_started = True
+        # Those that were opened before may have seen the ledger of an older version.
+        self._close_reader()
+        self.background.ask("reopen", self.reports.close)
         self._open_reader()
         self.day.reload()
         if started.following:

@@ -102,7 +102,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
 _WITH_PAYMENTS: Final = 2
 _NO_PAYMENTS: Final = (
     "CREATE TEMP TABLE till_payments (id, mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3,"
-    " account, name_sealed, evidence, use, sale_id, taken_by)"
+    " payer_sealed, evidence, use, sale_id, taken_by)"
 )
 """What readers of an older ledger, or of a copy of one, see where it has no such table; nothing is written into it."""
 

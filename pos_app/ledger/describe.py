@@ -25,6 +25,7 @@ _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.QueryAnswered: "query",
     ev.CallbackArrived: "callback",
     ev.TwinArrived: "twin",
+    ev.CodeUsedElsewhere: "used_elsewhere",
     ev.GivenUp: "given_up",
     ev.Withdrawn: "withdrawn",
     ev.CodeClaimed: "claimed",
@@ -91,6 +92,8 @@ def _said(event: ev.Event) -> dict[str, Any]:
             return {"by": event.by, "reason": event.reason}
         case ev.CodeClaimed():
             return {"by": event.by, "mpesa_code": event.code}
+        case ev.CodeUsedElsewhere():
+            return {"till": event.till}
         case ev.TwinArrived():
             return {"mpesa_code": event.mpesa_code}
         case ev.ReceiptMade():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
@@ -33,7 +34,7 @@ class PaymentBook:
         """Lists a payment, free; False for one that is listed already."""
         cursor = self._db.execute(
             "INSERT INTO till_payments (mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3,"
-            " account, name_sealed, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (mpesa_code) DO NOTHING",
+            " payer_sealed, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (mpesa_code) DO NOTHING",
             (
                 payment.mpesa_code,
                 payment.amount_cents,
@@ -41,8 +42,7 @@ class PaymentBook:
                 payment.paid_at_ms,
                 now_ms,
                 payment.phone_last3,
-                payment.account,
-                self._vault.seal(payment.first_name.encode()),
+                self._vault.seal(json.dumps([payment.first_name, payment.account]).encode()),
                 evidence,
             ),
         )

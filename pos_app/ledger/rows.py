@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
@@ -50,25 +51,16 @@ class SaleRow:
 
 
 PAYMENT_COLUMNS: Final = (
-    "SELECT mpesa_code, amount_cents, paid_at_ms, name_sealed, phone_last3, account, use, sale_id, taken_by"
-    " FROM till_payments"
+    "SELECT mpesa_code, amount_cents, paid_at_ms, payer_sealed, phone_last3, use, sale_id, taken_by FROM till_payments"
 )
 
 
 def payment_of(row: tuple[Any, ...] | sqlite3.Row, vault: Vault | None) -> TillPayment:
-    """A payment from the columns of `PAYMENT_COLUMNS`; its name stays sealed without the key."""
-    name = vault.open(row[3]) if vault is not None else None
-    return TillPayment(
-        row[0],
-        Cents(row[1]),
-        row[2],
-        (name or b"").decode(),
-        row[4],
-        row[5],
-        Use(row[6]),
-        SaleId(row[7]) if row[7] is not None else None,
-        row[8],
-    )
+    """A payment from the columns of `PAYMENT_COLUMNS`; name and account stay sealed without the key."""
+    payer = vault.open(row[3]) if vault is not None else None
+    first_name, account = json.loads(payer) if payer is not None else ("", "")
+    sale_id = SaleId(row[6]) if row[6] is not None else None
+    return TillPayment(row[0], Cents(row[1]), row[2], first_name, row[4], account, Use(row[5]), sale_id, row[7])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pos_app.clock import day_of, to_eat
 from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.commands import Command
 from pos_app.domain.flow import DEFAULT_RULES, Rules, step
 from pos_app.domain.money import whole_shillings
@@ -302,7 +302,8 @@ class LedgerWriter:
     def _note_position(self, mailbox: str, position: int, now_ms: int) -> None:
         self._db.execute(
             "INSERT INTO cursors (mailbox, position, read_at_ms) VALUES (?, ?, ?) ON CONFLICT (mailbox)"
-            " DO UPDATE SET position = max(position, excluded.position), read_at_ms = excluded.read_at_ms",
+            # As it is, not the highest ever: a mailbox that began anew counts from its own beginning.
+            " DO UPDATE SET position = excluded.position, read_at_ms = excluded.read_at_ms",
             (mailbox, position, now_ms),
         )
 
@@ -353,6 +354,7 @@ class LedgerWriter:
         """
         with self._transaction() as db:
             payment = self._payments.free(mpesa_code)
+            self._refuse_heard_code(mpesa_code, sale_id)
             before = self._attempt(self._last_attempt_id(sale_id))
             sale = db.execute("SELECT is_voided, received_cents >= amount_cents FROM sales WHERE id = ?", (sale_id,))
             is_voided, is_paid = sale.fetchone()
@@ -369,6 +371,25 @@ class LedgerWriter:
                 raise Mistake("sale.already_paid")
             self._payments.use(payment, Use.PAYS, before, now_ms, by=by)
             return Applied(before, self._attempt(before.id), ())
+
+    def _refuse_heard_code(self, mpesa_code: str, sale_id: SaleId) -> None:
+        """A callback named this code for another sale's prompt, which may still turn out to be paid by it."""
+        row = self._db.execute(
+            "SELECT s.reference, a.created_at_ms FROM attempts a JOIN sales s ON s.id = a.sale_id"
+            " WHERE a.heard_code = ? AND a.sale_id <> ? AND a.mpesa_code IS NULL",
+            (mpesa_code, sale_id),
+        ).fetchone()
+        if row is not None:
+            raise Mistake("payment.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
+
+    def paid_codes(self, since_ms: int) -> list[tuple[AttemptId, str]]:
+        """The codes that prompts were paid with since a time."""
+        with converting(self.path):
+            rows = self._db.execute(
+                "SELECT id, mpesa_code FROM attempts WHERE mpesa_code IS NOT NULL AND settled_at_ms >= ? ORDER BY id",
+                (since_ms,),
+            ).fetchall()
+        return [(AttemptId(row[0]), row[1]) for row in rows]
 
     def detach_payment(self, mpesa_code: str, by: str, reason: str, now_ms: int) -> Applied:
         """Takes a payment back from the sale it was given to; it is free again.
@@ -426,7 +447,7 @@ class LedgerWriter:
         if isinstance(event, ev.SaleVoided):
             self._refuse_received(before.sale_id)
         decision = step(before, event, now_ms, rules)
-        after = decision.attempt
+        after = self._without_a_used_code(before, decision.attempt)
         kind, details = describe(event, before, after)
         if evidence is not None:
             details["evidence"] = evidence.hex()
@@ -447,6 +468,12 @@ class LedgerWriter:
         query = "SELECT 1 FROM attempts WHERE mpesa_code = ? AND id <> ?"
         is_another_prompts = self._db.execute(query, (mpesa_code, attempt.id)).fetchone() is not None
         return is_another_prompts or self._payments.is_taken(mpesa_code, attempt.sale_id)
+
+    def _without_a_used_code(self, before: Attempt, after: Attempt) -> Attempt:
+        """A code that was heard before may have been given to another sale since: a person must look."""
+        if after.mpesa_code in (None, before.mpesa_code) or not self._is_code_taken(after.mpesa_code, after):
+            return after
+        return replace(after, mpesa_code=before.mpesa_code, review=after.review | {Review.CODE_REUSED})
 
     def _refuse_received(self, sale_id: SaleId) -> None:
         row = self._db.execute("SELECT received_cents FROM sales WHERE id = ?", (sale_id,)).fetchone()

@@ -26,6 +26,8 @@ from pos_app.relay.store import Mail, Message, Page, StoreError
 LONGEST_WAIT_S = 55.0
 KEEP_ALIVE_S = 15.0
 PAGE = 100
+PAGE_BYTES = 400 * 1024
+"""Of bodies: a till takes an answer of 1 MiB, and bodies grow by a third on their way."""
 DIGEST_BYTES = 32
 
 
@@ -103,9 +105,10 @@ class _Relay:
                     return _unauthorized()
         except StoreError:
             return Response(status_code=503)
-        cursor = page.messages[-1].id if page.messages else 0 if page.is_reset else position
-        self._metrics.delivered(len(page.messages))
-        messages = [_as_json(message) for message in page.messages]
+        sent = _bounded(page.messages)
+        cursor = sent[-1].id if sent else 0 if page.is_reset else position
+        self._metrics.delivered(len(sent))
+        messages = [_as_json(message) for message in sent]
         document = {"till": till, "cursor": cursor, "reset": page.is_reset, "messages": messages}
         return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
@@ -128,9 +131,10 @@ class _Relay:
                 if not page.messages:
                     yield b": still here\n\n"
                     continue
-                position = page.messages[-1].id
-                self._metrics.delivered(len(page.messages))
-                events = (f"id: {one.id}\ndata: {json.dumps(_as_json(one))}\n\n" for one in page.messages)
+                sent = _bounded(page.messages)
+                position = sent[-1].id
+                self._metrics.delivered(len(sent))
+                events = (f"id: {one.id}\ndata: {json.dumps(_as_json(one))}\n\n" for one in sent)
                 yield "".join(events).encode()
 
     async def expect(self, request: Request) -> Response:
@@ -230,6 +234,16 @@ def _no_digest() -> Response:
 
 def _unauthorized() -> Response:
     return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _bounded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """As many as a till can take in one answer, one at least: the rest comes with the next."""
+    size = 0
+    for number, message in enumerate(messages):
+        size += len(message.body)
+        if number and size > PAGE_BYTES:
+            return messages[:number]
+    return messages
 
 
 def _as_json(message: Message) -> dict[str, str | int]:

@@ -28,6 +28,9 @@ class ImpatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._head_due is None and (self.cycle is None or self.cycle.response_complete):
+            # Line breaks between requests are no request, and uvicorn's own timer ended with the first of them.
+            self._await_head()
         if self._head_due is not None:
             self._head_size += len(data)
         super().data_received(data)

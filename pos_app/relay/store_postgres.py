@@ -172,7 +172,8 @@ class PostgresStore:
         results = []
         for letter in group:
             shop = shops.get(letter.till)
-            to = _meant_by(letter, shop, shops) if shop is not None else []
+            # M-PESA keeps an address for good: payments go to the shop of its till even when that was shut out.
+            to = [name for name in _meant_by(letter, shop, shops) if name in newest] if shop is not None else []
             if letter.kind is Kind.PAYMENT and (letter.token_digest, shop) not in expected:
                 to = []
             results.append(bool(to))
@@ -205,12 +206,12 @@ class PostgresStore:
         of_shops = sorted({letter.till for letter in group if letter.kind is not Kind.CALLBACK})
         found = await connection.execute(
             # In one order: two processes that number the same tills never wait for each other in a ring.
-            "SELECT name, shop, newest FROM tills WHERE NOT is_revoked AND (name = ANY(%s) OR shop IN"
-            " (SELECT shop FROM tills WHERE name = ANY(%s))) ORDER BY name FOR UPDATE",
+            "SELECT name, shop, newest, is_revoked FROM tills WHERE name = ANY(%s) OR shop IN"
+            " (SELECT shop FROM tills WHERE name = ANY(%s)) ORDER BY name FOR UPDATE",
             (named, of_shops),
         )
         rows = await found.fetchall()
-        return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
+        return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows if not row[3]}
 
     @staticmethod
     async def _expected(

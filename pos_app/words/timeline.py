@@ -22,6 +22,7 @@ _KINDS: dict[str, str] = {
     "deadline": N_("No result after two minutes"),
     "query": N_("Asked M-PESA: {outcome}"),
     "callback": N_("M-PESA reported: {outcome}"),
+    "used_elsewhere": N_("Its M-PESA code was used at another till"),
     "twin": N_("M-PESA confirmed it a second time, with its code"),
     "till_payment pays": N_("{by} gave it a payment that came straight to the till: {amount}"),
     "till_payment proves": N_("Also confirmed as a payment to the till: {amount}, the same money"),

@@ -13,11 +13,12 @@ from fakes.servers import Canned, Mpesa, Relay
 from fakes.till import Till
 
 from pos_app.domain.attempt import AttemptState as S
+from pos_app.domain.attempt import Review
 from pos_app.domain.sale import SaleState
 from pos_app.domain.schedule import Pacing
 from pos_app.domain.till_payment import TillPayment, Use
 from pos_app.engine.events import PaymentArrived
-from pos_app.engine.till_payments import read_payment
+from pos_app.engine.till_payments import TillPayments, read_payment
 from pos_app.errors import Mistake, Outside
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
@@ -242,3 +243,47 @@ def test_confirmations_are_read_as_they_come(body: bytes, wanted: TillPayment | 
     assert read_payment(body, access("http://127.0.0.1:1"), now) == wanted
     buy_goods = replace(access("http://127.0.0.1:1"), shortcode="600100", till_number="174379")
     assert read_payment(body, buy_goods, now) == wanted
+
+
+def test_the_money_of_a_prompt_is_no_other_tills_payment(two_tills: tuple[Mpesa, Relay, Till, Till]) -> None:
+    mpesa, _relay, front, back = two_tills
+    mpesa.customer("254712345678", habit=Habit.PAYS)
+    paid = front.until_state(front.request(amount="50"), S.PAID)
+    until(lambda: (found := listed(back, paid.mpesa_code)) is not None and found.use is Use.ELSEWHERE)
+    of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
+    with pytest.raises(Mistake) as caught:
+        back.run(back.engine.attach_payment(paid.mpesa_code, of_back.sale_id, "Otieno"))
+    assert caught.value.params == {"till": "front"}
+
+
+def test_a_prompts_money_that_another_till_took_first_brings_a_person(
+    two_tills: tuple[Mpesa, Relay, Till, Till],
+) -> None:
+    mpesa, _relay, front, back = two_tills
+    mpesa.customer("254712345678", habit=Habit.PAYS)
+    of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
+    mpesa.fault("callback", "delay", seconds=40)
+    attempt = front.request(amount="50")
+    until(lambda: mpesa.books.payments)
+    code = mpesa.books.payments[0].mpesa_code
+    arrived(back, code)
+    back.run(back.engine.attach_payment(code, of_back.sale_id, "Otieno"))
+    flagged = front.until(attempt, lambda one: bool(one.review))
+    assert flagged.review == {Review.CODE_REUSED}
+
+
+def test_a_claim_is_tried_until_the_relay_answers(two_tills: tuple[Mpesa, Relay, Till, Till], monkeypatch) -> None:
+    mpesa, _relay, front, back = two_tills
+    real, tries = TillPayments._ask, []
+
+    async def refuse_once(self: TillPayments, method: str, path: str):
+        tries.append(path)
+        if len(tries) == 1:
+            raise Outside("payment.no_claim")
+        return await real(self, method, path)
+
+    monkeypatch.setattr(TillPayments, "_ask", refuse_once)
+    mpesa.customer("254712345678", habit=Habit.PAYS)
+    paid = front.until_state(front.request(amount="50"), S.PAID)
+    until(lambda: (found := listed(back, paid.mpesa_code)) is not None and found.use is Use.ELSEWHERE)
+    assert len(tries) >= 2

@@ -12,8 +12,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from pos_app.domain.attempt import SaleId
 from pos_app.domain.money import Cents
-from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.domain.reference import Reference
+from pos_app.domain.till_payment import OpenSale, TillPayment, Use
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.payments.presenter import Known, TillInbox, verdict_of
 from pos_app.gui.payments.view import InboxDialog
@@ -139,3 +141,30 @@ def test_registered_from_settings_and_the_second_time_explained(
     dialog.close()
     real_shop.call(lambda: real_shop.mpesa.pay_by_hand(BUYER, 70))
     open_inbox(window, qtbot, 1)
+
+
+def test_what_was_chosen_stays_chosen_and_what_is_gone_chooses_nothing_else(window: MainWindow, qtbot: QtBot) -> None:
+    def payment(code: str) -> TillPayment:
+        return TillPayment(code, Cents(5_000), 1_795_000_000_000)
+
+    def sale(number: int) -> OpenSale:
+        return OpenSale(SaleId(number), Reference(f"A{number}"), Cents(5_000), 1_795_000_000_000, "000")
+
+    dialog = open_inbox(window, qtbot, 0)
+    sales, wanted = [sale(1), sale(2), sale(3)], []
+    dialog.attach_wanted.connect(lambda code, sale_id: wanted.append((code, sale_id)))
+    dialog.attach_wanted.disconnect(window.inbox._attach)
+    dialog._show(TillInbox([payment("ONE0000001"), payment("TWO0000002")], sales, 0))
+    dialog.payments.selectRow(1)
+    dialog.sales.selectRow(2)
+    chosen = dialog._matches[2].sale.id
+    dialog._show(TillInbox([payment("NEW0000003"), payment("ONE0000001"), payment("TWO0000002")], [*sales, sale(4)], 0))
+    assert dialog._payment().mpesa_code == "TWO0000002"
+    for _ in range(2):
+        QTest.keyClick(dialog.sales, Qt.Key.Key_Return)
+    assert wanted == [("TWO0000002", chosen)], "Enter twice asks once"
+    dialog.say("done", is_good=True)
+    dialog._show(TillInbox([payment("NEW0000003"), payment("ONE0000001")], sales, 0))
+    assert dialog._payment() is None
+    QTest.keyClick(dialog.payments, Qt.Key.Key_Return)
+    assert len(wanted) == 1, "another payment is not given away in its place"

@@ -28,7 +28,7 @@ from pos_app.ledger.writer import LedgerWriter, PaymentTaken
 T = 1_795_000_000_000
 DAY = day_of(T)
 PAID = Outcome(OutcomeKind.PAID, "0")
-PAYMENT = TillPayment("TKN7RT61SV", Cents(25_000), T, "Nicholas", "678", "A0001")
+PAYMENT = TillPayment("TKN7RT61SV", Cents(25_000), T, "Nicholas", "678", "0712345678")
 
 
 @pytest.fixture
@@ -88,7 +88,9 @@ def test_it_is_listed_free_once_and_counts_on_its_own_line(ledger: LedgerWriter,
     with closing(LedgerReader(path)) as reader:
         assert reader.free_payments() == [PAYMENT]
     content = path.read_bytes() + path.with_name(path.name + "-wal").read_bytes()
-    assert b"Nicholas" not in content, "names are sealed"
+    assert b"Nicholas" not in content and b"0712345678" not in content, (
+        "names are sealed, and what was typed as account"
+    )
 
 
 def test_what_cannot_be_read_is_kept_as_evidence_and_shown(ledger: LedgerWriter, path: Path) -> None:
@@ -306,3 +308,41 @@ def test_a_ledger_of_the_version_before_is_read_as_it_is_and_gets_the_list_when_
     with closing(LedgerWriter(path)) as ledger:
         assert arrive(ledger).payment == PAYMENT
     assert list((tmp_path / "copies").glob("before-version-2-*.sqlite3"))
+
+
+def test_a_code_that_was_heard_for_one_sale_pays_no_other(ledger: LedgerWriter, path: Path) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    ledger.apply(first.id, replace(callback(first), amount_cents=None), T)
+    arrive(ledger)
+    with pytest.raises(Mistake) as caught:
+        ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    assert (caught.value.code, caught.value.params["reference"]) == ("payment.used", "A0001")
+    ledger.attach_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
+    paid = ledger.apply(first.id, ev.QueryAnswered(PAID), T + 20_000).attempt
+    assert (paid.state, paid.mpesa_code) == (AttemptState.PAID, PAYMENT.mpesa_code)
+    assert totals(path) == (1, 25_000, 0, 0)
+
+
+def test_a_code_that_was_given_away_before_it_was_heard_brings_a_person(ledger: LedgerWriter, path: Path) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    ledger.apply(first.id, replace(callback(first), amount_cents=None), T)
+    after = ledger.apply(first.id, ev.QueryAnswered(PAID), T + 20_000).attempt
+    if after.state is not AttemptState.PAID:
+        after = ledger.apply(first.id, ev.QueryAnswered(PAID), T + 40_000).attempt
+    assert (after.state, after.mpesa_code, after.review) == (AttemptState.PAID, None, {Review.CODE_REUSED})
+    assert verify(path).findings == ()
+
+
+def test_the_cursor_follows_a_mailbox_that_began_anew(ledger: LedgerWriter) -> None:
+    arrive(ledger, position=4_812)
+    arrive(ledger, position=3)
+    assert ledger.position("m") == 3
+
+
+def test_the_codes_that_prompts_were_paid_with(ledger: LedgerWriter) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, callback(attempt), T)
+    assert ledger.paid_codes(T) == [(attempt.id, PAYMENT.mpesa_code)]
+    assert ledger.paid_codes(T + 1) == []

@@ -67,6 +67,7 @@ def status(answer: bytes) -> int:
 def test_a_head_that_drips_or_never_comes_is_hung_up_on(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.5)
     assert raw(relay) == b""
+    assert status(raw(relay, b"GET /healthz HTTP/1.1\r\nHost: r\r\n\r\n", b"\r\n", gap_s=0.1)) == 200
     assert raw(relay, *[b"X-Slow: 1\r\n"] * 20, gap_s=0.1) == b""
     dripped = [bytes([one]) for one in post(f"/c/till-1/{TOKEN}")]
     assert raw(relay, *dripped, gap_s=0.02) == b""

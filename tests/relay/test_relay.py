@@ -133,3 +133,13 @@ def test_pairing_lines() -> None:
     for bad in ("", "till1.", "till1.%%%", "till2.abc", pairing.line()[:-8], Pairing("u", "../x", "t").line()):
         with pytest.raises(Mistake):
             read_pairing(bad)
+
+
+def test_a_page_is_never_more_than_a_till_takes(relay: Relay, web: Web) -> None:
+    for number in range(20):
+        assert post(web, relay, bytes([number]) * 60_000).status == 200
+    read, cursor = [], 0
+    while messages := json.loads(inbox(web, relay, after=cursor).body)["messages"]:
+        read += [message["id"] for message in messages]
+        cursor = messages[-1]["id"]
+    assert len(read) == 20 and len(set(read)) == 20

@@ -49,7 +49,9 @@ def test_every_till_of_the_shop_hears_and_no_stranger(web: Web, relay: Relay, sh
     relay.store.revoke("back")
     assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"later")).status == 200
     assert bodies(web, relay, "front", shop["front"]) == 3
-    assert web.send(Request("POST", f"{relay.url}/p/back/{TOKEN}", {}, b"shut out")).status == 404
+    assert web.send(Request("POST", f"{relay.url}/p/back/{TOKEN}", {}, b"its shop's all the same")).status == 200
+    assert bodies(web, relay, "front", shop["front"]) == 4
+    assert web.send(Request("POST", f"{relay.url}/c/back/{TOKEN}", {}, b"shut out")).status == 404
     assert web.send(Request("POST", f"{relay.url}/p/nobody/{TOKEN}", {}, b"x")).status == 404
 
 

@@ -10,6 +10,7 @@ from pos_app.domain.till_payment import Match, OpenSale, Sign, TillPayment, Use,
 from pos_app.gui.theme import Tone
 from pos_app.i18n import N_, _
 from pos_app.ledger.rows import SaleRow
+from pos_app.redact import hide_phones
 
 PAYMENT_HEADINGS = (N_("Time"), N_("Amount"), N_("Name"), N_("Phone"), N_("Account"), N_("M-PESA code"))
 SALE_HEADINGS = (N_("Order"), N_("To pay"), N_("Phone"), N_("Why"))
@@ -70,7 +71,7 @@ def payment_cells(payment: TillPayment, today: str) -> tuple[str, ...]:
         format_ksh(payment.amount_cents),
         payment.first_name,
         payment.phone_masked,
-        payment.account,
+        hide_phones(payment.account),
         payment.mpesa_code,
     )
 

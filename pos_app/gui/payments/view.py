@@ -86,8 +86,11 @@ class _List(QTableWidget):
             return
         super().keyPressEvent(event)
 
-    def show_rows(self, rows: Sequence[Sequence[str]], selected: int) -> None:
-        """Shows other rows, one of them selected."""
+    def show_rows(self, rows: Sequence[Sequence[str]], selected: int | None) -> None:
+        """Shows other rows, one of them selected, or none."""
+        self.blockSignals(True)
+        self.clearSelection()
+        self.setCurrentCell(-1, -1)
         self.setRowCount(len(rows))
         for number, cells in enumerate(rows):
             for column, text in enumerate(cells):
@@ -95,8 +98,10 @@ class _List(QTableWidget):
                 if column in _NUMBERS:
                     item.setTextAlignment(_RIGHT)
                 self.setItem(number, column, item)
-        if rows:
+        if rows and selected is not None:
             self.selectRow(min(max(selected, 0), len(rows) - 1))
+        self.blockSignals(False)
+        self.viewport().update()
 
 
 class InboxDialog(QDialog):
@@ -121,6 +126,10 @@ class InboxDialog(QDialog):
         self._inbox = TillInbox([], [], 0)
         self._matches: list[Match] = []
         self._code = ""
+        self._to_take_back = ""
+        self._is_asking = False
+        self._matched_code = ""
+        self._is_new_answer = False
         self._build()
         background.done.connect(self._hear)
         self.reload()
@@ -198,16 +207,19 @@ class InboxDialog(QDialog):
             self.say(reason_of(done.error), is_good=False)
         elif done.tag == _INBOX:
             self._show(done.result)
-        else:
+        elif done.result.mpesa_code == self._code:
             self._show_verdict(done.result)
 
     def _show(self, inbox: TillInbox) -> None:
         chosen = self._payment()
         codes = [payment.mpesa_code for payment in inbox.payments]
-        row = codes.index(chosen.mpesa_code) if chosen is not None and chosen.mpesa_code in codes else 0
+        is_gone = chosen is not None and chosen.mpesa_code not in codes
+        row = codes.index(chosen.mpesa_code) if chosen is not None and not is_gone else 0
         self._inbox = inbox
         today = day_of(SystemClock().now_ms())
-        self.payments.show_rows([payment_cells(payment, today) for payment in inbox.payments], row)
+        rows = [payment_cells(payment, today) for payment in inbox.payments]
+        # What was chosen and is gone leaves nothing chosen: Enter must not give another payment away.
+        self.payments.show_rows(rows, None if is_gone else row)
         count = len(codes)
         self._title.setText(
             ngettext("{count} payment that no sale has", "{count} payments that no sale has", count).format(count=count)
@@ -226,9 +238,16 @@ class InboxDialog(QDialog):
 
     @Slot()
     def _show_matches(self) -> None:
-        self._matches = matches_of(self._payment(), self._inbox)
-        self.sales.show_rows([sale_cells(match) for match in self._matches], 0)
-        self.attach.setEnabled(bool(self._matches))
+        payment, row = self._payment(), self.sales.currentRow()
+        chosen = self._matches[row].sale.id if 0 <= row < len(self._matches) else None
+        is_same = payment is not None and payment.mpesa_code == self._matched_code
+        self._matches = matches_of(payment, self._inbox)
+        self._matched_code = payment.mpesa_code if payment is not None else ""
+        ids = [match.sale.id for match in self._matches]
+        # The same payment keeps the sale that was chosen for it; one that is gone leaves nothing chosen.
+        selected = 0 if not is_same else ids.index(chosen) if chosen in ids else None
+        self.sales.show_rows([sale_cells(match) for match in self._matches], selected)
+        self.attach.setEnabled(bool(self._matches) and not self._is_asking)
 
     def _payment(self) -> TillPayment | None:
         row = self.payments.currentRow()
@@ -241,7 +260,8 @@ class InboxDialog(QDialog):
                 self.payments.selectRow(row)
 
     def say(self, text: str, *, is_good: bool) -> None:
-        """What became of what was asked for."""
+        """What became of what was asked for: another one may be."""
+        self._is_asking = False
         self._message.setText(text)
         dress(self._message, role="good" if is_good else "error")
 
@@ -249,6 +269,7 @@ class InboxDialog(QDialog):
 
     @Slot()
     def _check(self) -> None:
+        self._why.hide()
         try:
             self._code = parse_mpesa_code(self.code.text)
         except Mistake as mistake:
@@ -257,6 +278,7 @@ class InboxDialog(QDialog):
             self._show_verdict(None)
             return
         self.code.show_reason("")
+        self._is_new_answer = True
         self._ask_code()
 
     def _ask_code(self) -> None:
@@ -273,24 +295,28 @@ class InboxDialog(QDialog):
         self._word.setText(verdict.word)
         dress(self._word, tone=str(verdict.tone))
         self._sentence.setText(f"{known.mpesa_code}: {verdict.sentence}")
-        if verdict.tone is Tone.PAID:
+        if verdict.tone is Tone.PAID and self._is_new_answer:
             self.select_payment(known.mpesa_code)
+        self._is_new_answer = False
 
     @Slot()
     def _attach(self) -> None:
         payment, row = self._payment(), self.sales.currentRow()
-        if payment is None or not 0 <= row < len(self._matches):
+        if self._is_asking or payment is None or not 0 <= row < len(self._matches):
             return
         sale = self._matches[row].sale
+        self._is_asking = True
         self.attach.setEnabled(False)
         text = _("Giving {code} to sale {reference}…")
         if is_overpaid(payment, sale):
             text = _("Giving {code} to sale {reference}: it is more than the sale needs…")
-        self.say(text.format(code=payment.mpesa_code, reference=sale.reference), is_good=True)
+        self._message.setText(text.format(code=payment.mpesa_code, reference=sale.reference))
+        dress(self._message, role="muted")
         self.attach_wanted.emit(payment.mpesa_code, int(sale.id))
 
     @Slot()
     def _ask_why(self) -> None:
+        self._to_take_back = self._code
         self._why.open()
 
     @Slot(object)
@@ -299,7 +325,7 @@ class InboxDialog(QDialog):
             self._why.refuse(_("Say why, in a word or two: it stays in the sale's history."))
             return
         self._why.hide()
-        self.detach_wanted.emit(self._code, answers[0])
+        self.detach_wanted.emit(self._to_take_back, answers[0])
 
 
 def _column(*widgets: QWidget) -> QVBoxLayout:

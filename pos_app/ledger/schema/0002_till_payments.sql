@@ -9,8 +9,8 @@ CREATE TABLE till_payments (
     paid_at_ms     INTEGER NOT NULL,
     received_at_ms INTEGER NOT NULL,
     phone_last3    TEXT    NOT NULL DEFAULT '',
-    account        TEXT    NOT NULL DEFAULT '',
-    name_sealed    BLOB    NOT NULL,
+    -- first name and account: what customers type there may be their phone
+    payer_sealed   BLOB    NOT NULL,
     evidence       BLOB    NOT NULL CHECK (length(evidence) = 32),
     use            TEXT    NOT NULL DEFAULT '' CHECK (use IN ('', 'pays', 'proves', 'elsewhere')),
     sale_id        INTEGER REFERENCES sales (id),
@@ -54,7 +54,7 @@ CREATE TRIGGER payments_stay BEFORE DELETE ON till_payments BEGIN
     SELECT RAISE(ABORT, 'payments are never deleted');
 END;
 CREATE TRIGGER payment_stays_as_it_came
-BEFORE UPDATE OF mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3, account, name_sealed, evidence
+BEFORE UPDATE OF mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3, payer_sealed, evidence
 ON till_payments BEGIN
     SELECT RAISE(ABORT, 'what was paid does not change');
 END;

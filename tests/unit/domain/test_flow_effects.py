@@ -152,3 +152,10 @@ def test_a_twin_brings_the_code_that_was_still_to_follow_and_nothing_else() -> N
     assert step(known.attempt, ev.TwinArrived("ANOTHER001"), 40_000).attempt == known.attempt
     claimed = step(replace(paid, claimed_code="OTHER00001"), twin, 30_000)
     assert claimed.attempt.review == {Review.OTHER_CLAIM}
+
+
+def test_a_code_that_another_till_used_is_for_a_person() -> None:
+    paid = pending().hear(callback()).attempt
+    flagged = step(paid, ev.CodeUsedElsewhere("back"), 9)
+    assert (flagged.attempt.state, flagged.attempt.review) == (S.PAID, {Review.CODE_REUSED})
+    assert flagged.commands == (LOOK,)
