@@ -95,6 +95,7 @@ class _List(QTableWidget):
         for number, cells in enumerate(rows):
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
+                item.setToolTip(text)
                 if column in _NUMBERS:
                     item.setTextAlignment(_RIGHT)
                 self.setItem(number, column, item)
