@@ -42,6 +42,10 @@ class CallbackSender:
         await self._post(url, body)
         if kind == "double":
             await self._post(url, body)
+        await self.release()
+
+    async def release(self) -> None:
+        """Sends what was held back for a later one to overtake."""
         held, self._held = self._held, []
         for held_url, held_body in held:
             await self._post(held_url, held_body)

@@ -67,6 +67,10 @@ class PracticeMpesa:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._callbacks.stop()
 
+    async def release_callbacks(self) -> None:
+        """Sends the callbacks that wait for a later one, as if it had come."""
+        await self._callbacks.release()
+
     # Tokens
 
     def give_token(self, grant_type: str, authorization: str) -> dict[str, Any]:

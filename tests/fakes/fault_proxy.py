@@ -24,6 +24,8 @@ class FaultProxy(Loop):
         self.share = share
         self._random = random.Random(seed)
         self.met: dict[str, int] = dict.fromkeys(FAULTS, 0)
+        self.on_the_way = 0
+        """Requests that were taken and are not answered yet: whoever sent them may be dead by now."""
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -54,24 +56,27 @@ class FaultProxy(Loop):
     async def _pass(self, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if fault == "refuse":
             return
-        request = await _whole(reader)
-        if fault == "slow":
-            await asyncio.sleep(self._random.uniform(0.05, 0.4))
-        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._behind)
+        self.on_the_way += 1
         try:
-            behind_writer.write(request[: len(request) // 2] if fault == "cut_request" else request)
-            await behind_writer.drain()
-            if fault == "cut_request":
-                return
-            answer = await _whole(behind_reader)
-            if fault == "black_hole":
-                await asyncio.sleep(60)
-            if fault == "cut_answer":
-                return
+            answer = await self._ask(fault, await _whole(reader))
+        finally:
+            self.on_the_way -= 1
+        if fault == "black_hole":
+            await asyncio.sleep(60)
+        if fault not in ("cut_request", "cut_answer"):
             writer.write(answer[: len(answer) // 2] if fault == "half_answer" else answer)
             await writer.drain()
+
+    async def _ask(self, fault: str, request: bytes) -> bytes:
+        if fault == "slow":
+            await asyncio.sleep(self._random.uniform(0.05, 0.4))
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._behind)
+        try:
+            writer.write(request[: len(request) // 2] if fault == "cut_request" else request)
+            await writer.drain()
+            return b"" if fault == "cut_request" else await _whole(reader)
         finally:
-            behind_writer.transport.abort()
+            writer.transport.abort()
 
 
 async def _whole(reader: asyncio.StreamReader) -> bytes:

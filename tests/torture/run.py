@@ -146,6 +146,8 @@ class Shop:
         self.network.share, share = 0.0, self.network.share
         self.mpesa.call(self.mpesa.mpesa.faults.clear)
         self._until_settled()
+        # None was overtaken any more: M-PESA sends what it has.
+        self.mpesa.run(self.mpesa.mpesa.release_callbacks())
         done = subprocess.run(
             [*TILL, "follow"], env=self._env, capture_output=True, text=True, timeout=120, check=False
         )
@@ -155,15 +157,17 @@ class Shop:
         self._check()
 
     def _until_settled(self) -> None:
-        """Until every prompt has ended and every callback has gone."""
+        """Until what dead tills sent has arrived, every prompt has ended and every callback has gone."""
         ends = time.monotonic() + 30
         while time.monotonic() < ends:
-            if (
-                not any(prompt.is_open for prompt in list(self.mpesa.books.prompts.values()))
-                and not self.mpesa.mpesa._tasks
-            ):
+            if self.network.on_the_way == 0 and self.mpesa.call(self._has_settled):
                 return
             time.sleep(0.05)
+        self._say(["M-PESA did not come to rest: nothing can be proved"])
+
+    def _has_settled(self) -> bool:
+        prompts = self.mpesa.books.prompts.values()
+        return not any(prompt.is_open for prompt in prompts) and not self.mpesa.mpesa._tasks
 
     def _check(self) -> None:
         ledger = self._folder / "home" / "sandbox" / "ledger.sqlite3"
@@ -182,7 +186,10 @@ class Shop:
             if found is None:
                 self._say([f"KSh {payment.amount_cents // 100} were paid and no sale knows of it"])
             elif (found["state"], found["amount_cents"]) != ("paid", payment.amount_cents):
-                self._say([f"attempt {found['id']} was paid and stands as {found['state']}"])
+                became = [one["outcome"] for one in self.mpesa.books.callbacks if one["CheckoutRequestID"] == checkout]
+                asked_by = "CheckoutRequestID" if found["checkout_request_id"] else "nothing"
+                words = f"attempt {found['id']} was paid and stands as {found['state']}"
+                self._say([f"{words} (callbacks: {became}, could be asked by {asked_by})"])
         self._check_the_other_way(attempts, paid)
         self._say(f"sale {sale} was accepted and is missing" for sale in self.accepted - sales)
         twice = [address for address, count in Counter(self.mpesa.books.push_addresses).items() if count > 1]

@@ -18,7 +18,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -213,13 +212,10 @@ async def follow() -> None:
     till = Till(lambda _attempt: None)
     await till.engine.start()
     await till.engine.recheck_closed()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(20):
-            while not (till.engine.is_at_rest or _only_unknowable(till)):
-                await asyncio.sleep(0.02)
+    async with asyncio.timeout(60):
+        while not (till.engine.is_at_rest or _only_unknowable(till)):
+            await asyncio.sleep(0.02)
     await till.engine.stop()
-    with closing(LedgerReader(till.ledger)):
-        say(rested=True)
 
 
 async def listen() -> None:
