@@ -182,8 +182,8 @@ class _Relay:
 
     async def _till_of(self, request: Request) -> tuple[str, Response | None]:
         """The till whose token this is, or the answer for who is none. A bearer token is ``TILL.SECRET``."""
-        address = self._guard.address_of(request.scope)
-        if self._guard.has_guessed_enough(address):
+        caller = self._guard.caller(request.scope)
+        if self._guard.has_guessed_enough(caller):
             self._metrics.inbox("too_often")
             return "", Response(status_code=429, headers={"Retry-After": "60"})
         till, token = _credential(request)
@@ -195,7 +195,7 @@ class _Relay:
         self._metrics.inbox("read" if is_known else "refused")
         if is_known:
             return till, None
-        self._guard.note_wrong_token(address)
+        self._guard.note_wrong_token(caller)
         return "", _unauthorized()
 
     @contextlib.contextmanager

@@ -6,7 +6,6 @@ is more than it must be.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import Final
@@ -19,13 +18,12 @@ from pos_app.relay.metrics import Metrics
 from pos_app.relay.store import Kind, Letter, Mail, StoreError
 
 MAX_BODY_BYTES: Final = 64 * 1024
-BODY_WITHIN_S: Final = 10.0
 KINDS: Final = {"c": Kind.CALLBACK, "p": Kind.PAYMENT}
 """The first part of an address, and what comes there."""
 
 _log = logging.getLogger("pos_app.relay")
 _STATUS: Final = {
-    "kept": 200, "unknown": 404, "not_allowed": 403, "too_large": 413, "slow": 408, "too_often": 429, "failed": 500,
+    "kept": 200, "unknown": 404, "not_allowed": 403, "too_large": 413, "cut_off": 400, "too_often": 429, "failed": 500,
 }  # fmt: skip
 """What becomes of a callback, and its HTTP status."""
 ACCEPTED: Final = b'{"ResultCode":0,"ResultDesc":"Accepted"}'
@@ -38,7 +36,7 @@ class _TooLargeError(Exception):
 
 
 class _GoneError(Exception):
-    """Whoever sent it hung up in the middle."""
+    """The connection ended in the middle: it was cut, or took too long (`pos_app.relay.protocol`)."""
 
 
 class Callbacks:
@@ -68,17 +66,17 @@ class Callbacks:
         await send({"type": "http.response.body", "body": ACCEPTED if is_kept else b""})
 
     async def _keep(self, scope: Scope, receive: Receive, kind: Kind, till: str, token: str) -> str:
-        address = self._guard.address_of(scope)
-        if not self._guard.admits(address):
+        caller = self._guard.caller(scope)
+        if not caller.is_admitted:
             return "not_allowed"
-        if self._guard.is_too_much(address, till):
+        if self._guard.is_too_much(caller, till):
             return "too_often"
         try:
             body = await _body(scope, receive)
         except _TooLargeError:
             return "too_large"
-        except (TimeoutError, _GoneError):
-            return "slow"
+        except _GoneError:
+            return "cut_off"
         if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
             return "unknown"
         try:
@@ -94,13 +92,12 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
             raise _TooLargeError
     body: bytes = b""
-    async with asyncio.timeout(BODY_WITHIN_S):
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _GoneError
-            body += message.get("body", b"")
-            if len(body) > MAX_BODY_BYTES:
-                raise _TooLargeError
-            if not message.get("more_body"):
-                return body
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _TooLargeError
+        if not message.get("more_body"):
+            return body

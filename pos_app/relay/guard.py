@@ -22,6 +22,7 @@ MPESA_ADDRESSES: Final = (
 )  # fmt: skip
 """Where callbacks come from (daraja.md, section 4; the list is said to be under revision)."""
 _NOWHERE: Final = ipaddress.ip_address("0.0.0.0")  # noqa: S104 - stands for an address that cannot be read
+_LONGEST_ADDRESS: Final = 64
 
 
 def networks(names: Iterable[str]) -> tuple[Network, ...]:
@@ -101,6 +102,23 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Args:
+        address: As it is written; ``0.0.0.0`` for one that cannot be read.
+        is_proxy: A named one: what it says of others is believed.
+        is_mpesa: One of M-PESA's own addresses.
+        is_admitted: Callbacks are taken from there.
+    """
+
+    address: str
+    is_proxy: bool
+    is_mpesa: bool
+    is_admitted: bool
+
+
 class Guard:
     """Judges a request by its address, before its body is read."""
 
@@ -110,39 +128,42 @@ class Guard:
         self._addresses = Buckets(limits.address_per_s, limits.address_burst, clock)
         self._tills = Buckets(limits.till_per_s, limits.till_burst, clock)
         self._wrong = Buckets(limits.wrong_tokens_per_s, limits.wrong_tokens_burst, clock)
+        # Few addresses send nearly all requests: each is looked at once.
+        self._judge = lru_cache(maxsize=4096)(self._judge_anew)
 
-    def address_of(self, scope: Mapping[str, Any]) -> Address:
+    def caller(self, scope: Mapping[str, Any]) -> Caller:
         """Who asks: the peer, or what a named proxy says of it.
 
         Read from the right: each named proxy has appended whom it saw, and
         everything left of the first stranger is that stranger's own invention.
         """
-        seen = _address((scope.get("client") or ("",))[0])
-        if not _is_in(seen, self._rules.proxies):
+        seen = self._judge((scope.get("client") or ("",))[0])
+        if not seen.is_proxy:
             return seen
         for said in reversed(_forwarded(scope)):
-            seen = _address(said)
-            if not _is_in(seen, self._rules.proxies):
+            seen = self._judge(said if len(said) <= _LONGEST_ADDRESS else "")
+            if not seen.is_proxy:
                 return seen
         return seen
 
-    def admits(self, address: Address) -> bool:
-        """Whether callbacks are taken from there at all."""
-        return self._rules.allowed is None or _is_in(address, self._rules.allowed)
+    def _judge_anew(self, text: str) -> Caller:
+        address, rules = _address(text), self._rules
+        is_admitted = rules.allowed is None or _is_in(address, rules.allowed)
+        return Caller(str(address), _is_in(address, rules.proxies), _is_in(address, MPESA), is_admitted)
 
-    def is_too_much(self, address: Address, till: str) -> bool:
+    def is_too_much(self, caller: Caller, till: str) -> bool:
         """Whether an address, or all together for one till, knock too often."""
-        if _is_in(address, MPESA) or _is_in(address, self._rules.proxies):
+        if caller.is_mpesa or caller.is_proxy:
             return False
-        return not (self._addresses.take(str(address)) and self._tills.take(till))
+        return not (self._addresses.take(caller.address) and self._tills.take(till))
 
-    def has_guessed_enough(self, address: Address) -> bool:
+    def has_guessed_enough(self, caller: Caller) -> bool:
         """Whether an address tried too many wrong tokens."""
-        return not _is_in(address, self._rules.proxies) and self._wrong.is_empty(str(address))
+        return not caller.is_proxy and self._wrong.is_empty(caller.address)
 
-    def note_wrong_token(self, address: Address) -> None:
+    def note_wrong_token(self, caller: Caller) -> None:
         """Counts a wrong token."""
-        self._wrong.take(str(address))
+        self._wrong.take(caller.address)
 
     def shows_metrics(self, scope: Mapping[str, Any]) -> bool:
         """Whether the metrics are for whoever asks."""
@@ -154,7 +175,6 @@ def _forwarded(scope: Mapping[str, Any]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-@lru_cache(maxsize=4096)
 def _address(text: str) -> Address:
     """An address, with or without a port; one that cannot be read is nobody's."""
     for spelled in (text, text.strip("[]"), text.rpartition(":")[0].strip("[]")):
@@ -167,6 +187,5 @@ def _address(text: str) -> Address:
     return _NOWHERE
 
 
-@lru_cache(maxsize=4096)
 def _is_in(address: Address, wanted: tuple[Network, ...]) -> bool:
     return any(address in network for network in wanted)
