@@ -14,6 +14,11 @@ import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_READINGS: Final = 5
+_LINE_BYTES: Final = 127
+"""Of every line, however short: what was there before is always overwritten to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +49,56 @@ def head_of(db: sqlite3.Connection) -> Head:
     return Head(named[0] if named is not None else "", event_id, digest.hex())
 
 
+class HeadFile:
+    """The head beside a ledger, kept open and overwritten in place: one short write after each commit.
+
+    Where it cannot be written, the ledger counts all the same.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        self._path = head_file(ledger)
+        self._handle: int | None = None
+
+    def write(self, head: Head) -> None:
+        """Puts the head beside the ledger."""
+        line = json.dumps([head.ledger, head.event_id, head.hash_hex]).ljust(_LINE_BYTES) + "\n"
+        with contextlib.suppress(OSError):
+            if self._handle is None:
+                self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            os.write(self._handle, line.encode("ascii"))
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
 def write_head(ledger: Path, head: Head) -> None:
-    """Puts the head beside the ledger. Where it cannot be written, the ledger counts all the same."""
-    target = head_file(ledger)
-    draft = target.with_name(target.name + ".part")
-    with contextlib.suppress(OSError):
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            json.dump([head.ledger, head.event_id, head.hash_hex], file)
-        draft.replace(target)
+    """Puts the head beside a ledger that nobody has open."""
+    file = HeadFile(ledger)
+    file.write(head)
+    file.close()
 
 
 def read_head(ledger: Path) -> Head | None:
     """The head beside a ledger; None where there is none, or a power cut left half of one."""
     try:
-        name, event_id, hash_hex = json.loads(head_file(ledger).read_text("ascii"))
+        name, event_id, hash_hex = json.loads(_whole(head_file(ledger)))
     except (OSError, ValueError, TypeError):
         return None
     return Head(name, event_id, hash_hex) if isinstance(event_id, int) else None
+
+
+def _whole(file: Path) -> bytes:
+    """What two readings agree on: a till may be writing it."""
+    seen = b""
+    for _ in range(_READINGS):
+        before, seen = seen, file.read_bytes()
+        if seen == before:
+            break
+    return seen
 
 
 def is_behind(db: sqlite3.Connection, head: Head) -> bool:

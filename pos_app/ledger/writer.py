@@ -25,7 +25,7 @@ from pos_app.errors import Bug, Mistake
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
 from pos_app.ledger.describe import columns_of, describe
-from pos_app.ledger.head import Head, head_of, is_behind, read_head, write_head
+from pos_app.ledger.head import Head, HeadFile, head_of, is_behind, read_head
 from pos_app.ledger.payment_book import PaymentBook
 from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, attempt_of
 from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
@@ -80,6 +80,7 @@ class LedgerWriter:
         self.path = path
         self._head = Head("", 0, "")
         self._db = open_writer(path)
+        self._head_file = HeadFile(path)
         try:
             with converting(path):
                 is_empty = self._db.execute("SELECT NOT EXISTS (SELECT 1 FROM attempts)").fetchone()[0]
@@ -88,7 +89,7 @@ class LedgerWriter:
                 self._payments = PaymentBook(self._db, self.vault, self._add_event)
                 self._head = self._check_head()
         except BaseException:
-            self._db.close()
+            self.close()
             raise
 
     def _check_facts(self, environment: str) -> None:
@@ -112,12 +113,13 @@ class LedgerWriter:
             raise problem("ledger.replaced", self.path)
         head = head_of(self._db)
         if head != before:
-            write_head(self.path, head)
+            self._head_file.write(head)
         return head
 
     def close(self) -> None:
         """Closes the file; everything is on the disk already."""
         self._db.close()
+        self._head_file.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -134,7 +136,7 @@ class LedgerWriter:
                     self._db.execute("ROLLBACK")
                 raise
         if self._head != before:
-            write_head(self.path, self._head)
+            self._head_file.write(self._head)
 
     # Sales and attempts
 
