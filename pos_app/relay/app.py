@@ -21,11 +21,10 @@ from pos_app.relay.auth import TILL_NAME, matches
 from pos_app.relay.callbacks import ACCEPTED, KINDS, Callbacks
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Metrics, Uncounted
-from pos_app.relay.store import Mail, Message, Page, StoreError
+from pos_app.relay.store import Cursor, Mail, Message, Page, StoreError
 
 LONGEST_WAIT_S = 55.0
 KEEP_ALIVE_S = 15.0
-PAGE = 100
 PAGE_BYTES = 400 * 1024
 """Of bodies: a till takes an answer of 1 MiB, and bodies grow by a third on their way."""
 DIGEST_BYTES = 32
@@ -82,60 +81,56 @@ class _Relay:
         if refused is not None:
             return refused
         try:
-            position = int(request.headers.get("last-event-id") or request.query_params.get("after", "0"))
+            cursor = _cursor(request)
             wait_s = min(float(request.query_params.get("wait", "0")), LONGEST_WAIT_S)
         except ValueError:
             return JSONResponse({"error": "after and wait are numbers"}, 422)
-        if not 0 <= position < 1 << 62:
+        if not 0 <= cursor.id < 1 << 62:
             return JSONResponse({"error": "after is out of range"}, 422)
         if "text/event-stream" in request.headers.get("accept", ""):
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-            stream = self._stream(request, till, position)
+            stream = self._stream(request, till, cursor)
             return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
-        return await self._page(request, till, position, wait_s)
+        return await self._page(request, till, cursor, wait_s)
 
-    async def _page(self, request: Request, till: str, position: int, wait_s: float) -> Response:
+    async def _page(self, request: Request, till: str, cursor: Cursor, wait_s: float) -> Response:
         try:
-            page = await self._mail.after(till, position, PAGE)
-            if not page.messages and wait_s > 0:
+            page = await self._mail.after(till, cursor)
+            if not page.messages and not page.is_reset and wait_s > 0:
                 with self._counting_reader():
-                    await self._mail.wait(till, position, wait_s)
-                page = await self._mail.after(till, position, PAGE)
+                    page = await self._mail.next(till, cursor.id, wait_s)
                 if not _is_still(request, page):
                     return _unauthorized()
         except StoreError:
             return Response(status_code=503)
         sent = _bounded(page.messages)
-        cursor = sent[-1].id if sent else 0 if page.is_reset else position
+        last = sent[-1].id if sent else 0 if page.is_reset else cursor.id
         self._metrics.delivered(len(sent))
         messages = [_as_json(message) for message in sent]
-        document = {"till": till, "cursor": cursor, "reset": page.is_reset, "messages": messages}
+        document = {"till": till, "cursor": last, "reset": page.is_reset, "messages": messages}
         return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
-    async def _stream(self, request: Request, till: str, position: int) -> AsyncIterator[bytes]:
+    async def _stream(self, request: Request, till: str, cursor: Cursor) -> AsyncIterator[bytes]:
+        """Events until the till hangs up. What is sent is not acknowledged: the till says so when it asks again."""
         yield b"retry: 2000\n\n"
         with self._counting_reader():
-            while True:
-                try:
-                    page = await self._mail.after(till, position, PAGE)
-                    if not page.messages:
-                        await self._mail.wait(till, position, KEEP_ALIVE_S)
-                        page = await self._mail.after(till, position, PAGE)
-                        if not _is_still(request, page):
-                            return
-                except StoreError:
-                    return
+            try:
+                page = await self._mail.after(till, cursor)
                 if page.is_reset:
-                    position = 0
                     yield b"event: reset\ndata: {}\n\n"
-                if not page.messages:
-                    yield b": still here\n\n"
-                    continue
-                sent = _bounded(page.messages)
-                position = sent[-1].id
-                self._metrics.delivered(len(sent))
-                events = (f"id: {one.id}\ndata: {json.dumps(_as_json(one))}\n\n" for one in sent)
-                yield "".join(events).encode()
+                position = 0 if page.is_reset else cursor.id
+                while _is_still(request, page):
+                    if page.messages:
+                        sent = _bounded(page.messages)
+                        position = sent[-1].id
+                        self._metrics.delivered(len(sent))
+                        events = (f"id: {one.id}\ndata: {json.dumps(_as_json(one))}\n\n" for one in sent)
+                        yield "".join(events).encode()
+                    page = await self._mail.next(till, position, KEEP_ALIVE_S)
+                    if not page.messages:
+                        yield b": still here\n\n"
+            except StoreError:
+                return
 
     async def expect(self, request: Request) -> Response:
         """A till names the digest of the token in the address where its shop's payments will come."""
@@ -207,6 +202,14 @@ class _Relay:
             self._metrics.reading(-1)
 
 
+def _cursor(request: Request) -> Cursor:
+    """What the till says it has. A browser's way of saying so carries no mark."""
+    last_event = request.headers.get("last-event-id")
+    if last_event is not None:
+        return Cursor(int(last_event))
+    return Cursor(int(request.query_params.get("after", "0")), request.query_params.get("mark", ""))
+
+
 def _credential(request: Request) -> tuple[str, str]:
     """The till's name and its secret; a name that is none is asked for all the same: the same work for all."""
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
@@ -249,6 +252,7 @@ def _bounded(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 def _as_json(message: Message) -> dict[str, str | int]:
     return {
         "id": message.id,
+        "mark": message.mark,
         "kind": message.kind,
         "token": message.token_digest.hex(),
         "received_at_ms": message.received_at_ms,

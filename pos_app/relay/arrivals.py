@@ -1,40 +1,62 @@
-"""Wakes those who wait for a till's mail."""
+"""Wakes those who wait for a till's mail, and hands them what came where that is known."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from pos_app.relay.store import Page
+
+_UNSEEN: Final[Mapping[str, Page]] = {}
 
 
 class Arrivals:
-    """One bell a till, for as long as somebody waits for it."""
+    """One bell for each that waits."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, set[asyncio.Future[Page | None]]] = {}
 
-    def ring(self, tills: Iterable[str]) -> None:
-        """There is mail for these."""
+    def is_awaited(self, till: str) -> bool:
+        """Whether somebody waits for a till's mail."""
+        return till in self._waiting
+
+    def ring(self, tills: Iterable[str], pages: Mapping[str, Page] = _UNSEEN) -> None:
+        """There is mail for these. In the order of the commits: a page holds all that came since the ring before."""
         for till in tills:
             for bell in self._waiting.get(till, ()):
                 if not bell.done():
-                    bell.set_result(None)
+                    bell.set_result(pages.get(till))
 
     def ring_all(self) -> None:
         """There may be mail for anybody."""
         self.ring(list(self._waiting))
 
-    async def wait(self, till: str, timeout_s: float, has_mail: Callable[[], Awaitable[bool]]) -> None:
-        """Returns when it rings, when there was mail before it could, or after a time."""
-        bell: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def wait(
+        self, till: str, position: int, timeout_s: float, has_mail: Callable[[], Awaitable[bool]]
+    ) -> Page | None:
+        """What came after a number; None where one must look: it rang without saying, or nothing rang for a time."""
+        loop = asyncio.get_running_loop()
+        bell: asyncio.Future[Page | None] = loop.create_future()
         bells = self._waiting.setdefault(till, set())
         bells.add(bell)
         try:
             async with asyncio.timeout(timeout_s):
                 # What came just before the bell hung is found by looking once.
-                if not await has_mail():
-                    await bell
+                if await has_mail():
+                    return None
+                while (page := await bell) is not None:
+                    fresh = tuple(message for message in page.messages if message.id > position)
+                    if fresh:
+                        return replace(page, messages=fresh)
+                    # It rang for what had been read meanwhile.
+                    bells.discard(bell)
+                    bell = loop.create_future()
+                    bells.add(bell)
+                return None
         except TimeoutError:
-            return
+            return None
         finally:
             bells.discard(bell)
             if not bells and self._waiting.get(till) is bells:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+
+PAGE: Final = 100
+"""Messages a page, at most."""
 
 
 class Kind(StrEnum):
@@ -51,6 +55,29 @@ class Message:
     body: bytes
     received_at_ms: int
     kind: str = Kind.CALLBACK
+
+    @property
+    def mark(self) -> str:
+        """Tells it from another message that has its number in another life of the mailbox."""
+        return mark_of(self.token_digest, self.received_at_ms)
+
+
+def mark_of(token_digest: bytes, received_at_ms: int) -> str:
+    """See `Message.mark`."""
+    return hashlib.sha256(token_digest + received_at_ms.to_bytes(8, "big")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a till has read.
+
+    Args:
+        id: Of the last message it has; 0 for none.
+        mark: That message's; empty where the till does not say.
+    """
+
+    id: int = 0
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +143,20 @@ class Mail(Protocol):
         """
         ...
 
-    async def after(self, till: str, position: int, limit: int) -> Page:
-        """Messages after a cursor; asking acknowledges all up to the cursor.
+    async def after(self, till: str, cursor: Cursor) -> Page:
+        """Messages after what a till says it has; saying so acknowledges all up to there.
 
         Raises:
             StoreError: they cannot be had.
         """
         ...
 
-    async def wait(self, till: str, position: int, timeout_s: float) -> None:
-        """Returns when there may be a message after the cursor, or after a time."""
+    async def next(self, till: str, position: int, timeout_s: float) -> Page:
+        """Messages after a number, as soon as there are any; an empty page after a time. Acknowledges nothing.
+
+        Raises:
+            StoreError: they cannot be had.
+        """
         ...
 
     async def expect_payments(self, till: str, token_digest: bytes, now_ms: int) -> None:

@@ -23,7 +23,7 @@ from pos_app.redact import keep_secret
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
-from pos_app.relay.store import Kind, Letter, Message, Page, StoreError, TillRow, claim_notice
+from pos_app.relay.store import PAGE, Cursor, Kind, Letter, Message, Page, StoreError, TillRow, claim_notice, mark_of
 
 _log = logging.getLogger("pos_app.relay.store")
 _SCHEMA: Final = """
@@ -225,7 +225,7 @@ class PostgresStore:
         )
         return {(bytes(row[0]), row[1]) for row in await found.fetchall()}
 
-    async def after(self, till: str, position: int, limit: int) -> Page:
+    async def after(self, till: str, cursor: Cursor) -> Page:
         now = int(time.time() * 1000)
         async with self._connection() as connection:
             found = await (
@@ -235,8 +235,8 @@ class PostgresStore:
             ).fetchone()
             newest, read, seen, digest_now, is_revoked = found if found is not None else (0, 0, None, b"", True)
             kept_digest = None if is_revoked else bytes(digest_now)
-            is_reset = position > newest
-            start = 0 if is_reset else position
+            is_reset = cursor.id > newest or await self._is_of_another_life(connection, till, cursor)
+            start = 0 if is_reset else cursor.id
             if found is not None and (read < start or (seen or 0) < now - _SEEN_EVERY_MS):
                 await connection.execute(
                     # Not waited for until it is on the disk: a power cut may forget it, and the mail is read again.
@@ -244,23 +244,43 @@ class PostgresStore:
                     " SET position = greatest(position, %s), seen_at_ms = %s FROM soon WHERE name = %s",
                     (start, now, till),
                 )
-            if start >= newest:
-                return Page((), is_reset, kept_digest)
-            rows = await (
-                await connection.execute(
-                    "SELECT id, token_digest, body, received_at_ms, kind FROM mail WHERE till = %s AND id > %s"
-                    " ORDER BY id LIMIT %s",
-                    (till, start, limit),
-                    binary=True,
-                )
-            ).fetchall()
-        return Page(tuple(Message(*row) for row in rows), is_reset, kept_digest)
+            messages = await self._messages(connection, till, start) if start < newest else ()
+        return Page(messages, is_reset, kept_digest)
 
-    async def wait(self, till: str, position: int, timeout_s: float) -> None:
+    @staticmethod
+    async def _is_of_another_life(connection: psycopg.AsyncConnection[Any], till: str, cursor: Cursor) -> bool:
+        if not cursor.mark:
+            return False
+        found = await connection.execute(
+            "SELECT token_digest, received_at_ms FROM mail WHERE till = %s AND id = %s", (till, cursor.id)
+        )
+        row = await found.fetchone()
+        # One that is gone was purged after it was read: then nothing can be told, and nothing is wrong.
+        return row is not None and mark_of(bytes(row[0]), row[1]) != cursor.mark
+
+    @staticmethod
+    async def _messages(connection: psycopg.AsyncConnection[Any], till: str, position: int) -> tuple[Message, ...]:
+        found = await connection.execute(
+            "SELECT id, token_digest, body, received_at_ms, kind FROM mail WHERE till = %s AND id > %s"
+            " ORDER BY id LIMIT %s",
+            (till, position, PAGE),
+            binary=True,
+        )
+        return tuple(Message(*row) for row in await found.fetchall())
+
+    async def next(self, till: str, position: int, timeout_s: float) -> Page:
         async def has_mail() -> bool:
-            return bool((await self.after(till, position, 1)).messages)
+            async with self._connection() as connection:
+                found = await connection.execute("SELECT newest FROM tills WHERE name = %s", (till,))
+                row = await found.fetchone()
+            return row is not None and row[0] > position
 
-        await self._arrivals.wait(till, timeout_s, has_mail)
+        await self._arrivals.wait(till, position, timeout_s, has_mail)
+        async with self._connection() as connection:
+            found = await connection.execute("SELECT digest FROM tills WHERE name = %s AND NOT is_revoked", (till,))
+            row = await found.fetchone()
+            messages = await self._messages(connection, till, position)
+        return Page(messages, digest=bytes(row[0]) if row is not None else None)
 
     async def _listen(self) -> None:
         """Hears of mail that any process took; after a cut everybody looks once."""

@@ -16,7 +16,7 @@ from pos_app.paths import make_private
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
-from pos_app.relay.store import Kind, Letter, Message, Page, StoreError, TillRow, claim_notice
+from pos_app.relay.store import PAGE, Cursor, Kind, Letter, Message, Page, StoreError, TillRow, claim_notice, mark_of
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tills (
@@ -115,61 +115,82 @@ class SqliteStore:
         return await self._groups.put(letter)
 
     async def _commit_soon(self, group: Sequence[Letter]) -> list[bool]:
-        found = await self._run(self._writer, lambda: self._commit(group))
-        self._arrivals.ring(name for names in found for name in names)
-        return [bool(names) for names in found]
+        kept, pages = await self._run(self._writer, lambda: self._commit(group))
+        self._arrivals.ring({till for tills in kept for till in tills}, pages)
+        return [bool(tills) for tills in kept]
 
-    def _commit(self, group: Sequence[Letter]) -> list[list[str]]:
-        """Writes a group; the tills that got each letter."""
+    def _commit(self, group: Sequence[Letter]) -> tuple[list[tuple[str, ...]], dict[str, Page]]:
+        """Writes a group; the tills that got each letter, and what came for those who wait, where it is known."""
         with self._transaction(self._write) as db:
             if all(letter.kind is Kind.CALLBACK for letter in group):
                 return self._put_callbacks(db, group)
-            return [self._put_one(db, letter) for letter in group]
+            return [self._put_one(db, letter) for letter in group], {}
 
     @staticmethod
-    def _put_one(db: sqlite3.Connection, letter: Letter) -> list[str]:
+    def _put_one(db: sqlite3.Connection, letter: Letter) -> tuple[str, ...]:
         rows = db.execute(
             f"{_PUT} WHERE {_TO[letter.kind]} AND is_revoked = 0 RETURNING till",
             (letter.token_digest, letter.body, letter.received_at_ms, letter.till, letter.kind),
         ).fetchall()
-        return [row[0] for row in rows]
+        return tuple(row[0] for row in rows)
 
-    @staticmethod
-    def _put_callbacks(db: sqlite3.Connection, group: Sequence[Letter]) -> list[list[str]]:
+    def _put_callbacks(
+        self, db: sqlite3.Connection, group: Sequence[Letter]
+    ) -> tuple[list[tuple[str, ...]], dict[str, Page]]:
         """The same for callbacks alone, which is nearly all there is: the tills are looked up once."""
         named = list({letter.till for letter in group})
         marks = ", ".join("?" * len(named))
-        known = {
-            row[0]
-            for row in db.execute(f"SELECT name FROM tills WHERE is_revoked = 0 AND name IN ({marks})", named)  # noqa: S608
-        }
+        known: dict[str, bytes] = dict(
+            db.execute(f"SELECT name, digest FROM tills WHERE is_revoked = 0 AND name IN ({marks})", named)  # noqa: S608
+        )
+        letters = [letter for letter in group if letter.till in known]
         db.executemany(
             "INSERT INTO mail (till, token_digest, body, received_at_ms) VALUES (?, ?, ?, ?)",
-            [
-                (letter.till, letter.token_digest, letter.body, letter.received_at_ms)
-                for letter in group
-                if letter.till in known
-            ],
+            [(letter.till, letter.token_digest, letter.body, letter.received_at_ms) for letter in letters],
         )
-        return [[letter.till] if letter.till in known else [] for letter in group]
+        return [(letter.till,) if letter.till in known else () for letter in group], self._pages(db, letters, known)
 
-    async def after(self, till: str, position: int, limit: int) -> Page:
-        return await self._run(self._reader, lambda: self._after(till, position, limit))
+    def _pages(self, db: sqlite3.Connection, letters: Sequence[Letter], known: dict[str, bytes]) -> dict[str, Page]:
+        """What was written just now, for the tills that wait. Numbers are given one after the other."""
+        awaited = {till for till in known if self._arrivals.is_awaited(till)}
+        if not awaited:
+            return {}
+        first = db.execute("SELECT last_insert_rowid()").fetchone()[0] - len(letters) + 1
+        messages: dict[str, list[Message]] = {till: [] for till in awaited}
+        for number, letter in enumerate(letters, first):
+            if letter.till in awaited:
+                messages[letter.till].append(Message(number, letter.token_digest, letter.body, letter.received_at_ms))
+        return {till: Page(tuple(found), digest=known[till]) for till, found in messages.items()}
 
-    def _after(self, till: str, position: int, limit: int) -> Page:
+    async def after(self, till: str, cursor: Cursor) -> Page:
+        return await self._run(self._reader, lambda: self._after(till, cursor))
+
+    def _after(self, till: str, cursor: Cursor) -> Page:
         now = int(time.time() * 1000)
-        newest = self._read.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mail'").fetchone()
-        is_reset = position > (newest[0] if newest is not None else 0)
-        start = 0 if is_reset else position
+        is_reset = self._is_of_another_life(till, cursor)
+        start = 0 if is_reset else cursor.id
         self._read.execute(
             "UPDATE tills SET position = max(position, ?1), seen_at_ms = ?2"
             " WHERE name = ?3 AND (position < ?1 OR coalesce(seen_at_ms, 0) < ?4)",
             (start, now, till, now - _SEEN_EVERY_MS),
         )
+        return self._page(till, start, is_reset=is_reset)
+
+    def _is_of_another_life(self, till: str, cursor: Cursor) -> bool:
+        newest = self._read.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mail'").fetchone()
+        if cursor.id > (newest[0] if newest is not None else 0):
+            return True
+        row = self._read.execute(
+            "SELECT till, token_digest, received_at_ms FROM mail WHERE id = ?", (cursor.id,)
+        ).fetchone()
+        # One that is gone was purged after it was read: then nothing can be told, and nothing is wrong.
+        return bool(cursor.mark) and row is not None and (row[0], mark_of(*row[1:])) != (till, cursor.mark)
+
+    def _page(self, till: str, position: int, *, is_reset: bool = False) -> Page:
         rows = self._read.execute(
             "SELECT id, token_digest, body, received_at_ms, kind FROM mail WHERE till = ? AND id > ?"
             " ORDER BY id LIMIT ?",
-            (till, start, limit),
+            (till, position, PAGE),
         ).fetchall()
         return Page(tuple(Message(*row) for row in rows), is_reset, self._digest_of(till))
 
@@ -177,11 +198,15 @@ class SqliteStore:
         row = self._read.execute("SELECT digest FROM tills WHERE name = ? AND is_revoked = 0", (till,)).fetchone()
         return row[0] if row is not None else None
 
-    async def wait(self, till: str, position: int, timeout_s: float) -> None:
-        async def has_mail() -> bool:
-            return bool((await self.after(till, position, 1)).messages)
+    async def next(self, till: str, position: int, timeout_s: float) -> Page:
+        def has_mail() -> bool:
+            sql = "SELECT EXISTS (SELECT 1 FROM mail WHERE till = ? AND id > ?)"
+            return bool(self._read.execute(sql, (till, position)).fetchone()[0])
 
-        await self._arrivals.wait(till, timeout_s, has_mail)
+        came = await self._arrivals.wait(till, position, timeout_s, lambda: self._run(self._reader, has_mail))
+        if came is not None:
+            return came
+        return await self._run(self._reader, lambda: self._page(till, position))
 
     async def till_digest(self, name: str) -> bytes | None:
         return await self._run(self._reader, lambda: self._digest_of(name))

@@ -11,7 +11,7 @@ import pytest
 from fakes.postgres import Postgres
 from fakes.servers import Relay
 
-from pos_app.relay.store import Letter, StoreError
+from pos_app.relay.store import Cursor, Letter, StoreError
 from pos_app.relay.store_postgres import PostgresStore
 from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
@@ -72,7 +72,7 @@ def test_a_reader_never_passes_a_message_that_is_committed_later(address: str) -
             cursor = 0
             while True:
                 was_done = done.is_set()
-                page = await stores[0].after(till, cursor, 50)
+                page = await stores[0].after(till, Cursor(cursor))
                 seen[till] += [int(message.body) for message in page.messages]
                 cursor = page.messages[-1].id if page.messages else cursor
                 if was_done and not page.messages:
@@ -136,7 +136,7 @@ def test_postgresql_killed_under_load_loses_nothing_that_was_promised(postgres: 
 
         async def read_all() -> None:
             cursor = 0
-            while page := (await relay.store.after("till-1", cursor, 100)).messages:
+            while page := (await relay.store.after("till-1", Cursor(cursor))).messages:
                 kept.update(message.body.decode() for message in page)
                 cursor = page[-1].id
 
@@ -159,7 +159,7 @@ def test_a_database_that_stays_away_promises_nothing(postgres: Postgres, monkeyp
             with pytest.raises(StoreError):
                 await store.put(Letter("till-1", b"d", b"never promised", 0))
             with pytest.raises(StoreError):
-                await store.after("till-1", 0, 10)
+                await store.after("till-1", Cursor())
         finally:
             await asyncio.to_thread(postgres.start)
         async with asyncio.timeout(30):
@@ -169,7 +169,7 @@ def test_a_database_that_stays_away_promises_nothing(postgres: Postgres, monkeyp
                     break
                 except StoreError:
                     await asyncio.sleep(0.05)
-        bodies = [message.body for message in (await store.after("till-1", 0, 10)).messages]
+        bodies = [message.body for message in (await store.after("till-1", Cursor())).messages]
         assert bodies[0] == b"before" and bodies[-1] == b"after"
         await store.stop()
 
