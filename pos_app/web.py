@@ -209,12 +209,23 @@ class AsyncWeb:
             async with self._client.stream(**_arguments(request, departure.note_async)) as response:
                 if response.status_code != 200:
                     raise MaybeSentError("web.status", status=response.status_code)
-                yield response.aiter_lines()
+                yield _lines(response)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise departure.failure(error) from None
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+    """Lines as they come, none longer than an answer may be."""
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *whole, rest = (rest + chunk).split(b"\n")
+        if len(rest) > MAX_BODY_BYTES:
+            raise MaybeSentError("web.maybe_sent", kind="TooMuch")
+        for line in whole:
+            yield line.decode(errors="replace").removesuffix("\r")
 
 
 def _arguments(request: Request, note: Callable[[str, object], object]) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from pos_app.domain.schedule import GIVE_UP_ASKING_MS
 from pos_app.domain.till_payment import Use
 from pos_app.engine import events as out
 from pos_app.engine.copies import keep_copies
-from pos_app.engine.inbox import Inbox, Mail, mailbox_of, read_callback
+from pos_app.engine.inbox import Inbox, mailbox_of
 from pos_app.engine.ledger_thread import LedgerThread
+from pos_app.engine.mail import Mail, read_callback
 from pos_app.engine.poller import Poller
 from pos_app.engine.practice_mode import PracticeMode, with_practice_account
 from pos_app.engine.sender import STOPPED, STOPPED_EARLY, new_token, push
@@ -178,7 +179,7 @@ class Engine:
             self._tell(out.LightChanged(out.Light.RELAY, out.Status.OFF, "relay.off"))
             return
         mailbox = "practice" if self.practice is not None else mailbox_of(relay)
-        position = await self._ledger.call(LedgerWriter.position, mailbox)
+        cursor = await self._ledger.call(LedgerWriter.cursor, mailbox)
 
         use_proxies = not is_loopback(relay.url)
         payments = self._payments = TillPayments(
@@ -188,15 +189,15 @@ class Engine:
         async def take(mail: Mail) -> None:
             match mail.kind:
                 case "payment":
-                    await self._surely(lambda: payments.take(mailbox, mail.digest, mail.body, mail.cursor))
+                    await self._surely(lambda: payments.take(mail))
                 case "claim":
-                    await self._surely(lambda: payments.note_claim(mailbox, mail.digest, mail.body, mail.cursor))
+                    await self._surely(lambda: payments.note_claim(mail))
                 case _:
-                    await self._surely(lambda: self._take_callback(mailbox, mail))
+                    await self._surely(lambda: self._take_callback(mail))
 
         self._inbox = Inbox(
             relay,
-            position,
+            cursor,
             take=take,
             tell=self._tell,
             looked=self._looked,
@@ -414,15 +415,14 @@ class Engine:
                     self._tell(out.LightChanged(out.Light.LEDGER, out.Status.READY, "ledger.ready"))
                 return
 
-    async def _take_callback(self, mailbox: str, mail: Mail) -> None:
+    async def _take_callback(self, mail: Mail) -> None:
         applied = await self._ledger.call(
             LedgerWriter.take_callback,
             token_digest=mail.digest,
             body=mail.body,
             event=read_callback(mail.body),
             now_ms=self._clock.now_ms(),
-            mailbox=mailbox,
-            position=mail.cursor,
+            cursor=mail.cursor,
             rules=self._rules,
         )
         if applied is not None:

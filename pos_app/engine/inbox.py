@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 from pos_app.clock import Clock, to_eat
-from pos_app.daraja import CallbackUnreadable, StkCallback
-from pos_app.domain.events import CallbackArrived
-from pos_app.domain.money import Cents, cents_of
 from pos_app.engine.events import Light, LightChanged, Status
+from pos_app.engine.mail import Mail, read_mail
+from pos_app.ledger.writer import Cursor
 from pos_app.settings.effective import RelayAccess
 from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 _log = logging.getLogger("pos_app.engine.inbox")
 WAIT_S: Final = 25
 LONGEST_PAUSE_S: Final = 30.0
-_UNREADABLE_AMOUNT: Final = Cents(-1)
-"""An amount that was named and cannot be read is another amount."""
+STREAM_OPENS_WITHIN_S: Final = 10.0
+"""A stream says something at once; where nothing comes, somebody in between collects it first."""
+ACKNOWLEDGE_AFTER_S: Final = 10.0
+"""What a stream brought is acknowledged by asking again, this long after the first of it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One message of the mailbox.
-
-    Args:
-        kind: ``callback``, ``payment`` (made straight to the shop's number) or ``claim`` (of another till).
-        digest: SHA-256 of the token in its address; empty for one that is no message.
-        cursor: Its place.
-    """
-
-    kind: str
-    digest: bytes
-    body: bytes = field(repr=False)
-    cursor: int
-
+STREAM_LASTS_S: Final = 5.0
+"""One that broke sooner, and brought nothing, is not opened again at once."""
+_OF_A_STREAM: Final = (":", "retry:", "id:", "event:", "data:")
 
 Take = Callable[[Mail], Awaitable[None]]
 
@@ -52,24 +38,11 @@ def mailbox_of(relay: RelayAccess) -> str:
     return f"{relay.url}#{relay.till}"
 
 
-def read_callback(body: bytes) -> CallbackArrived | None:
-    """A callback's body as an event; None where it cannot be read."""
-    try:
-        callback = StkCallback.parse(body)
-    except CallbackUnreadable:
-        return None
-    amount = cents_of(callback.amount) if callback.amount is not None else None
-    if amount is None and callback.has_amount:
-        amount = _UNREADABLE_AMOUNT
-    return CallbackArrived(
-        callback.outcome, callback.merchant_request_id, callback.checkout_request_id, amount, callback.mpesa_code
-    )
-
-
 class Inbox:
-    """Reads one mailbox, for as long as it runs.
+    """Reads one mailbox, for as long as it runs: all that waits, page by page, then a stream of what comes.
 
     Args:
+        cursor: How far the ledger has it.
         take: Writes evidence, effect and cursor in one transaction.
         tell: Emits an event of the engine.
         looked: Called when everything that waited is read, or the relay turned out to be away.
@@ -78,7 +51,7 @@ class Inbox:
     def __init__(
         self,
         relay: RelayAccess,
-        position: int,
+        cursor: Cursor,
         *,
         take: Take,
         tell: Callable[[LightChanged], None],
@@ -88,37 +61,25 @@ class Inbox:
     ) -> None:
         self._relay = relay
         self._clock = clock
-        self._position = position
+        self._cursor = cursor
         self._take = take
         self._tell = tell
         self._looked = looked
         self._heard_at = ""
+        self._latency_ms = 0
+        self._may_stream = True
         self.has_looked = False
         self._web = AsyncWeb(Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30), use_proxies=use_proxies)
 
     async def run(self) -> None:
         """Reads until cancelled; a relay that is away is tried again, ever more slowly."""
-        pause_s, wait, latency_ms = 1.0, 0, 0
+        pause_s = 1.0
         while True:
-            asked_s = time.monotonic()
-            try:
-                answer = await self._web.send(self._request(wait))
-                latency_ms = int((time.monotonic() - asked_s) * 1000)
-                messages = self._messages(answer)
-            except (NotSentError, MaybeSentError):
-                messages = None
-                self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.unreachable"))
-            if messages is not None and await self._deliver_all(messages):
-                pause_s = 1.0
-                if wait == 0:
-                    self._tell_ready(latency_ms)
-                # Whatever waited comes at once, page by page; only then is it worth waiting for more.
-                wait = 0 if messages else WAIT_S
-                if not messages:
-                    self._note_look()
-                continue
+            is_well = await self._read_what_waits()
             self._note_look()
-            wait = 0
+            if is_well and await self._wait_for_more():
+                pause_s = 1.0
+                continue
             # Spread out: a relay that comes back is not run over by all its tills at once.
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
@@ -126,9 +87,71 @@ class Inbox:
     async def aclose(self) -> None:
         await self._web.aclose()
 
-    def _request(self, wait: int) -> Request:
-        url = f"{self._relay.url}/v1/inbox?after={self._position}&wait={wait}"
-        return Request("GET", url, {"Authorization": f"Bearer {self._relay.till}.{self._relay.token}"})
+    async def _read_what_waits(self) -> bool:
+        """All of it, page by page; False where the relay is not to be had."""
+        while (count := await self._read_page(0)) is not None:
+            if count == 0:
+                return True
+        return False
+
+    async def _wait_for_more(self) -> bool:
+        """Reads what comes; False where it broke."""
+        if self._may_stream:
+            return await self._follow_stream()
+        return await self._read_page(WAIT_S) is not None
+
+    async def _read_page(self, wait_s: int) -> int | None:
+        """How many messages it held; None where it could not be had, or not be read."""
+        asked_s = time.monotonic()
+        try:
+            answer = await self._web.send(self._request(f"&wait={wait_s}"))
+        except (NotSentError, MaybeSentError):
+            self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.unreachable"))
+            return None
+        latency_ms = int((time.monotonic() - asked_s) * 1000)
+        messages = self._messages(answer)
+        for message in messages or ():
+            if not await self._deliver(message):
+                return None
+        if messages is None:
+            return None
+        if wait_s == 0:
+            self._latency_ms = latency_ms
+            self._tell_ready()
+        return len(messages)
+
+    async def _follow_stream(self) -> bool:
+        """Reads a stream until it is time to acknowledge; False where it broke before it brought anything."""
+        began_s = time.monotonic()
+        due_s: float | None = began_s + STREAM_OPENS_WITHIN_S
+        has_opened = has_brought = False
+        try:
+            async with self._web.lines(self._request("", Accept="text/event-stream")) as lines:
+                while (line := await _line(lines, due_s)) is not None:
+                    if not has_opened:
+                        if not line.startswith(_OF_A_STREAM):
+                            break
+                        has_opened, due_s = True, None
+                    if line == "event: reset":
+                        return True
+                    if line.startswith("data: "):
+                        if not await self._deliver(_message(line.removeprefix("data: "))):
+                            return False
+                        self._tell_ready()
+                        due_s = due_s or time.monotonic() + ACKNOWLEDGE_AFTER_S
+                        has_brought = True
+        except (NotSentError, MaybeSentError):
+            pass
+        if not has_opened:
+            _log.warning("no stream comes through from the relay: asking for pages instead")
+            self._may_stream = False
+        return has_brought or time.monotonic() - began_s >= STREAM_LASTS_S
+
+    def _request(self, more: str, **headers: str) -> Request:
+        cursor, relay = self._cursor, self._relay
+        mark = f"&mark={quote(cursor.mark)}" if cursor.mark else ""
+        url = f"{relay.url}/v1/inbox?after={cursor.position}{mark}{more}"
+        return Request("GET", url, {"Authorization": f"Bearer {relay.till}.{relay.token}", **headers})
 
     def _messages(self, answer: Answer) -> list[Any] | None:
         if answer.status == 401:
@@ -145,42 +168,42 @@ class Inbox:
         if is_reset:
             # The mailbox began anew (restored, or moved): what it holds is read again, and known again by the ledger.
             _log.warning("the relay's mailbox began anew")
-            self._position = 0
+            self._cursor = Cursor(self._cursor.mailbox, 0)
         return messages
 
-    def _tell_ready(self, latency_ms: int) -> None:
+    def _tell_ready(self) -> None:
         code = "relay.heard" if self._heard_at else "relay.ready"
-        self._tell(LightChanged(Light.RELAY, Status.READY, code, str(latency_ms), self._heard_at))
+        self._tell(LightChanged(Light.RELAY, Status.READY, code, str(self._latency_ms), self._heard_at))
 
     def _note_look(self) -> None:
         if not self.has_looked:
             self.has_looked = True
             self._looked()
 
-    async def _deliver_all(self, messages: list[Any]) -> bool:
-        """Takes each; False at the first that is none: it would come again at once, for ever."""
-        for message in messages:
-            if not await self._deliver(message):
-                self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
-                return False
+    async def _deliver(self, message: Any) -> bool:
+        """Takes it; False where it is none, or none that is new: it would come again at once, for ever."""
+        mail = read_mail(message, self._cursor.mailbox)
+        if mail is None or mail.cursor.position <= self._cursor.position:
+            _log.warning("the relay sent something else than the next message")
+            self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
+            return False
+        await self._take(mail)
+        self._heard_at = to_eat(self._clock.now_ms()).strftime("%H:%M")
+        self._cursor = mail.cursor
         return True
 
-    async def _deliver(self, message: Any) -> bool:
-        try:
-            position = int(message["id"])
-        except (KeyError, TypeError, ValueError):
-            _log.warning("the relay sent a message without a number")
-            return False
-        if position <= self._position:
-            _log.warning("the relay sent message %s again", position)
-            return False
-        try:
-            digest = bytes.fromhex(message["token"])
-            body = base64.b64decode(message["body"], validate=True)
-        except (KeyError, TypeError, ValueError, binascii.Error):
-            # It has its place in the mailbox: kept as it came, and passed.
-            digest, body = b"", json.dumps(message).encode()
-        await self._take(Mail(str(message.get("kind", "callback")), digest, body, position))
-        self._heard_at = to_eat(self._clock.now_ms()).strftime("%H:%M")
-        self._position = position
-        return True
+
+async def _line(lines: AsyncIterator[str], due_s: float | None) -> str | None:
+    """The next line; None at the end, or when it is time. Only the waiting ends then, never the work on a message."""
+    try:
+        async with asyncio.timeout(max(0.0, due_s - time.monotonic()) if due_s is not None else None):
+            return await anext(lines, None)
+    except TimeoutError:
+        return None
+
+
+def _message(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

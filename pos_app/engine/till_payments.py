@@ -16,6 +16,7 @@ from pos_app.domain.money import cents_of
 from pos_app.domain.till_payment import TillPayment, claim_subject
 from pos_app.engine.events import PaymentArrived
 from pos_app.engine.ledger_thread import LedgerThread
+from pos_app.engine.mail import Mail
 from pos_app.engine.sender import new_token
 from pos_app.errors import Mistake, Outside, TillError
 from pos_app.ledger.writer import Applied, LedgerWriter, token_hash
@@ -99,7 +100,7 @@ class TillPayments:
 
     # From the mailbox
 
-    async def take(self, mailbox: str, digest: bytes, body: bytes, cursor: int) -> None:
+    async def take(self, mail: Mail) -> None:
         """Lists a payment; one whose code was noted for a sale goes to it.
 
         Raises:
@@ -108,12 +109,11 @@ class TillPayments:
         now_ms = self._clock.now_ms()
         taken = await self._ledger.call(
             LedgerWriter.take_payment,
-            token_digest=digest,
-            body=body,
-            payment=read_payment(body, self._access, now_ms),
+            token_digest=mail.digest,
+            body=mail.body,
+            payment=read_payment(mail.body, self._access, now_ms),
             now_ms=now_ms,
-            mailbox=mailbox,
-            position=cursor,
+            cursor=mail.cursor,
         )
         if taken.payment is None:
             return
@@ -125,13 +125,14 @@ class TillPayments:
                 # It stays in the list, where a person sees it.
                 return
 
-    async def note_claim(self, mailbox: str, subject: bytes, body: bytes, cursor: int) -> None:
+    async def note_claim(self, mail: Mail) -> None:
         """Another till claimed a payment, or gave it back.
 
         Raises:
             Outside: ``ledger.…``; then nothing was written.
         """
-        await self._ledger.call(LedgerWriter.note_claim, subject, _holder(body), self._clock.now_ms(), mailbox, cursor)
+        now_ms = self._clock.now_ms()
+        await self._ledger.call(LedgerWriter.note_claim, mail.digest, _holder(mail.body), now_ms, mail.cursor)
         self._tell(PaymentArrived(None))
 
     # For the cashier

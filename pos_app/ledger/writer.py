@@ -57,6 +57,21 @@ class PaymentTaken:
     claimed_sale: SaleId | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a mailbox is read.
+
+    Args:
+        mailbox: Which relay's, and which till's.
+        position: Number of the last message that the ledger has; 0 for none.
+        mark: That message's own.
+    """
+
+    mailbox: str
+    position: int
+    mark: str = ""
+
+
 def token_hash(token: str) -> bytes:
     """How the ledger knows an attempt's token."""
     return hashlib.sha256(token.encode()).digest()
@@ -271,8 +286,7 @@ class LedgerWriter:
         body: bytes,
         event: ev.CallbackArrived | None,
         now_ms: int,
-        mailbox: str,
-        position: int,
+        cursor: Cursor,
         rules: Rules = DEFAULT_RULES,
     ) -> Applied | None:
         """Evidence, its effect, and how far the mailbox is read: one transaction.
@@ -281,14 +295,13 @@ class LedgerWriter:
             token_digest: SHA-256 of the token in the callback's address; it says whose callback it is.
             body: As it came.
             event: What it says; None where it cannot be read.
-            mailbox: Which relay's.
-            position: Its cursor.
+            cursor: Its place in the mailbox.
 
         Returns:
             The effect, or None for an unknown token, a duplicate or an unreadable body.
         """
         with self._transaction() as db:
-            self._note_position(mailbox, position, now_ms)
+            self._note_cursor(cursor, now_ms)
             found = db.execute("SELECT id FROM attempts WHERE token_hash = ?", (token_digest,)).fetchone()
             attempt_id = AttemptId(found[0]) if found is not None else None
             verdict = "read" if event is not None else "unreadable"
@@ -301,12 +314,12 @@ class LedgerWriter:
                 return None
             return self._apply(attempt_id, event, now_ms, rules, evidence=digest)
 
-    def _note_position(self, mailbox: str, position: int, now_ms: int) -> None:
+    def _note_cursor(self, cursor: Cursor, now_ms: int) -> None:
         self._db.execute(
-            "INSERT INTO cursors (mailbox, position, read_at_ms) VALUES (?, ?, ?) ON CONFLICT (mailbox)"
+            "INSERT INTO cursors (mailbox, position, mark, read_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (mailbox)"
             # As it is, not the highest ever: a mailbox that began anew counts from its own beginning.
-            " DO UPDATE SET position = excluded.position, read_at_ms = excluded.read_at_ms",
-            (mailbox, position, now_ms),
+            " DO UPDATE SET position = excluded.position, mark = excluded.mark, read_at_ms = excluded.read_at_ms",
+            (cursor.mailbox, cursor.position, cursor.mark, now_ms),
         )
 
     # Payments made straight to the till
@@ -318,8 +331,7 @@ class LedgerWriter:
         body: bytes,
         payment: TillPayment | None,
         now_ms: int,
-        mailbox: str,
-        position: int,
+        cursor: Cursor,
     ) -> PaymentTaken:
         """Evidence, the payment's place in the list, what it proves, and how far the mailbox is read: at once.
 
@@ -327,7 +339,7 @@ class LedgerWriter:
             payment: What the body says; None where it cannot be read, or is for another shop's number.
         """
         with self._transaction() as db:
-            self._note_position(mailbox, position, now_ms)
+            self._note_cursor(cursor, now_ms)
             digest = hashlib.sha256(token_digest + body).digest()
             verdict = "payment" if payment is not None else "unreadable payment"
             self._keep_evidence(None, now_ms, verdict, digest, body)
@@ -409,10 +421,10 @@ class LedgerWriter:
             self._payments.use(payment, Use.FREE, before, now_ms, by=by, reason=reason)
             return Applied(before, self._attempt(before.id), ())
 
-    def note_claim(self, subject: bytes, till: str, now_ms: int, mailbox: str, position: int) -> None:
+    def note_claim(self, subject: bytes, till: str, now_ms: int, cursor: Cursor) -> None:
         """Another till of the shop claimed a payment, or (an empty name) gave it back."""
         with self._transaction() as db:
-            self._note_position(mailbox, position, now_ms)
+            self._note_cursor(cursor, now_ms)
             for (code,) in db.execute("SELECT mpesa_code FROM till_payments WHERE use IN ('', 'elsewhere')").fetchall():
                 if claim_subject(code) == subject:
                     self._payments.take_elsewhere(code, till)
@@ -574,8 +586,8 @@ class LedgerWriter:
             ids = self._db.execute("SELECT id FROM attempts WHERE state = 'ready' ORDER BY id").fetchall()
             return [self._attempt(row[0]) for row in ids]
 
-    def position(self, mailbox: str) -> int:
+    def cursor(self, mailbox: str) -> Cursor:
         """How far a relay's mailbox is read."""
         with converting(self.path):
-            row = self._db.execute("SELECT position FROM cursors WHERE mailbox = ?", (mailbox,)).fetchone()
-        return int(row[0]) if row is not None else 0
+            row = self._db.execute("SELECT position, mark FROM cursors WHERE mailbox = ?", (mailbox,)).fetchone()
+        return Cursor(mailbox, *row) if row is not None else Cursor(mailbox, 0)

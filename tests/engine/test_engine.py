@@ -20,7 +20,7 @@ from pos_app.domain.outcome import OutcomeKind
 from pos_app.domain.schedule import Pacing
 from pos_app.engine.engine import Counter, Engine
 from pos_app.engine.events import Announced, EngineFailed, Light, LightChanged, PhoneChanged, Status
-from pos_app.engine.inbox import read_callback
+from pos_app.engine.mail import read_callback
 from pos_app.errors import Mistake, Outside
 from pos_app.ledger.verify import verify
 from pos_app.practice.customers import Habit

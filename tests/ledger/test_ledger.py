@@ -31,7 +31,7 @@ from pos_app.ledger.export import COLUMNS, CancelledError, Format, Written, defa
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.vault import open_vault
 from pos_app.ledger.verify import holds_hash, verify
-from pos_app.ledger.writer import LedgerWriter, token_hash
+from pos_app.ledger.writer import Cursor, LedgerWriter, token_hash
 
 T = 1_800_000_000_000
 DAY = "2027-01-15"
@@ -152,14 +152,14 @@ def test_callbacks_are_kept_once_with_the_cursor(ledger: LedgerWriter, path: Pat
 
     def take(token: str, body: bytes, position: int, said: ev.CallbackArrived | None = event):
         return ledger.take_callback(
-            token_digest=token_hash(token), body=body, event=said, now_ms=T, mailbox="r", position=position
+            token_digest=token_hash(token), body=body, event=said, now_ms=T, cursor=Cursor("r", position)
         )
 
     assert take("someone-else", b"x", 1) is None
     assert take("token-1", b"unreadable", 2, None) is None
     assert take("token-1", b"body", 3).attempt.state is AttemptState.PAID
     assert take("token-1", b"body", 4) is None
-    assert ledger.position("r") == 4
+    assert ledger.cursor("r").position == 4
     with closing(sqlite3.connect(path)) as db:
         verdicts = [row[0] for row in db.execute("SELECT verdict FROM evidence ORDER BY id")]
     assert verdicts == ["unknown token", "unreadable", "read"]
@@ -169,7 +169,7 @@ def test_phones_and_tokens_cannot_be_read_in_the_file(ledger: LedgerWriter, path
     attempt = sell(ledger, 12_345_678)
     body = b'{"PhoneNumber": 254712345678}'
     ledger.take_callback(
-        token_digest=token_hash("token-12345678"), body=body, event=None, now_ms=T, mailbox="r", position=1
+        token_digest=token_hash("token-12345678"), body=body, event=None, now_ms=T, cursor=Cursor("r", 1)
     )
     assert ledger.attempt(attempt.id).msisdn == "254712345678"
     for file in path.parent.iterdir():
@@ -284,7 +284,7 @@ def test_a_head_that_a_power_cut_left_behind_is_no_finding(ledger: LedgerWriter,
 def test_evidence_that_counted_stays(ledger: LedgerWriter, path: Path) -> None:
     attempt = sell(ledger, 1)
     event = ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, "CODEAAAAAA")
-    ledger.take_callback(token_digest=token_hash("token-1"), body=b"{}", event=event, now_ms=T, mailbox="r", position=1)
+    ledger.take_callback(token_digest=token_hash("token-1"), body=b"{}", event=event, now_ms=T, cursor=Cursor("r", 1))
     assert verify(path).findings == ()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TRIGGER evidence_stays")
@@ -808,7 +808,7 @@ def test_a_copy_that_came_out_bad_is_thrown_away(ledger: LedgerWriter, path: Pat
 
 def test_a_row_that_points_to_nothing_is_found(ledger: LedgerWriter, path: Path) -> None:
     attempt = sell(ledger, 1)
-    ledger.take_callback(token_digest=token_hash("token-1"), body=b"x", event=None, now_ms=T, mailbox="r", position=1)
+    ledger.take_callback(token_digest=token_hash("token-1"), body=b"x", event=None, now_ms=T, cursor=Cursor("r", 1))
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TRIGGER evidence_stays_unchanged")
         db.execute("UPDATE evidence SET attempt_id = 77")

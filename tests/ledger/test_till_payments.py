@@ -23,7 +23,7 @@ from pos_app.errors import Mistake
 from pos_app.ledger.db import open_writer
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import LedgerWriter, PaymentTaken
+from pos_app.ledger.writer import Cursor, LedgerWriter, PaymentTaken
 
 T = 1_795_000_000_000
 DAY = day_of(T)
@@ -54,7 +54,7 @@ def arrive(
     ledger: LedgerWriter, payment: TillPayment = PAYMENT, body: bytes = b"{}", position: int = 1
 ) -> PaymentTaken:
     return ledger.take_payment(
-        token_digest=b"d" * 32, body=body, payment=payment, now_ms=T, mailbox="m", position=position
+        token_digest=b"d" * 32, body=body, payment=payment, now_ms=T, cursor=Cursor("m", position)
     )
 
 
@@ -83,7 +83,7 @@ def test_it_is_listed_free_once_and_counts_on_its_own_line(ledger: LedgerWriter,
     assert arrive(ledger, replace(PAYMENT, amount_cents=Cents(1)), b"other", 3) == PaymentTaken(None), (
         "the same code again"
     )
-    assert ledger.position("m") == 3
+    assert ledger.cursor("m").position == 3
     assert totals(path) == (0, 0, 1, 25_000)
     with closing(LedgerReader(path)) as reader:
         assert reader.free_payments() == [PAYMENT]
@@ -94,8 +94,8 @@ def test_it_is_listed_free_once_and_counts_on_its_own_line(ledger: LedgerWriter,
 
 
 def test_what_cannot_be_read_is_kept_as_evidence_and_shown(ledger: LedgerWriter, path: Path) -> None:
-    taken = ledger.take_payment(token_digest=b"d" * 32, body=b"?", payment=None, now_ms=T, mailbox="m", position=7)
-    assert taken == PaymentTaken(None) and ledger.position("m") == 7
+    taken = ledger.take_payment(token_digest=b"d" * 32, body=b"?", payment=None, now_ms=T, cursor=Cursor("m", 7))
+    assert taken == PaymentTaken(None) and ledger.cursor("m").position == 7
     with closing(LedgerReader(path)) as reader:
         assert (reader.free_payments(), reader.unowned_messages()) == ([], 1)
 
@@ -226,13 +226,13 @@ def test_what_another_till_claimed_is_free_no_more_until_it_gives_it_back(ledger
     attempt = prompt(ledger, 1)
     arrive(ledger)
     subject = claim_subject(PAYMENT.mpesa_code)
-    ledger.note_claim(subject, "back", T, "m", 5)
-    assert totals(path) == (0, 0, 0, 0) and ledger.position("m") == 5
+    ledger.note_claim(subject, "back", T, Cursor("m", 5))
+    assert totals(path) == (0, 0, 0, 0) and ledger.cursor("m").position == 5
     with pytest.raises(Mistake) as caught:
         ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     assert (caught.value.code, caught.value.params) == ("payment.elsewhere", {"till": "back"})
-    ledger.note_claim(claim_subject("ANOTHER001"), "back", T, "m", 6)
-    ledger.note_claim(subject, "", T, "m", 7)
+    ledger.note_claim(claim_subject("ANOTHER001"), "back", T, Cursor("m", 6))
+    ledger.note_claim(subject, "", T, Cursor("m", 7))
     assert totals(path) == (0, 0, 1, 25_000)
     ledger.lose_payment(PAYMENT.mpesa_code, "front")
     assert totals(path) == (0, 0, 0, 0)
@@ -338,7 +338,7 @@ def test_a_code_that_was_given_away_before_it_was_heard_brings_a_person(ledger: 
 def test_the_cursor_follows_a_mailbox_that_began_anew(ledger: LedgerWriter) -> None:
     arrive(ledger, position=4_812)
     arrive(ledger, position=3)
-    assert ledger.position("m") == 3
+    assert ledger.cursor("m").position == 3
 
 
 def test_the_codes_that_prompts_were_paid_with(ledger: LedgerWriter) -> None:

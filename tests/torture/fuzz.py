@@ -23,7 +23,7 @@ from pos_app.daraja.answers import is_token_refusal, read_push, read_query  # no
 from pos_app.daraja.auth import read_token  # noqa: E402
 from pos_app.daraja.wire import StkCallback  # noqa: E402
 from pos_app.domain.outcome import OutcomeKind  # noqa: E402
-from pos_app.engine.inbox import read_callback  # noqa: E402
+from pos_app.engine.mail import read_callback  # noqa: E402
 from pos_app.web import Answer  # noqa: E402
 
 CORPUS = [
