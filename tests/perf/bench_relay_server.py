@@ -61,8 +61,11 @@ class SqliteFloor:
         await asyncio.get_running_loop().run_in_executor(self._thread, write)
         return [True] * len(group)
 
+    async def keep(self, body: bytes) -> None:
+        await self._groups.put(Letter("", b"", body, 0))
+
     async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
-        await self._groups.put(Letter("", b"", await read_body(receive), 0))
+        await self.keep(await read_body(receive))
         await send(OK)
         await send({"type": "http.response.body", "body": b"{}"})
 
@@ -91,10 +94,11 @@ class PostgresFloor(SqliteFloor):
 
 
 class Echo:
-    """What is posted goes to the one who listens."""
+    """What is posted goes to the one who listens; first onto the disk, if a place there is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str) -> None:
         self._listeners: set[asyncio.Queue[bytes]] = set()
+        self._disk = SqliteFloor(database, 1) if database else None
 
     async def start(self) -> None:
         return
@@ -102,6 +106,8 @@ class Echo:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] == "POST":
             body = await read_body(receive)
+            if self._disk is not None:
+                await self._disk.keep(body)
             for queue in self._listeners:
                 queue.put_nowait(body)
             await send(OK)
@@ -126,7 +132,7 @@ async def main(kind: str, database: str) -> None:
         app: Any = make_app(store)
     else:
         makers = {"sqlite": SqliteFloor, "postgres": PostgresFloor}
-        app = Echo() if what == "echo" else makers[what](database, largest)
+        app = Echo(database) if what == "echo" else makers[what](database, largest)
         await app.start()
     server = LoopbackServer(app, http=ImpatientProtocol, backlog=4096)
     await server.start()
