@@ -179,9 +179,15 @@ def parse_json(body: bytes | str) -> Any:
     if len(body) > MAX_CALLBACK_BYTES:
         raise CallbackUnreadable("too large")
     try:
-        return _clean(json.loads(body, parse_float=Decimal, parse_constant=_no_constant))
+        value = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        return value if _is_plain(body) else _clean(value)
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise CallbackUnreadable(type(error).__name__) from None
+
+
+def _is_plain(body: bytes | str) -> bool:
+    """Whether no half of a character can come of it: plain letters without escapes, and no wider encoding of them."""
+    return isinstance(body, bytes) and body.isascii() and b"\\u" not in body and b"\0" not in body
 
 
 def _clean(value: Any) -> Any:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from pos_app.daraja import CallbackUnreadable, StkCallback, explain
 from pos_app.daraja.codes import RESULTS, error_meaning, result_outcome, spell_code
-from pos_app.daraja.wire import ErrorBody
+from pos_app.daraja.wire import ErrorBody, parse_json
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.words.outcomes import WORDS
 
@@ -216,3 +217,19 @@ def test_a_code_alone_tells_its_status(
 ) -> None:
     explained = explain(code, text, status=status)
     assert (explained.code, explained.kind, explained.is_final) == (code, kind, is_final)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: json.dumps(text).encode(),
+        lambda text: json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass"),
+        lambda text: json.dumps(text, ensure_ascii=False).encode("utf-16-le", "surrogatepass"),
+        lambda text: json.dumps(text).encode("utf-16-be"),
+        lambda text: json.dumps(text).encode("utf-32-le"),
+    ],
+)
+def test_half_a_character_never_comes_out_of_json(encode: Callable[[object], bytes]) -> None:
+    """It could be read and never be written: neither into the ledger nor onto the screen."""
+    read = parse_json(encode({"words": ["half \ud83d", "whole \U0001f600"]}))
+    assert read == {"words": ["half ?", "whole \U0001f600"]}
