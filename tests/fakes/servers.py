@@ -45,23 +45,18 @@ class Loop:
         return self.run(inside())
 
 
-class Mpesa(Loop):
-    """A practice M-PESA whose time runs fast and whose queries are not limited, unless told otherwise."""
+class Served(Loop):
+    """A server on a loop of its own, for as long as the block."""
 
-    def __init__(
-        self, *, habit: Habit = Habit.PAYS, speed: float = 20.0, spacing_s: float = 0.0, **manner: Any
-    ) -> None:
-        self._manner = {"habit": habit, "speed": speed, "query_spacing_s": spacing_s, "habit_after_s": 2.0, **manner}
+    server: Any
+
+    async def begin(self) -> Any:
+        """The server, started."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         super().__enter__()
-
-        async def start() -> PracticeServer:
-            server = PracticeServer(PracticeMpesa(Shop(), Manner(**self._manner)))
-            await server.start()
-            return server
-
-        self.server: PracticeServer = self.run(start())
+        self.server = self.run(self.begin())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +65,21 @@ class Mpesa(Loop):
 
     @property
     def url(self) -> str:
-        return self.server.url
+        return str(self.server.url)
+
+
+class Mpesa(Served):
+    """A practice M-PESA whose time runs fast and whose queries are not limited, unless told otherwise."""
+
+    def __init__(
+        self, *, habit: Habit = Habit.PAYS, speed: float = 20.0, spacing_s: float = 0.0, **manner: Any
+    ) -> None:
+        self._manner = {"habit": habit, "speed": speed, "query_spacing_s": spacing_s, "habit_after_s": 2.0, **manner}
+
+    async def begin(self) -> PracticeServer:
+        server = PracticeServer(PracticeMpesa(Shop(), Manner(**self._manner)))
+        await server.start()
+        return server
 
     @property
     def mpesa(self) -> PracticeMpesa:
@@ -99,7 +108,7 @@ class Mpesa(Loop):
         self.call(change)
 
 
-class Relay(Loop):
+class Relay(Served):
     """A relay with one till.
 
     Args:
@@ -110,36 +119,34 @@ class Relay(Loop):
     token = ""
 
     def __init__(
-        self, folder: Path, database: str = "", rules: Rules | None = None, *, till: str | None = "till-1"
+        self,
+        folder: Path,
+        database: str = "",
+        rules: Rules | None = None,
+        *,
+        till: str | None = "till-1",
+        port: int = 0,
     ) -> None:
         self._till = till
+        self._port = port
         self._database = database or str(folder / "relay.sqlite3")
         self._rules = rules
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    async def begin(self) -> LoopbackServer:
         self.store = open_store(self._database)
         if self._till is not None:
             self.token = self.store.add_till(self._till)
-
-        async def start() -> LoopbackServer:
-            await self.store.start()
-            server = LoopbackServer(make_app(self.store, self._rules, Counted()), http=ImpatientProtocol)
-            await server.start()
-            return server
-
-        self.server: LoopbackServer = self.run(start())
-        return self
+        await self.store.start()
+        app = make_app(self.store, self._rules, Counted())
+        server = LoopbackServer(app, port=self._port, http=ImpatientProtocol)
+        await server.start()
+        return server
 
     def __exit__(self, *_: object) -> None:
         self.run(self.server.stop())
         self.run(self.store.stop())
         self.store.close()
-        super().__exit__()
-
-    @property
-    def url(self) -> str:
-        return self.server.url
+        Loop.__exit__(self)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -151,34 +158,28 @@ class Relay(Loop):
         }
 
 
-class Canned(Loop):
+class Bare(Served):
+    """A server of one ASGI application."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def begin(self) -> LoopbackServer:
+        server = LoopbackServer(self._app)
+        await server.start()
+        return server
+
+
+class Canned(Bare):
     """A server that gives one and the same answer to everything, and counts."""
 
     def __init__(self, body: bytes, status: int = 200) -> None:
+        super().__init__(self._answer)
         self._body = body
         self._status = status
         self.count = 0
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-
-        async def answer(_scope: Any, _receive: Any, send: Any) -> None:
-            self.count += 1
-            await send({"type": "http.response.start", "status": self._status, "headers": []})
-            await send({"type": "http.response.body", "body": self._body})
-
-        async def start() -> LoopbackServer:
-            server = LoopbackServer(answer)
-            await server.start()
-            return server
-
-        self.server: LoopbackServer = self.run(start())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.run(self.server.stop())
-        super().__exit__()
-
-    @property
-    def url(self) -> str:
-        return self.server.url
+    async def _answer(self, _scope: Any, _receive: Any, send: Any) -> None:
+        self.count += 1
+        await send({"type": "http.response.start", "status": self._status, "headers": []})
+        await send({"type": "http.response.body", "body": self._body})

@@ -103,6 +103,23 @@ def test_a_cursor_of_another_life_is_told_and_nothing_is_missed(relay: Relay, we
     assert asyncio.run(streamed()) == "id: 1"
 
 
+def test_a_new_life_that_has_overtaken_the_cursor_is_told_by_the_mark(relay: Relay, web: Web) -> None:
+    for number in range(3):
+        put(relay, b"%d" % number)
+
+    def read(after: int, mark: str) -> dict:
+        headers = {"Authorization": f"Bearer till-1.{relay.token}"}
+        return json.loads(web.send(Request("GET", f"{relay.url}/v1/inbox?after={after}&mark={mark}", headers)).body)
+
+    marks = {one["id"]: one["mark"] for one in read(0, "")["messages"]}
+    assert (read(2, "an-earlier-life")["reset"], len(read(2, "an-earlier-life")["messages"])) == (True, 3)
+    assert relay.store.tills()[0].position == 0, "a wrong cursor acknowledges nothing"
+    page = read(2, marks[2])
+    assert (page["reset"], [one["id"] for one in page["messages"]]) == (False, [3])
+    assert relay.store.purge(read_before_ms=1 << 61, unread_before_ms=0) == 2
+    assert read(2, "whatever")["reset"] is False, "what was purged can tell nothing"
+
+
 def test_metrics_count_and_name_nobody(relay: Relay, web: Web) -> None:
     put(relay, b"x")
     web.send(Request("POST", f"{relay.url}/c/nobody/{TOKEN}", {}, b"x"))

@@ -1,0 +1,162 @@
+"""The till's way to its mail: a stream, pages where no stream comes through, and what it says it has."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from fakes.servers import Bare, Mpesa, Relay
+from fakes.till import Till
+
+from pos_app.domain.attempt import AttemptState as S
+from pos_app.domain.schedule import Pacing
+from pos_app.engine import inbox
+from pos_app.engine.events import Light, LightChanged
+from pos_app.ledger.writer import LedgerWriter
+from pos_app.practice.customers import Habit
+from pos_app.settings.effective import RelayAccess
+from pos_app.web import MAX_BODY_BYTES, Patience, Request, Web
+
+SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
+
+
+def until(condition: Callable[[], object]) -> None:
+    ends = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+class Mailbox:
+    """A relay as a till sees it, with one message that comes later, and streams as the network lets them through.
+
+    Args:
+        stream: What becomes of one: a list of parts that are sent, of which None means that nothing more comes.
+    """
+
+    def __init__(self, *stream: bytes | None) -> None:
+        self.pages: list[dict[str, list[str]]] = []
+        self.streams = 0
+        self.has_mail = False
+        self._stream = stream
+
+    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        asked = parse_qs(scope["query_string"].decode())
+        if b"text/event-stream" in dict(scope["headers"])[b"accept"]:
+            self.streams += 1
+            await self._send_stream(send)
+            return
+        self.pages.append(asked)
+        if asked.get("wait", ["0"]) != ["0"] and not self.has_mail:
+            await asyncio.sleep(0.05)
+        messages = [self.message(1)] if self.has_mail and asked["after"] == ["0"] else []
+        body = json.dumps({"messages": messages, "reset": False}).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _send_stream(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for part in self._stream:
+            if part is None:
+                await asyncio.Event().wait()
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    @staticmethod
+    def message(number: int) -> dict[str, object]:
+        body = base64.b64encode(b"{}").decode()
+        return {"id": number, "mark": "m" * 16, "kind": "callback", "token": "00" * 32, "body": body}
+
+    @classmethod
+    def event(cls, number: int) -> bytes:
+        return f"id: {number}\ndata: {json.dumps(cls.message(number))}\n\n".encode()
+
+
+def reading(folder: Path, relay: Bare) -> Till:
+    return Till(folder, "http://127.0.0.1:9", relay_access=RelayAccess(relay.url, "till-1", "token"))
+
+
+def position(till: Till) -> int:
+    cursor = till.run(till.engine._ledger.call(LedgerWriter.cursor, till.engine._inbox._cursor.mailbox))
+    return int(cursor.position)
+
+
+@pytest.mark.parametrize("stream", [(b"", None), (b'{"messages": []}', None), (), (b"<html>proxy</html>\n", None)])
+def test_where_no_stream_comes_through_pages_bring_the_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: tuple[bytes | None, ...]
+) -> None:
+    monkeypatch.setattr(inbox, "STREAM_OPENS_WITHIN_S", 0.3)
+    mailbox = Mailbox(*stream)
+    with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
+        until(lambda: any("wait" in asked and asked["wait"] == ["25"] for asked in mailbox.pages))
+        mailbox.has_mail = True
+        until(lambda: position(till) == 1)
+        until(lambda: mailbox.pages[-1]["after"] == ["1"])
+        assert mailbox.pages[-1]["mark"] == ["m" * 16]
+        assert mailbox.streams == 1
+
+
+def test_what_a_stream_brought_is_acknowledged_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "ACKNOWLEDGE_AFTER_S", 0.2)
+    with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+        till.until_state(till.request(), S.PAID)
+        until(lambda: relay.store.tills()[0].waiting == 0)
+        codes = [event.code for event in till.events if isinstance(event, LightChanged) and event.light is Light.RELAY]
+        assert codes[-1] == "relay.heard" and "relay.not_understood" not in codes
+
+
+def test_a_stream_that_breaks_at_once_is_not_opened_without_a_pause(tmp_path: Path) -> None:
+    mailbox = Mailbox(b"retry: 2000\n\n")
+    with Bare(mailbox) as relay, reading(tmp_path, relay):
+        until(lambda: mailbox.streams >= 2)
+        time.sleep(0.5)
+        assert mailbox.streams <= 3
+
+
+@pytest.mark.parametrize(
+    "bad", [b"data: {not json}\n\n", b"data: 3\n\n", b'data: {"id": 0}\n\n', b"data: " + b"[" * 100_000 + b"\n\n"]
+)
+def test_nonsense_in_a_stream_is_said_and_what_came_before_is_kept(tmp_path: Path, bad: bytes) -> None:
+    mailbox = Mailbox(b"retry: 2000\n\n", Mailbox.event(1), bad, None)
+    with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
+        until(lambda: "relay.not_understood" in [getattr(event, "code", "") for event in till.events])
+        assert position(till) == 1
+
+
+def test_a_line_without_end_is_not_collected(tmp_path: Path) -> None:
+    endless = [b"data: "] + [b"x" * 65_536] * (MAX_BODY_BYTES // 65_536 + 1)
+    mailbox = Mailbox(b"retry: 2000\n\n", *endless, None)
+    with Bare(mailbox) as relay, reading(tmp_path, relay):
+        until(lambda: mailbox.streams >= 2)
+
+
+def test_a_mailbox_that_began_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
+    """The relay was set up afresh under its old name, and its numbers have overtaken those that the till had read."""
+
+    web = Web(Patience(2, 10, 12), use_proxies=False)
+
+    def strange(relay: Relay) -> None:
+        assert web.send(Request("POST", f"{relay.url}/c/till-1/nobodys-token", {}, b"{}")).status == 200
+
+    with Mpesa(habit=Habit.WAITS) as mpesa:
+        with Relay(tmp_path / "old") as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
+            strange(relay)
+            until(lambda: position(till) == 1)
+            attempt = till.request()
+            till.until_state(attempt, S.PENDING)
+            port = int(relay.url.rpartition(":")[2])
+        with Relay(tmp_path / "new", port=port) as relay:
+            mpesa.pays()
+            until(lambda: relay.store.tills()[0].waiting == 1)
+            strange(relay)
+            with Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
+                till.until_state(attempt, S.PAID)
+                until(lambda: position(till) == 2)
+    web.close()
