@@ -93,6 +93,7 @@ class TillPayments:
         self._applied = applied
         # A claim and what becomes of it, one at a time: no late release may free what was claimed anew.
         self._one_claim = asyncio.Lock()
+        self._asked_ms = 0
         self._web = AsyncWeb(Patience(5, 10, 15), use_proxies=use_proxies)
 
     async def aclose(self) -> None:
@@ -223,7 +224,7 @@ class TillPayments:
     async def _claim(self, mpesa_code: str) -> None:
         if self._access.relay is None:
             return
-        answer = await self._ask("PUT", f"/v1/claims/{claim_subject(mpesa_code).hex()}")
+        answer = await self._ask("PUT", self._claim_path(mpesa_code))
         if answer.status == 409:
             till = _holder(answer.body)
             await self._ledger.call(LedgerWriter.lose_payment, mpesa_code, till)
@@ -236,10 +237,15 @@ class TillPayments:
         if self._access.relay is None:
             return
         try:
-            await self._ask("DELETE", f"/v1/claims/{claim_subject(mpesa_code).hex()}")
+            await self._ask("DELETE", self._claim_path(mpesa_code))
         except Outside:
             # It stays this till's at the relay: the others do not get it, and nothing is counted twice.
             return
+
+    def _claim_path(self, mpesa_code: str) -> str:
+        """Each later than the one before: a release held up on its way frees nothing that was claimed since."""
+        self._asked_ms = max(self._asked_ms + 1, self._clock.now_ms())
+        return f"/v1/claims/{claim_subject(mpesa_code).hex()}?asked={self._asked_ms}"
 
     async def _ask(self, method: str, path: str) -> Any:
         relay = self._access.relay

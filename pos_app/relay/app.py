@@ -28,6 +28,8 @@ KEEP_ALIVE_S = 15.0
 PAGE_BYTES = 400 * 1024
 """Of bodies: a till takes an answer of 1 MiB, and bodies grow by a third on their way."""
 DIGEST_BYTES = 32
+LONGEST_NUMBER = 18
+"""Digits: what every database takes for a whole number."""
 
 
 def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = None) -> ASGIApp:
@@ -147,17 +149,20 @@ class _Relay:
         return Response(status_code=204)
 
     async def claim(self, request: Request) -> Response:
-        """Takes something that a shop has once (PUT), or gives it back (DELETE)."""
+        """Takes something that a shop has once (PUT), or gives it back (DELETE). ``asked`` orders what a till asks."""
         till, refused = await self._till_of(request)
         if refused is not None:
             return refused
         subject = _sha256(request.path_params["subject"])
         if subject is None:
             return _no_digest()
+        asked = request.query_params.get("asked", str(int(time.time() * 1000)))
+        if not (asked.isascii() and asked.isdigit() and len(asked) <= LONGEST_NUMBER):
+            return JSONResponse({"error": "asked is a time in milliseconds"}, 422)
         try:
             if request.method == "DELETE":
-                return Response(status_code=204 if await self._mail.release(till, subject) else 404)
-            holder = await self._mail.claim(till, subject, int(time.time() * 1000))
+                return Response(status_code=204 if await self._mail.release(till, subject, int(asked)) else 404)
+            holder = await self._mail.claim(till, subject, int(asked))
         except StoreError:
             return Response(status_code=503)
         return JSONResponse({"till": holder}, 200 if holder == till else 409)

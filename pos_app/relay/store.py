@@ -167,11 +167,12 @@ class Mail(Protocol):
         """
         ...
 
-    async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
+    async def claim(self, till: str, subject: bytes, asked_ms: int) -> str | None:
         """Takes something for a till, of which its shop has one: the first wins, and the others are told.
 
         Args:
             subject: What, as a digest.
+            asked_ms: When the till asked, by the till's own clock.
 
         Returns:
             Whose it is now; None for an unknown till.
@@ -181,8 +182,10 @@ class Mail(Protocol):
         """
         ...
 
-    async def release(self, till: str, subject: bytes) -> bool:
+    async def release(self, till: str, subject: bytes, asked_ms: int) -> bool:
         """Gives back what a till took, and tells the others; False where it is not that till's.
+
+        One that was asked before the till took it again comes too late, and changes nothing.
 
         Raises:
             StoreError: it is as it was.

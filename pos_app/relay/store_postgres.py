@@ -314,15 +314,20 @@ class PostgresStore:
                 (token_digest, now_ms, till),
             )
 
-    async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
+    async def claim(self, till: str, subject: bytes, asked_ms: int) -> str | None:
         async with self._connection() as connection, connection.transaction():
             taken = await connection.execute(
                 "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, %s, name, %s FROM tills WHERE name = %s"
                 " AND NOT is_revoked ON CONFLICT DO NOTHING",
-                (subject, now_ms, till),
+                (subject, asked_ms, till),
             )
             if taken.rowcount == 1:
-                await self._write(connection, [Letter(till, subject, claim_notice(till), now_ms, Kind.CLAIM)])
+                await self._write(connection, [_notice(till, subject, till)])
+            else:
+                await connection.execute(
+                    "UPDATE claims SET at_ms = greatest(at_ms, %s) WHERE subject = %s AND till = %s",
+                    (asked_ms, subject, till),
+                )
             row = await (
                 await connection.execute(
                     "SELECT c.till FROM claims c JOIN tills t ON t.shop = c.shop WHERE t.name = %s AND c.subject = %s",
@@ -331,12 +336,13 @@ class PostgresStore:
             ).fetchone()
         return row[0] if row is not None else None
 
-    async def release(self, till: str, subject: bytes) -> bool:
+    async def release(self, till: str, subject: bytes, asked_ms: int) -> bool:
         async with self._connection() as connection, connection.transaction():
-            gone = await connection.execute("DELETE FROM claims WHERE subject = %s AND till = %s", (subject, till))
+            gone = await connection.execute(
+                "DELETE FROM claims WHERE subject = %s AND till = %s AND at_ms <= %s", (subject, till, asked_ms)
+            )
             if gone.rowcount == 1:
-                notice = Letter(till, subject, claim_notice(""), int(time.time() * 1000), Kind.CLAIM)
-                await self._write(connection, [notice])
+                await self._write(connection, [_notice(till, subject, "")])
         return gone.rowcount == 1
 
     @asynccontextmanager
@@ -400,6 +406,10 @@ class PostgresStore:
             raise
         except psycopg.Error as error:
             raise Outside("relay.store", path=self._name) from error
+
+
+def _notice(till: str, subject: bytes, holder: str) -> Letter:
+    return Letter(till, subject, claim_notice(holder), int(time.time() * 1000), Kind.CLAIM)
 
 
 def _meant_by(letter: Letter, shop: str, shops: dict[str, str]) -> list[str]:

@@ -221,17 +221,22 @@ class SqliteStore:
 
         await self._run(self._writer, note)
 
-    async def claim(self, till: str, subject: bytes, now_ms: int) -> str | None:
+    async def claim(self, till: str, subject: bytes, asked_ms: int) -> str | None:
         def take() -> tuple[str | None, list[str]]:
             told: list[str] = []
             with self._transaction(self._write) as db:
                 is_new = db.execute(
                     "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, ?, name, ? FROM tills WHERE name = ?"
                     " AND is_revoked = 0 ON CONFLICT DO NOTHING",
-                    (subject, now_ms, till),
+                    (subject, asked_ms, till),
                 ).rowcount
                 if is_new == 1:
-                    told = self._tell_shop(db, till, subject, till, now_ms)
+                    told = self._tell_shop(db, till, subject, till)
+                else:
+                    db.execute(
+                        "UPDATE claims SET at_ms = max(at_ms, ?) WHERE subject = ? AND till = ?",
+                        (asked_ms, subject, till),
+                    )
                 row = db.execute(
                     "SELECT till FROM claims WHERE subject = ? AND shop = (SELECT shop FROM tills WHERE name = ?)",
                     (subject, till),
@@ -242,19 +247,22 @@ class SqliteStore:
         self._arrivals.ring(told)
         return holder
 
-    async def release(self, till: str, subject: bytes) -> bool:
+    async def release(self, till: str, subject: bytes, asked_ms: int) -> bool:
         def give_back() -> tuple[bool, list[str]]:
             with self._transaction(self._write) as db:
-                done = db.execute("DELETE FROM claims WHERE subject = ? AND till = ?", (subject, till)).rowcount == 1
-                now_ms = int(time.time() * 1000)
-                return done, self._tell_shop(db, till, subject, "", now_ms) if done else []
+                gone = db.execute(
+                    "DELETE FROM claims WHERE subject = ? AND till = ? AND at_ms <= ?", (subject, till, asked_ms)
+                )
+                done = gone.rowcount == 1
+                return done, self._tell_shop(db, till, subject, "") if done else []
 
         done, told = await self._run(self._writer, give_back)
         self._arrivals.ring(told)
         return done
 
     @staticmethod
-    def _tell_shop(db: sqlite3.Connection, till: str, subject: bytes, holder: str, now_ms: int) -> list[str]:
+    def _tell_shop(db: sqlite3.Connection, till: str, subject: bytes, holder: str) -> list[str]:
+        now_ms = int(time.time() * 1000)
         rows = db.execute(
             f"{_PUT} WHERE {_TO[Kind.CLAIM]} AND is_revoked = 0 RETURNING till",
             (subject, claim_notice(holder), now_ms, till, Kind.CLAIM),

@@ -69,6 +69,9 @@ def test_the_first_to_claim_has_it_until_it_gives_it_back(web: Web, relay: Relay
     assert claim("back") == (200, "back")
     assert claim("front") == (409, "back")
     assert claim("front", subject="abc")[0] == 422
+    assert (
+        claim("front", subject=CODE + "?asked=-1")[0] == claim("front", subject=CODE + "?asked=" + "9" * 19)[0] == 422
+    )
     assert claim("front", subject="zz" * 32)[0] == 422
     assert ask(web, relay, "PUT", f"/v1/claims/{CODE}", "front", "wrong").status == 401
     told = {name: mail(web, relay, name, token) for name, token in shop.items()}
@@ -77,3 +80,15 @@ def test_the_first_to_claim_has_it_until_it_gives_it_back(web: Web, relay: Relay
         "back": [b'{"till": "front"}', b'{"till": ""}'], "front": [b'{"till": "back"}'], "stranger": [],
     }  # fmt: skip
     assert {one["token"] for one in told["back"]} == {CODE} and {one["kind"] for one in told["back"]} == {"claim"}
+
+
+def test_a_release_that_was_held_up_frees_nothing_that_was_claimed_since(
+    web: Web, relay: Relay, shop: dict[str, str]
+) -> None:
+    def at(asked_ms: int, method: str, till: str = "front") -> int:
+        return ask(web, relay, method, f"/v1/claims/{CODE}?asked={asked_ms}", till, shop[till]).status
+
+    assert [at(1_000, "PUT"), at(3_000, "PUT"), at(2_000, "DELETE")] == [200, 200, 404]
+    assert at(4_000, "PUT", "back") == 409
+    assert at(2_500, "PUT") == 200, "late itself, and no step back"
+    assert [at(2_999, "DELETE"), at(3_000, "DELETE"), at(4_000, "PUT", "back")] == [404, 204, 200]
