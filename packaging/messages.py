@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -59,13 +60,18 @@ def write(language: str, texts: Catalog) -> None:
         write_mo(compiled, read_po(file, locale=language))
 
 
+def _is_translated(text: str | Sequence[str]) -> bool:
+    """Whether there are words; of a text with a plural, for each number."""
+    return bool(text) and all(text)
+
+
 def main() -> None:
     """Does it for every language."""
     template = texts_in_code()
     for language in LANGUAGES:
         texts = updated(language, template)
         write(language, texts)
-        empty = [str(message.id) for message in texts if message.id and not message.string]
+        empty = [str(message.id) for message in texts if message.id and not _is_translated(message.string)]
         print(f"{language}: {len(texts)} texts, {len(empty)} without a translation")
         for text in empty:
             print(f"  {text!r}")

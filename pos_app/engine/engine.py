@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -383,6 +383,11 @@ class Engine:
         for attempt_id in await self._ledger.call(LedgerWriter.for_review, sale_id):
             await self._apply(attempt_id, ev.ReviewSettled(by, reason))
 
+    async def settle_strays(self, evidence: Sequence[int], by: str, reason: str) -> None:
+        """Notes what a person did about messages that belong to no payment."""
+        await self._ledger.call(LedgerWriter.settle_strays, evidence, by, reason, self._clock.now_ms())
+        self._on_event(out.StraysChanged())
+
     def _refuse_unset(self) -> None:
         if self._client is None:
             raise Mistake("settings.missing", names=", ".join(self._access.missing()))
@@ -427,6 +432,8 @@ class Engine:
         )
         if applied is not None:
             await self._follow_up(applied)
+        else:
+            self._on_event(out.StraysChanged())
 
     async def _follow_up_all(self, applied: Applied) -> None:
         await self._follow_up(applied, always_tell=True)

@@ -124,6 +124,11 @@ class PaymentArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class StraysChanged:
+    """The messages that belong to no payment of this till are not as they were: one came, or some were settled."""
+
+
+@dataclass(frozen=True, slots=True)
 class Looked:
     """M-PESA was asked, or the relay read; it may have changed nothing."""
 
@@ -160,5 +165,6 @@ EngineEvent = (
     | EngineFailed
     | Looked
     | PaymentArrived
+    | StraysChanged
     | PhoneChanged
 )

@@ -14,7 +14,7 @@ from pos_app.daraja import AsyncMpesaClient, C2bConfirmation, CallbackUnreadable
 from pos_app.domain.attempt import Attempt, SaleId
 from pos_app.domain.money import cents_of
 from pos_app.domain.till_payment import TillPayment, claim_subject
-from pos_app.engine.events import PaymentArrived
+from pos_app.engine.events import PaymentArrived, StraysChanged
 from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.mail import Mail
 from pos_app.engine.sender import new_token
@@ -82,7 +82,7 @@ class TillPayments:
         access: MpesaAccess,
         clock: Clock,
         *,
-        tell: Callable[[PaymentArrived], None],
+        tell: Callable[[PaymentArrived | StraysChanged], None],
         applied: Callable[[Applied], Awaitable[None]],
         use_proxies: bool,
     ) -> None:
@@ -117,6 +117,7 @@ class TillPayments:
             cursor=mail.cursor,
         )
         if taken.payment is None:
+            self._tell(StraysChanged())
             return
         self._tell(PaymentArrived(taken.payment))
         if taken.claimed_sale is not None:

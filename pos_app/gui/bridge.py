@@ -31,6 +31,7 @@ class Bridge(QObject):
     failed = Signal(object)
     phone_changed = Signal(object)
     payment_arrived = Signal(object)
+    strays_changed = Signal(object)
     _arrived = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -48,6 +49,7 @@ class Bridge(QObject):
             ev.EngineFailed: self.failed,
             ev.PhoneChanged: self.phone_changed,
             ev.PaymentArrived: self.payment_arrived,
+            ev.StraysChanged: self.strays_changed,
         }
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self._deliver)
@@ -68,14 +70,21 @@ class Bridge(QObject):
         events: list[ev.EngineEvent] = []
         while self._waiting:
             events.append(self._waiting.popleft())
-        newest = {event.attempt.id: index for index, event in enumerate(events) if isinstance(event, ev.AttemptChanged)}
+        newest = {_subject(event): index for index, event in enumerate(events)}
         for index, event in enumerate(events):
-            if isinstance(event, ev.AttemptChanged) and newest[event.attempt.id] != index:
-                continue
-            self._emit(event)
+            subject = _subject(event)
+            if subject is None or newest[subject] == index:
+                self._emit(event)
 
     def _emit(self, event: ev.EngineEvent) -> None:
         signal = self._signals.get(type(event))
         # What has none is nothing that the window shows.
         if signal is not None:
             signal.emit(event)
+
+
+def _subject(event: ev.EngineEvent) -> int | str | None:
+    """Of several with one subject the newest says it all; None for those that each say something."""
+    if isinstance(event, ev.AttemptChanged):
+        return event.attempt.id
+    return "strays" if isinstance(event, ev.StraysChanged) else None

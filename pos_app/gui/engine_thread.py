@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("pos_app.gui.engine_thread")
 Work = Callable[["Engine"], Awaitable[Attempt | None]]
+Ask = Callable[[Work, Callable[[RequestTaken | RequestFailed], None]], None]
+"""Has the engine do something, and hears how it went."""
 
 
 class EngineThread(QThread):

@@ -47,6 +47,7 @@ from pos_app.gui.sell.current_view import CurrentView
 from pos_app.gui.sell.form_presenter import FormPresenter
 from pos_app.gui.sell.form_view import FormView
 from pos_app.gui.sounds import Sounds
+from pos_app.gui.strays.desk import StraysDesk
 from pos_app.gui.widgets.column import Column
 from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
@@ -167,6 +168,7 @@ class MainWindow(QWidget):
 
     def _connect(self) -> None:
         self.inbox = InboxDesk(self.reports, self.background, self.ask, self._cashier, self)
+        self.strays = StraysDesk(self.reports, self.background, self.ask, self._cashier, self)
         bridge = self.bridge
         bridge.attempt_changed.connect(self._attempt_changed)
         bridge.announced.connect(self._announced)
@@ -175,6 +177,8 @@ class MainWindow(QWidget):
         bridge.request_failed.connect(self._request_failed)
         bridge.started.connect(self._started)
         bridge.payment_arrived.connect(self._payment_arrived)
+        bridge.strays_changed.connect(self._strays_changed)
+        self.day.strays.wanted.connect(self.strays.open)
         self.day.summed.connect(self._summed)
         bridge.failed.connect(self._failed)
         self.desk.light_changed.connect(self._light_changed)
@@ -359,6 +363,13 @@ class MainWindow(QWidget):
         printing = self.installation.settings.printing
         if self._reader is not None:
             self.desk.print(self._reader.sale(sale_id), PaperKind(printing.paper), printing.printer)
+
+    @Slot()
+    def _strays_changed(self) -> None:
+        """A message came that belongs to no payment, or some were settled."""
+        self.day.reload()
+        self.strays.reload()
+        self.inbox.reload()
 
     @Slot(object)
     def _payment_arrived(self, arrived: PaymentArrived) -> None:

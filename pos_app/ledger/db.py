@@ -99,12 +99,12 @@ def open_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-_WITH_PAYMENTS: Final = 2
-_NO_PAYMENTS: Final = (
-    "CREATE TEMP TABLE till_payments (id, mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3,"
-    " payer_sealed, evidence, use, sale_id, taken_by)"
-)
-"""What readers of an older ledger, or of a copy of one, see where it has no such table; nothing is written into it."""
+_NEW_TABLES: Final = {
+    "till_payments (id, mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3, payer_sealed, evidence,"
+    " use, sale_id, taken_by)": 2,
+    "settled_strays (evidence_id, at_ms, settled_by, reason)": 3,
+}
+"""Tables, and since which version: readers of an older ledger, or of a copy of one, see empty ones instead."""
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -128,8 +128,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
             version = _refuse_foreign(connection, path)
             if version == 0:
                 raise problem("ledger.missing", path)
-            if version < _WITH_PAYMENTS:
-                connection.execute(_NO_PAYMENTS)
+            for table, since in _NEW_TABLES.items():
+                if version < since:
+                    connection.execute(f"CREATE TEMP TABLE {table}")
         except BaseException:
             connection.close()
             raise

@@ -23,6 +23,7 @@ from pos_app.ledger.rows import (
     SALE_WIDTH,
     EventRow,
     SaleRow,
+    Stray,
     Totals,
     attempt_of,
     payment_of,
@@ -59,6 +60,12 @@ _ROW_SQL = (
     " EXISTS (SELECT 1 FROM attempts m JOIN attempt_events e ON e.attempt_id = m.id AND e.kind = 'receipt'"
     "  WHERE m.sale_id = s.id)"
     " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"
+)
+
+
+_STRAYS = (
+    "FROM evidence WHERE attempt_id IS NULL AND verdict <> 'payment'"
+    " AND NOT EXISTS (SELECT 1 FROM settled_strays s WHERE s.evidence_id = evidence.id)"
 )
 
 
@@ -282,13 +289,24 @@ class LedgerReader:
             for row in rows
         ]
 
-    def unowned_messages(self) -> int:
-        """How many messages of the relay belong to no payment of this till, or cannot be read."""
+    # Messages that belong to no payment
+
+    def stray_count(self) -> int:
+        """How many of them nobody has settled."""
         with converting(self.path):
-            row = self._db.execute(
-                "SELECT count(*) FROM evidence WHERE attempt_id IS NULL AND verdict <> 'payment'"
-            ).fetchone()
-        return int(row[0])
+            return int(self._db.execute(f"SELECT count(*) {_STRAYS}").fetchone()[0])
+
+    def strays(self) -> list[Stray]:
+        """Them, newest first, five hundred at most."""
+        with converting(self.path):
+            rows = self._db.execute(
+                f"SELECT id, received_at_ms, body_sealed, verdict {_STRAYS} ORDER BY id DESC LIMIT 500"
+            ).fetchall()
+        vault = self._open_vault()
+        return [
+            Stray(row[0], row[1], vault.open(row[2]) if vault is not None else None, row[3] == "unreadable payment")
+            for row in rows
+        ]
 
     # Sums
 
@@ -305,7 +323,18 @@ class LedgerReader:
         free, free_cents = self.unclaimed_between(day, day)
         with converting(self.path):
             review = self._db.execute("SELECT count(DISTINCT sale_id) FROM attempts WHERE review <> ''").fetchone()
-        return Totals(day, kept[0], kept[1], Cents(kept[2]), live[0], live[1], review[0], free, Cents(free_cents))
+        return Totals(
+            day,
+            sales=kept[0],
+            paid_sales=kept[1],
+            paid_cents=Cents(kept[2]),
+            waiting=live[0],
+            unknown=live[1],
+            review=review[0],
+            unclaimed=free,
+            unclaimed_cents=Cents(free_cents),
+            strays=self.stray_count(),
+        )
 
     def days(self) -> list[str]:
         """The days that have sales, newest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
@@ -77,11 +77,28 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """A message of the relay that belongs to no payment of this till, and that nobody has settled.
+
+    Args:
+        id: Its number among the evidence.
+        body: As it came; None where its key is not here.
+        is_payment: It came where payments made straight to the till come; else where prompts are answered.
+    """
+
+    id: int
+    received_at_ms: int
+    body: bytes | None = field(repr=False)
+    is_payment: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The numbers above the table. Waiting, unknown and review count over all days.
 
     Args:
         unclaimed: Payments made straight to the till that day which nobody gave to a sale.
+        strays: Messages that belong to no payment of this till, over all days.
     """
 
     day: str
@@ -93,6 +110,7 @@ class Totals:
     review: int = 0
     unclaimed: int = 0
     unclaimed_cents: Cents = NOTHING
+    strays: int = 0
 
 
 def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:

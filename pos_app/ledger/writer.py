@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -433,6 +433,15 @@ class LedgerWriter:
         """The relay says that another till has it."""
         with self._transaction():
             self._payments.take_elsewhere(mpesa_code, till)
+
+    def settle_strays(self, evidence: Sequence[int], by: str, reason: str, now_ms: int) -> None:
+        """Notes what a person did about messages that belong to no payment. They stay as evidence."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO settled_strays (evidence_id, at_ms, settled_by, reason) SELECT id, ?, ?, ? FROM evidence"
+                " WHERE id = ? AND attempt_id IS NULL AND verdict <> 'payment' ON CONFLICT DO NOTHING",
+                [(now_ms, by, reason, number) for number in evidence],
+            )
 
     def _last_attempt_id(self, sale_id: SaleId) -> int:
         row = self._db.execute("SELECT last_attempt_id FROM sales WHERE id = ?", (sale_id,)).fetchone()

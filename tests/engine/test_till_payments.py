@@ -204,7 +204,7 @@ def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path:
 
         def unowned() -> int:
             with closing(LedgerReader(till.path)) as reader:
-                return reader.unowned_messages()
+                return reader.stray_count()
 
         until(lambda: unowned() == 4)
         assert listed(till, "TKN7RT61SV") is None

@@ -28,6 +28,7 @@ from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.delegate import CellDelegate
 from pos_app.gui.ledger.model import Column, SalesModel
 from pos_app.gui.ledger.reports import Page, Reports
+from pos_app.gui.strays.strip import StraysStrip
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.i18n import N_, _, ngettext
@@ -111,6 +112,8 @@ class DayView(QWidget):
         self._column = QVBoxLayout(frame)
         self._column.addLayout(self._make_head())
         self._column.addLayout(self._make_tools())
+        self.strays = StraysStrip()
+        self._column.addWidget(self.strays)
         self._column.addWidget(body, 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -290,6 +293,8 @@ class DayView(QWidget):
             self._empty.say(
                 _("Nothing found"), _("Try the last digits of the phone, the order, the M-PESA code or the amount.")
             )
+        elif self._only() is Filter.NEEDS_YOU:
+            self._empty.say(_("Nothing here"), _("No sale needs you."))
         elif self._only() is not Filter.ALL:
             self._empty.say(_("Nothing here"), _("No sale of this day is in this state."))
         elif self.chosen_day != self._today:
@@ -311,7 +316,8 @@ class DayView(QWidget):
         self._sums["paid"].show_sum(format_ksh(totals.paid_cents), sales)
         self._sums["waiting"].show_sum(str(totals.waiting), _("waiting"))
         self._sums["unknown"].show_sum(str(totals.unknown), _("not known"))
-        self._sums["needs_you"].show_sum(str(totals.review), _("needs you"))
+        self._sums["needs_you"].show_sum(str(totals.review + totals.strays), _("needs you"))
+        self.strays.show_count(totals.strays if self._only() is Filter.NEEDS_YOU else 0)
         self.summed.emit(totals)
 
     # Selection

@@ -13,6 +13,7 @@ from pos_app.clock import SystemClock, day_of
 from pos_app.domain.attempt import SaleId
 from pos_app.errors import Outside
 from pos_app.gui.payments.presenter import Known, TillInbox
+from pos_app.gui.strays.presenter import StrayRow, row_of
 from pos_app.ledger.export import Format, Progress, Written, export
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import EventRow, SaleRow, Totals
@@ -89,7 +90,12 @@ class Reports:
         if reader is None:
             return TillInbox([], [], 0)
         since = day_of(SystemClock().now_ms() - OPEN_SALES_MS)
-        return TillInbox(reader.free_payments(), reader.open_sales(since), reader.unowned_messages())
+        return TillInbox(reader.free_payments(), reader.open_sales(since), reader.stray_count())
+
+    def strays(self) -> list[StrayRow]:
+        """Messages that belong to no payment of this till."""
+        reader = self._open()
+        return [row_of(stray) for stray in reader.strays()] if reader is not None else []
 
     def known_code(self, mpesa_code: str) -> Known:
         """What the ledger knows of a code."""

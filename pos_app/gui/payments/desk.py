@@ -12,7 +12,7 @@ from pos_app.domain.attempt import SaleId
 from pos_app.engine.events import RequestFailed, RequestTaken
 from pos_app.errors import Outside
 from pos_app.gui.background import Background
-from pos_app.gui.engine_thread import Work
+from pos_app.gui.engine_thread import Ask
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.payments.view import InboxDialog
 from pos_app.i18n import _
@@ -21,8 +21,6 @@ from pos_app.words.mistakes import reason
 if TYPE_CHECKING:
     # The engine is imported by its own thread, after the first paint.
     from pos_app.engine.engine import Engine
-
-Ask = Callable[[Work, Callable[[RequestTaken | RequestFailed], None]], None]
 
 
 class InboxDesk(QObject):

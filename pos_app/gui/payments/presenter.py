@@ -26,12 +26,12 @@ class TillInbox:
     """What the ledger knows of payments that nobody has given to a sale.
 
     Args:
-        unowned: Messages that belong to no payment of this till.
+        strays: Messages that belong to no payment of this till.
     """
 
     payments: list[TillPayment]
     sales: list[OpenSale]
-    unowned: int
+    strays: int
 
 
 @dataclass(frozen=True, slots=True)

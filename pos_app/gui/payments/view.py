@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QDialog,
     QHBoxLayout,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -38,71 +31,11 @@ from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.field import Field
+from pos_app.gui.widgets.row_list import RowList
 from pos_app.i18n import _, ngettext
 from pos_app.words.mistakes import reason_of
 
 _INBOX, _CODE = "till inbox", "till code"
-_NUMBERS = frozenset({1})
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-
-
-class _List(QTableWidget):
-    """Rows to choose from by arrow keys.
-
-    Signals:
-        chosen: Enter on a row, or a double click.
-    """
-
-    chosen = Signal()
-
-    def __init__(self, name: str, title: str, headings: Sequence[str], stretched: int) -> None:
-        super().__init__(0, len(headings))
-        self.setObjectName(name)
-        self.setAccessibleName(title)
-        self.setHorizontalHeaderLabels([_(text) for text in headings])
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(34)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(_LEFT)
-        for column in _NUMBERS:
-            heading = self.horizontalHeaderItem(column)
-            if heading is not None:
-                heading.setTextAlignment(_RIGHT)
-        self.doubleClicked.connect(self.chosen)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.chosen.emit()
-            return
-        super().keyPressEvent(event)
-
-    def show_rows(self, rows: Sequence[Sequence[str]], selected: int | None) -> None:
-        """Shows other rows, one of them selected, or none."""
-        self.blockSignals(True)
-        self.clearSelection()
-        self.setCurrentCell(-1, -1)
-        self.setRowCount(len(rows))
-        for number, cells in enumerate(rows):
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                if column in _NUMBERS:
-                    item.setTextAlignment(_RIGHT)
-                self.setItem(number, column, item)
-        if rows and selected is not None:
-            self.selectRow(min(max(selected, 0), len(rows) - 1))
-        self.blockSignals(False)
-        self.viewport().update()
 
 
 class InboxDialog(QDialog):
@@ -160,8 +93,8 @@ class InboxDialog(QDialog):
         )
         self._why.answered.connect(self._detach)
         self._title = label("", "title", name="inboxTitle")
-        self.payments = _List("payments", _("Payments that no sale has"), PAYMENT_HEADINGS, 2)
-        self.sales = _List("likelySales", _("Sales it may be for"), SALE_HEADINGS, 3)
+        self.payments = RowList("payments", _("Payments that no sale has"), PAYMENT_HEADINGS, 2)
+        self.sales = RowList("likelySales", _("Sales it may be for"), SALE_HEADINGS, 3)
         self.payments.itemSelectionChanged.connect(self._show_matches)
         self.payments.chosen.connect(self._attach)
         self.sales.chosen.connect(self._attach)
@@ -226,13 +159,13 @@ class InboxDialog(QDialog):
             ngettext("{count} payment that no sale has", "{count} payments that no sale has", count).format(count=count)
         )
         notes = [] if codes else [_("Every payment that came straight to the till has its sale.")]
-        if inbox.unowned:
+        if inbox.strays:
             text = ngettext(
-                "{count} message came that belongs to no payment of this till; it is kept as evidence.",
-                "{count} messages came that belong to no payment of this till; they are kept as evidence.",
-                inbox.unowned,
+                "{count} message came that belongs to no payment of this till: it is under “Needs you”.",
+                "{count} messages came that belong to no payment of this till: they are under “Needs you”.",
+                inbox.strays,
             )
-            notes.append(text.format(count=inbox.unowned))
+            notes.append(text.format(count=inbox.strays))
         self._empty.setText(" ".join(notes))
         self._empty.setVisible(bool(notes))
         self._show_matches()

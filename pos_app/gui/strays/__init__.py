@@ -1,0 +1,1 @@
+"""Messages that belong to no payment of this till."""

@@ -1,0 +1,67 @@
+"""What a message that belongs to no payment says, without Qt.
+
+Such messages are not signed and may come from anybody: none of their words are
+shown, only what is recognised in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pos_app.clock import to_eat
+from pos_app.domain.money import Cents, cents_of, format_ksh
+from pos_app.domain.outcome import OutcomeKind
+from pos_app.i18n import N_, _
+from pos_app.ledger.rows import Stray
+
+HEADINGS = (N_("Came"), N_("Amount"), N_("What it says"), N_("M-PESA code"))
+_UNREADABLE = N_("cannot be read")
+_OTHER_NUMBER = N_("a payment to another number")
+_PAID = N_("paid, for a prompt that is not in this ledger")
+_NOT_PAID = N_("not paid, for a prompt that is not in this ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class StrayRow:
+    """One of them.
+
+    Args:
+        id: Its number among the evidence.
+    """
+
+    id: int
+    came_at_ms: int
+    what: str
+    amount_cents: Cents | None = None
+    mpesa_code: str = ""
+
+
+def row_of(stray: Stray) -> StrayRow:
+    """What is recognised in it."""
+    from pos_app.daraja import C2bConfirmation, CallbackUnreadable, StkCallback  # noqa: PLC0415 - seldom wanted
+
+    unreadable = StrayRow(stray.id, stray.received_at_ms, _UNREADABLE)
+    if stray.body is None:
+        return unreadable
+    try:
+        if stray.is_payment:
+            payment = C2bConfirmation.parse(stray.body)
+            return _row(stray, _OTHER_NUMBER, payment.amount, payment.mpesa_code)
+        callback = StkCallback.parse(stray.body)
+        is_paid = callback.outcome.kind is OutcomeKind.PAID
+        return _row(stray, _PAID if is_paid else _NOT_PAID, callback.amount, callback.mpesa_code)
+    except CallbackUnreadable:
+        return unreadable
+
+
+def _row(stray: Stray, what: str, amount: Decimal | None, mpesa_code: str | None) -> StrayRow:
+    cents = cents_of(amount) if amount is not None else None
+    return StrayRow(stray.id, stray.received_at_ms, what, cents, mpesa_code or "")
+
+
+def cells_of(row: StrayRow) -> tuple[str, ...]:
+    """Its cells, under `HEADINGS`."""
+    came = to_eat(row.came_at_ms).strftime("%d %b %H:%M")
+    amount = format_ksh(row.amount_cents) if row.amount_cents is not None else ""
+    return (came, amount, _(row.what), row.mpesa_code)

@@ -1,0 +1,132 @@
+"""Messages that belong to no payment of this till: what they say, what to do, and settled."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from pos_app.gui.background import Background, Done
+from pos_app.gui.ledger.reports import Reports
+from pos_app.gui.strays.presenter import HEADINGS, StrayRow, cells_of
+from pos_app.gui.widgets.ask_row import AskRow
+from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.row_list import RowList
+from pos_app.i18n import _, ngettext
+from pos_app.words.mistakes import reason_of
+
+_STRAYS = "strays"
+
+
+class StraysDialog(QDialog):
+    """Beside the window; blocks nothing.
+
+    Signals:
+        settle_wanted: the numbers of the chosen messages, and what was done about them.
+    """
+
+    settle_wanted = Signal(object, str)
+
+    def __init__(self, reports: Reports, background: Background, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("straysDialog")
+        self.setWindowTitle(_("Messages that belong to no payment"))
+        self.resize(820, 520)
+        self._reports = reports
+        self._background = background
+        self._rows: list[StrayRow] = []
+        self._build()
+        background.done.connect(self._hear)
+        self.reload()
+        self.list.setFocus()
+
+    def _build(self) -> None:
+        self._title = label("", "title", name="straysTitle")
+        what = label(
+            _(
+                "They came through the relay and fit no prompt of this till and no payment to its number. Nothing was"
+                " counted as paid by them. They come after a copy of the ledger was put back, when two tills share one"
+                " name at the relay, or when a stranger tries."
+            ),
+            "muted",
+            wrap=True,
+        )
+        step = label(
+            _("A customer says it was paid? Check the code with F9, and hand over the goods only if it was received."),
+            wrap=True,
+            name="straysStep",
+        )
+        self.list = RowList("strays", _("Messages that belong to no payment"), HEADINGS, 2)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.chosen.connect(self._ask)
+        self._ask_row = AskRow(
+            "straysWhy", _("What was done about the chosen ones?"), ((_("How it was settled"), False),), _("Settled")
+        )
+        self._ask_row.answered.connect(self._settle)
+        self._message = label("", "muted", name="straysMessage", wrap=True)
+        close = button(_("Close"), "straysClose")
+        close.clicked.connect(self.close)
+        self._open_settle = button(_("Settle the chosen ones…"), "straysSettle", is_main=True)
+        self._open_settle.clicked.connect(self._ask)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._message, 1)
+        buttons.addWidget(close)
+        buttons.addWidget(self._open_settle)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(12)
+        for shown in (self._title, what, step):
+            column.addWidget(shown)
+        column.addWidget(self.list, 1)
+        column.addWidget(self._ask_row)
+        column.addLayout(buttons)
+
+    @Slot()
+    def reload(self) -> None:
+        """Reads them again."""
+        self._background.ask(_STRAYS, self._reports.strays)
+
+    @Slot(object)
+    def _hear(self, done: Done) -> None:
+        if done.tag != _STRAYS:
+            return
+        if done.error is not None:
+            self.say(reason_of(done.error), is_good=False)
+            return
+        chosen = {row.id for row in self._chosen()} or None
+        self._rows = done.result
+        self.list.show_rows([cells_of(row) for row in self._rows], None)
+        # All of them at first: mostly one reason stands behind all.
+        for number, row in enumerate(self._rows):
+            if chosen is None or row.id in chosen:
+                self.list.select_too(number)
+        count = len(self._rows)
+        self._title.setText(
+            ngettext("{count} message to settle", "{count} messages to settle", count).format(count=count)
+            if count
+            else _("Every message is settled")
+        )
+        self._open_settle.setEnabled(count > 0)
+
+    def _chosen(self) -> list[StrayRow]:
+        numbers = sorted({index.row() for index in self.list.selectedIndexes()})
+        return [self._rows[number] for number in numbers if number < len(self._rows)]
+
+    def say(self, text: str, *, is_good: bool) -> None:
+        """What became of what was asked for."""
+        self._message.setText(text)
+        dress(self._message, role="good" if is_good else "error")
+
+    @Slot()
+    def _ask(self) -> None:
+        if self._chosen():
+            self._ask_row.open()
+        elif self._rows:
+            self.say(_("Choose the messages first (Ctrl+A: all)."), is_good=False)
+
+    @Slot(object)
+    def _settle(self, answers: list[str]) -> None:
+        if not answers[0]:
+            self._ask_row.refuse(_("Say what was done, in a word or two: it is kept."))
+            return
+        self._ask_row.hide()
+        self.settle_wanted.emit([row.id for row in self._chosen()], answers[0])

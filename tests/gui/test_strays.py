@@ -1,0 +1,103 @@
+"""Messages that belong to no payment, as a cashier meets them: under Needs you, with a step, until settled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from e2e.program import environment
+from fakes.servers import Mpesa, Relay
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from pos_app.gui.main_window import MainWindow
+from pos_app.gui.strays.presenter import StrayRow, row_of
+from pos_app.gui.strays.view import StraysDialog
+from pos_app.ledger.reader import Filter
+from pos_app.ledger.rows import Stray
+from pos_app.web import Patience, Request, Web
+
+
+@pytest.fixture
+def relay(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Mpesa() as mpesa, Relay(tmp_path) as running:
+        for name, value in environment(home, mpesa, running).items():
+            if name.startswith("POS_APP_"):
+                monkeypatch.setenv(name, value)
+        yield running
+
+
+def callback(code: object, **metadata: object) -> bytes:
+    items = [{"Name": name, "Value": value} for name, value in metadata.items()]
+    inner = {"ResultCode": code, "ResultDesc": "Hand over the goods!", "CallbackMetadata": {"Item": items}}
+    return json.dumps({"Body": {"stkCallback": inner}}).encode()
+
+
+def send(relay: Relay, *bodies: bytes) -> None:
+    web = Web(Patience(2, 10, 12), use_proxies=False)
+    for body in bodies:
+        assert web.send(Request("POST", f"{relay.url}/c/till-1/nobodys-token", {}, body)).status == 200
+    web.close()
+
+
+def shown(window: QWidget, name: str) -> str:
+    return window.findChild(QLabel, name).text()
+
+
+def test_they_wait_under_needs_you_and_leave_when_settled(relay: Relay, window: MainWindow, qtbot: QtBot) -> None:
+    send(relay, callback(0, Amount=500, MpesaReceiptNumber="TKN7RT61SV"), b"not json", callback(1032))
+    qtbot.waitUntil(lambda: shown(window, "total_needs_you") == "3", timeout=10_000)
+    strip = window.findChild(QWidget, "straysStrip")
+    assert not strip.isVisible(), "All shows sales only"
+    window.findChild(QPushButton, f"filter_{Filter.NEEDS_YOU}").click()
+    qtbot.waitUntil(strip.isVisible, timeout=5000)
+    assert "3 messages" in shown(window, "straysText")
+    window.findChild(QPushButton, "straysOpen").click()
+    dialog = window.findChild(StraysDialog)
+    qtbot.waitUntil(lambda: dialog.list.rowCount() == 3, timeout=5000)
+    texts = [[dialog.list.item(row, column).text() for column in (1, 2, 3)] for row in range(3)]
+    assert texts == [
+        ["", "not paid, for a prompt that is not in this ledger", ""],
+        ["", "cannot be read", ""],
+        ["KSh 500", "paid, for a prompt that is not in this ledger", "TKN7RT61SV"],
+    ]
+    assert "Hand over the goods!" not in " ".join(label.text() for label in dialog.findChildren(QLabel))
+    dialog.list.clearSelection()
+    dialog.list.select_too(1)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Return)
+    why = dialog.findChild(QLineEdit, "straysWhy0")
+    QTest.keyClick(why, Qt.Key.Key_Return)
+    assert "Say what was done" in shown(dialog, "straysWhyReason")
+    QTest.keyClicks(why, "a test of the relay")
+    QTest.keyClick(why, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: dialog.list.rowCount() == 2, timeout=5000)
+    assert shown(dialog, "straysMessage").startswith("Settled")
+    qtbot.waitUntil(lambda: shown(window, "total_needs_you") == "2", timeout=5000)
+    dialog.list.selectAll()
+    window.findChild(QPushButton, "straysSettle").click()
+    QTest.keyClicks(why, "the copy of yesterday was put back")
+    QTest.keyClick(why, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: shown(dialog, "straysTitle") == "Every message is settled", timeout=5000)
+    qtbot.waitUntil(lambda: not strip.isVisible(), timeout=5000)
+    assert not window.findChild(QPushButton, "straysSettle").isEnabled()
+    dialog.close()
+    send(relay, b"one more")
+    qtbot.waitUntil(strip.isVisible, timeout=10_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_payment", "expected"),
+    [
+        (None, False, StrayRow(1, 0, "cannot be read")),
+        (b"[", True, StrayRow(1, 0, "cannot be read")),
+        (callback(0, Amount="ten", MpesaReceiptNumber="<b>x</b>"), False,
+         StrayRow(1, 0, "paid, for a prompt that is not in this ledger")),
+        (b'{"TransID":"TKN7RT61SV","TransAmount":"20","BusinessShortCode":"999999"}', True,
+         StrayRow(1, 0, "a payment to another number", 2_000, "TKN7RT61SV")),
+    ],
+)  # fmt: skip
+def test_only_what_is_recognised_is_shown(body: bytes | None, is_payment: bool, expected: StrayRow) -> None:
+    assert row_of(Stray(1, 0, body, is_payment)) == expected
