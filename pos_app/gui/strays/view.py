@@ -65,7 +65,7 @@ class StraysDialog(QDialog):
         self._message = label("", "muted", name="straysMessage", wrap=True)
         close = button(_("Close"), "straysClose")
         close.clicked.connect(self.close)
-        self._open_settle = button(_("Settle the chosen ones…"), "straysSettle", is_main=True)
+        self._open_settle = button(_("Settle the chosen ones…"), "straysSettle")
         self._open_settle.clicked.connect(self._ask)
         buttons = QHBoxLayout()
         buttons.addWidget(self._message, 1)
