@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Slot
 
 from pos_app.domain.attempt import SaleId
 from pos_app.engine.events import RequestFailed, RequestTaken
 from pos_app.errors import Outside
-from pos_app.gui.background import Background
-from pos_app.gui.engine_thread import Ask
-from pos_app.gui.ledger.reports import Reports
+from pos_app.gui.dialog_desk import DialogDesk
 from pos_app.gui.payments.view import InboxDialog
 from pos_app.i18n import _
 from pos_app.words.mistakes import reason
@@ -23,43 +20,14 @@ if TYPE_CHECKING:
     from pos_app.engine.engine import Engine
 
 
-class InboxDesk(QObject):
-    """Opens the till inbox and does what is wanted in it.
+class InboxDesk(DialogDesk[InboxDialog]):
+    """The till inbox: F9."""
 
-    Args:
-        ask: Has the engine do something, and hears how it went.
-        cashier: Who does it.
-    """
+    kind = InboxDialog
 
-    def __init__(
-        self, reports: Reports, background: Background, ask: Ask, cashier: Callable[[], str], parent: QWidget
-    ) -> None:
-        super().__init__(parent)
-        self._reports = reports
-        self._background = background
-        self._ask = ask
-        self._cashier = cashier
-        self._window = parent
-
-    def _dialogs(self) -> list[InboxDialog]:
-        return self._window.findChildren(InboxDialog)
-
-    @Slot()
-    def open(self) -> None:
-        """F9: one inbox at a time."""
-        for dialog in self._dialogs():
-            dialog.raise_()
-            dialog.activateWindow()
-            return
-        dialog = InboxDialog(self._reports, self._background, self._window)
+    def connect_dialog(self, dialog: InboxDialog) -> None:
         dialog.attach_wanted.connect(self._attach)
         dialog.detach_wanted.connect(self._detach)
-        dialog.show()
-
-    def reload(self) -> None:
-        """Something about payments changed."""
-        for dialog in self._dialogs():
-            dialog.reload()
 
     @Slot(str, int)
     def _attach(self, code: str, sale_id: int) -> None:
@@ -72,18 +40,10 @@ class InboxDesk(QObject):
         self._ask(lambda engine: engine.detach_payment(code, by, why), self._detached)
 
     def _attached(self, answer: RequestTaken | RequestFailed) -> None:
-        self._tell(answer, _("Sale {reference} has it now."))
+        self.tell(answer, _("Sale {reference} has it now."))
 
     def _detached(self, answer: RequestTaken | RequestFailed) -> None:
-        self._tell(answer, _("Taken back from sale {reference}: it is free again."))
-
-    def _tell(self, answer: RequestTaken | RequestFailed, done: str) -> None:
-        for dialog in self._dialogs():
-            if isinstance(answer, RequestFailed):
-                dialog.say(reason(answer.code, answer.params), is_good=False)
-            elif answer.attempt is not None:
-                dialog.say(done.format(reference=answer.attempt.reference), is_good=True)
-            dialog.reload()
+        self.tell(answer, _("Taken back from sale {reference}: it is free again."))
 
     def register(self, heard: Callable[[str, bool], None]) -> None:
         """Has M-PESA send the payments made straight to the till; says in words how it went."""

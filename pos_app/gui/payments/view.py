@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
-    QDialog,
     QHBoxLayout,
     QVBoxLayout,
     QWidget,
@@ -15,6 +14,7 @@ from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.till_payment import Match, TillPayment
 from pos_app.errors import Mistake
 from pos_app.gui.background import Background, Done
+from pos_app.gui.dialog_desk import TalkingDialog
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.payments.presenter import (
     PAYMENT_HEADINGS,
@@ -38,7 +38,7 @@ from pos_app.words.mistakes import reason_of
 _INBOX, _CODE = "till inbox", "till code"
 
 
-class InboxDialog(QDialog):
+class InboxDialog(TalkingDialog):
     """Beside the window; blocks nothing.
 
     Signals:
@@ -50,13 +50,10 @@ class InboxDialog(QDialog):
     detach_wanted = Signal(str, str)
 
     def __init__(self, reports: Reports, background: Background, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(reports, background, parent)
         self.setObjectName("inboxDialog")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(_("Payments straight to the till"))
         self.resize(1080, 600)
-        self._reports = reports
-        self._background = background
         self._inbox = TillInbox([], [], 0)
         self._matches: list[Match] = []
         self._code = ""

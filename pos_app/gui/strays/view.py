@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QAbstractItemView, QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QVBoxLayout, QWidget
 
 from pos_app.gui.background import Background, Done
+from pos_app.gui.dialog_desk import TalkingDialog
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.strays.presenter import HEADINGS, StrayRow, cells_of
 from pos_app.gui.widgets.ask_row import AskRow
@@ -17,7 +18,7 @@ from pos_app.words.mistakes import reason_of
 _STRAYS = "strays"
 
 
-class StraysDialog(QDialog):
+class StraysDialog(TalkingDialog):
     """Beside the window; blocks nothing.
 
     Signals:
@@ -27,12 +28,10 @@ class StraysDialog(QDialog):
     settle_wanted = Signal(object, str)
 
     def __init__(self, reports: Reports, background: Background, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(reports, background, parent)
         self.setObjectName("straysDialog")
         self.setWindowTitle(_("Messages that belong to no payment"))
         self.resize(820, 520)
-        self._reports = reports
-        self._background = background
         self._rows: list[StrayRow] = []
         self._build()
         background.done.connect(self._hear)
