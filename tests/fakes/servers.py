@@ -174,12 +174,12 @@ class Canned(Bare):
     """A server that gives one and the same answer to everything, and counts."""
 
     def __init__(self, body: bytes, status: int = 200) -> None:
-        super().__init__(self._answer)
+        super().__init__(self)
         self._body = body
         self._status = status
         self.count = 0
 
-    async def _answer(self, _scope: Any, _receive: Any, send: Any) -> None:
+    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
         self.count += 1
         await send({"type": "http.response.start", "status": self._status, "headers": []})
         await send({"type": "http.response.body", "body": self._body})
