@@ -93,7 +93,6 @@ class TillPayments:
         self._applied = applied
         # A claim and what becomes of it, one at a time: no late release may free what was claimed anew.
         self._one_claim = asyncio.Lock()
-        self._asked_ms = 0
         self._web = AsyncWeb(Patience(5, 10, 15), use_proxies=use_proxies)
 
     async def aclose(self) -> None:
@@ -225,7 +224,7 @@ class TillPayments:
     async def _claim(self, mpesa_code: str) -> None:
         if self._access.relay is None:
             return
-        answer = await self._ask("PUT", self._claim_path(mpesa_code))
+        answer = await self._ask("PUT", _claim_path(mpesa_code))
         if answer.status == 409:
             till = _holder(answer.body)
             await self._ledger.call(LedgerWriter.lose_payment, mpesa_code, till)
@@ -237,16 +236,15 @@ class TillPayments:
     async def _release(self, mpesa_code: str) -> None:
         if self._access.relay is None:
             return
+        path = _claim_path(mpesa_code)
         try:
-            await self._ask("DELETE", self._claim_path(mpesa_code))
+            # Claimed once more for its number: a release that is held up on its way must free nothing claimed later.
+            answer = await self._ask("PUT", path)
+            if answer.status == 200:
+                await self._ask("DELETE", f"{path}?claim={_number(answer.body)}")
         except Outside:
             # It stays this till's at the relay: the others do not get it, and nothing is counted twice.
             return
-
-    def _claim_path(self, mpesa_code: str) -> str:
-        """Each later than the one before: a release held up on its way frees nothing that was claimed since."""
-        self._asked_ms = max(self._asked_ms + 1, self._clock.now_ms())
-        return f"/v1/claims/{claim_subject(mpesa_code).hex()}?asked={self._asked_ms}"
 
     async def _ask(self, method: str, path: str) -> Any:
         relay = self._access.relay
@@ -256,6 +254,17 @@ class TillPayments:
             return await self._web.send(Request(method, relay.url + path, headers))
         except (NotSentError, MaybeSentError):
             raise Outside("payment.no_claim" if "/claims/" in path else "relay.unreachable") from None
+
+
+def _claim_path(mpesa_code: str) -> str:
+    return f"/v1/claims/{claim_subject(mpesa_code).hex()}"
+
+
+def _number(body: bytes) -> int:
+    try:
+        return int(json.loads(body)["claim"])
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _holder(body: bytes) -> str:

@@ -149,23 +149,27 @@ class _Relay:
         return Response(status_code=204)
 
     async def claim(self, request: Request) -> Response:
-        """Takes something that a shop has once (PUT), or gives it back (DELETE). ``asked`` orders what a till asks."""
+        """Takes something that a shop has once (PUT), or gives it back (DELETE, with the ``claim`` that PUT gave)."""
         till, refused = await self._till_of(request)
         if refused is not None:
             return refused
         subject = _sha256(request.path_params["subject"])
         if subject is None:
             return _no_digest()
-        asked = request.query_params.get("asked", str(int(time.time() * 1000)))
-        if not (asked.isascii() and asked.isdigit() and len(asked) <= LONGEST_NUMBER):
-            return JSONResponse({"error": "asked is a time in milliseconds"}, 422)
+        number = request.query_params.get("claim", "0")
+        if not (number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER):
+            return JSONResponse({"error": "claim is a number"}, 422)
         try:
             if request.method == "DELETE":
-                return Response(status_code=204 if await self._mail.release(till, subject, int(asked)) else 404)
-            holder = await self._mail.claim(till, subject, int(asked))
+                return Response(status_code=204 if await self._mail.release(till, subject, int(number)) else 404)
+            claim = await self._mail.claim(till, subject)
         except StoreError:
             return Response(status_code=503)
-        return JSONResponse({"till": holder}, 200 if holder == till else 409)
+        if claim is None:
+            return _unauthorized()
+        if claim.till != till:
+            return JSONResponse({"till": claim.till}, 409)
+        return JSONResponse({"till": till, "claim": claim.number})
 
     async def health(self, _request: Request) -> Response:
         """Whether the store answers."""

@@ -37,8 +37,7 @@ class Arrivals:
         self, till: str, position: int, timeout_s: float, has_mail: Callable[[], Awaitable[bool]]
     ) -> Page | None:
         """What came after a number; None where one must look: it rang without saying, or nothing rang for a time."""
-        loop = asyncio.get_running_loop()
-        bell: asyncio.Future[Page | None] = loop.create_future()
+        bell: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
         bells = self._waiting.setdefault(till, set())
         bells.add(bell)
         try:
@@ -46,15 +45,10 @@ class Arrivals:
                 # What came just before the bell hung is found by looking once.
                 if await has_mail():
                     return None
-                while (page := await bell) is not None:
-                    fresh = tuple(message for message in page.messages if message.id > position)
-                    if fresh:
-                        return replace(page, messages=fresh)
-                    # It rang for what had been read meanwhile.
-                    bells.discard(bell)
-                    bell = loop.create_future()
-                    bells.add(bell)
-                return None
+                page = await bell
+                fresh = tuple(message for message in page.messages if message.id > position) if page is not None else ()
+                # One that rang for what had been read before may have drowned another: look.
+                return replace(page, messages=fresh) if page is not None and fresh else None
         except TimeoutError:
             return None
         finally:

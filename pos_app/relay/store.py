@@ -107,6 +107,18 @@ class TillRow:
     shop: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose something is.
+
+    Args:
+        number: Another one each time its holder claims it.
+    """
+
+    till: str
+    number: int
+
+
 def claim_notice(holder: str) -> bytes:
     """What the other tills of a shop are told; nobody's for what was given back."""
     return json.dumps({"till": holder}).encode()
@@ -167,12 +179,11 @@ class Mail(Protocol):
         """
         ...
 
-    async def claim(self, till: str, subject: bytes, asked_ms: int) -> str | None:
+    async def claim(self, till: str, subject: bytes) -> Claim | None:
         """Takes something for a till, of which its shop has one: the first wins, and the others are told.
 
         Args:
             subject: What, as a digest.
-            asked_ms: When the till asked, by the till's own clock.
 
         Returns:
             Whose it is now; None for an unknown till.
@@ -182,10 +193,11 @@ class Mail(Protocol):
         """
         ...
 
-    async def release(self, till: str, subject: bytes, asked_ms: int) -> bool:
+    async def release(self, till: str, subject: bytes, number: int) -> bool:
         """Gives back what a till took, and tells the others; False where it is not that till's.
 
-        One that was asked before the till took it again comes too late, and changes nothing.
+        Args:
+            number: Of the claim that is meant: a release that was held up on its way frees nothing claimed since.
 
         Raises:
             StoreError: it is as it was.

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -23,7 +24,19 @@ from pos_app.redact import keep_secret
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
-from pos_app.relay.store import PAGE, Cursor, Kind, Letter, Message, Page, StoreError, TillRow, claim_notice, mark_of
+from pos_app.relay.store import (
+    PAGE,
+    Claim,
+    Cursor,
+    Kind,
+    Letter,
+    Message,
+    Page,
+    StoreError,
+    TillRow,
+    claim_notice,
+    mark_of,
+)
 
 _log = logging.getLogger("pos_app.relay.store")
 _SCHEMA: Final = """
@@ -70,6 +83,16 @@ _READERS: Final = 4
 _WITHIN_S: Final = 5.0
 _TRIES_WITHIN_S: Final = 8.0
 _LISTEN_AGAIN_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What the store knows of a till that reads; of an unknown one, nothing."""
+
+    newest: int = 0
+    position: int = 0
+    seen_at_ms: int = 0
+    digest: bytes | None = None
 
 
 class PostgresStore:
@@ -226,26 +249,54 @@ class PostgresStore:
         return {(bytes(row[0]), row[1]) for row in await found.fetchall()}
 
     async def after(self, till: str, cursor: Cursor) -> Page:
-        now = int(time.time() * 1000)
         async with self._connection() as connection:
-            found = await (
-                await connection.execute(
-                    "SELECT newest, position, seen_at_ms, digest, is_revoked FROM tills WHERE name = %s", (till,)
-                )
-            ).fetchone()
-            newest, read, seen, digest_now, is_revoked = found if found is not None else (0, 0, None, b"", True)
-            kept_digest = None if is_revoked else bytes(digest_now)
-            is_reset = cursor.id > newest or await self._is_of_another_life(connection, till, cursor)
+            reader = await self._reader(connection, till)
+            is_reset = cursor.id > reader.newest or await self._is_of_another_life(connection, till, cursor)
             start = 0 if is_reset else cursor.id
-            if found is not None and (read < start or (seen or 0) < now - _SEEN_EVERY_MS):
-                await connection.execute(
-                    # Not waited for until it is on the disk: a power cut may forget it, and the mail is read again.
-                    "WITH soon AS (SELECT set_config('synchronous_commit', 'off', true) AS is_off) UPDATE tills"
-                    " SET position = greatest(position, %s), seen_at_ms = %s FROM soon WHERE name = %s",
-                    (start, now, till),
+            await self._note_seen(connection, till, reader, start)
+            messages = await self._messages(connection, till, start) if start < reader.newest else ()
+        return Page(messages, is_reset, reader.digest)
+
+    async def next(self, till: str, position: int, timeout_s: float) -> Page:
+        async def has_mail() -> bool:
+            async with self._connection() as connection:
+                # By the messages themselves: the newest may have been purged, and then it never comes.
+                found = await connection.execute(
+                    "SELECT EXISTS (SELECT FROM mail WHERE till = %s AND id > %s)", (till, position)
                 )
-            messages = await self._messages(connection, till, start) if start < newest else ()
-        return Page(messages, is_reset, kept_digest)
+                row = await found.fetchone()
+            return bool(row and row[0])
+
+        await self._arrivals.wait(till, position, timeout_s, has_mail)
+        async with self._connection() as connection:
+            reader = await self._reader(connection, till)
+            await self._note_seen(connection, till, reader, 0)
+            messages = await self._messages(connection, till, position)
+        return Page(messages, digest=reader.digest)
+
+    @staticmethod
+    async def _reader(connection: psycopg.AsyncConnection[Any], till: str) -> _Reader:
+        found = await connection.execute(
+            "SELECT newest, position, coalesce(seen_at_ms, 0), CASE WHEN is_revoked THEN NULL ELSE digest END"
+            " FROM tills WHERE name = %s",
+            (till,),
+        )
+        row = await found.fetchone()
+        if row is None:
+            return _Reader()
+        return _Reader(row[0], row[1], row[2], bytes(row[3]) if row[3] is not None else None)
+
+    @staticmethod
+    async def _note_seen(connection: psycopg.AsyncConnection[Any], till: str, reader: _Reader, position: int) -> None:
+        """That a till was there, once a minute, and how far it has read."""
+        now = int(time.time() * 1000)
+        if reader.position < position or reader.seen_at_ms < now - _SEEN_EVERY_MS:
+            await connection.execute(
+                # Not waited for until it is on the disk: a power cut may forget it, and the mail is read again.
+                "WITH soon AS (SELECT set_config('synchronous_commit', 'off', true) AS is_off) UPDATE tills"
+                " SET position = greatest(position, %s), seen_at_ms = %s FROM soon WHERE name = %s",
+                (position, now, till),
+            )
 
     @staticmethod
     async def _is_of_another_life(connection: psycopg.AsyncConnection[Any], till: str, cursor: Cursor) -> bool:
@@ -267,20 +318,6 @@ class PostgresStore:
             binary=True,
         )
         return tuple(Message(*row) for row in await found.fetchall())
-
-    async def next(self, till: str, position: int, timeout_s: float) -> Page:
-        async def has_mail() -> bool:
-            async with self._connection() as connection:
-                found = await connection.execute("SELECT newest FROM tills WHERE name = %s", (till,))
-                row = await found.fetchone()
-            return row is not None and row[0] > position
-
-        await self._arrivals.wait(till, position, timeout_s, has_mail)
-        async with self._connection() as connection:
-            found = await connection.execute("SELECT digest FROM tills WHERE name = %s AND NOT is_revoked", (till,))
-            row = await found.fetchone()
-            messages = await self._messages(connection, till, position)
-        return Page(messages, digest=bytes(row[0]) if row is not None else None)
 
     async def _listen(self) -> None:
         """Hears of mail that any process took; after a cut everybody looks once."""
@@ -314,32 +351,34 @@ class PostgresStore:
                 (token_digest, now_ms, till),
             )
 
-    async def claim(self, till: str, subject: bytes, asked_ms: int) -> str | None:
+    async def claim(self, till: str, subject: bytes) -> Claim | None:
+        now_ms = int(time.time() * 1000)
         async with self._connection() as connection, connection.transaction():
             taken = await connection.execute(
                 "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, %s, name, %s FROM tills WHERE name = %s"
                 " AND NOT is_revoked ON CONFLICT DO NOTHING",
-                (subject, asked_ms, till),
+                (subject, now_ms, till),
             )
             if taken.rowcount == 1:
                 await self._write(connection, [_notice(till, subject, till)])
             else:
                 await connection.execute(
-                    "UPDATE claims SET at_ms = greatest(at_ms, %s) WHERE subject = %s AND till = %s",
-                    (asked_ms, subject, till),
+                    "UPDATE claims SET at_ms = greatest(at_ms + 1, %s) WHERE subject = %s AND till = %s",
+                    (now_ms, subject, till),
                 )
             row = await (
                 await connection.execute(
-                    "SELECT c.till FROM claims c JOIN tills t ON t.shop = c.shop WHERE t.name = %s AND c.subject = %s",
+                    "SELECT c.till, c.at_ms FROM claims c JOIN tills t ON t.shop = c.shop WHERE t.name = %s"
+                    " AND c.subject = %s",
                     (till, subject),
                 )
             ).fetchone()
-        return row[0] if row is not None else None
+        return Claim(*row) if row is not None else None
 
-    async def release(self, till: str, subject: bytes, asked_ms: int) -> bool:
+    async def release(self, till: str, subject: bytes, number: int) -> bool:
         async with self._connection() as connection, connection.transaction():
             gone = await connection.execute(
-                "DELETE FROM claims WHERE subject = %s AND till = %s AND at_ms <= %s", (subject, till, asked_ms)
+                "DELETE FROM claims WHERE subject = %s AND till = %s AND at_ms = %s", (subject, till, number)
             )
             if gone.rowcount == 1:
                 await self._write(connection, [_notice(till, subject, "")])

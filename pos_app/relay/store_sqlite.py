@@ -16,7 +16,19 @@ from pos_app.paths import make_private
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
-from pos_app.relay.store import PAGE, Cursor, Kind, Letter, Message, Page, StoreError, TillRow, claim_notice, mark_of
+from pos_app.relay.store import (
+    PAGE,
+    Claim,
+    Cursor,
+    Kind,
+    Letter,
+    Message,
+    Page,
+    StoreError,
+    TillRow,
+    claim_notice,
+    mark_of,
+)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tills (
@@ -88,6 +100,7 @@ class SqliteStore:
         self._reader = ThreadPoolExecutor(1, "relay-read")
         self._groups = Groups(self._commit_soon)
         self._arrivals = Arrivals()
+        self._newest = 0
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
@@ -151,11 +164,15 @@ class SqliteStore:
         return [(letter.till,) if letter.till in known else () for letter in group], self._pages(db, letters, known)
 
     def _pages(self, db: sqlite3.Connection, letters: Sequence[Letter], known: dict[str, bytes]) -> dict[str, Page]:
-        """What was written just now, for the tills that wait. Numbers are given one after the other."""
-        awaited = {till for till in known if self._arrivals.is_awaited(till)}
-        if not awaited:
+        """What was written just now, for the tills that wait. One transaction numbers its letters without a gap."""
+        if not letters:
             return {}
-        first = db.execute("SELECT last_insert_rowid()").fetchone()[0] - len(letters) + 1
+        before, self._newest = self._newest, db.execute("SELECT last_insert_rowid()").fetchone()[0]
+        awaited = {till for till in known if self._arrivals.is_awaited(till)}
+        first = self._newest - len(letters) + 1
+        # Where a number lies between, something else came that no page of ours holds: those who wait must look.
+        if not awaited or first != before + 1:
+            return {}
         messages: dict[str, list[Message]] = {till: [] for till in awaited}
         for number, letter in enumerate(letters, first):
             if letter.till in awaited:
@@ -166,15 +183,19 @@ class SqliteStore:
         return await self._run(self._reader, lambda: self._after(till, cursor))
 
     def _after(self, till: str, cursor: Cursor) -> Page:
-        now = int(time.time() * 1000)
         is_reset = self._is_of_another_life(till, cursor)
         start = 0 if is_reset else cursor.id
+        self._note_seen(till, start)
+        return self._page(till, start, is_reset=is_reset)
+
+    def _note_seen(self, till: str, position: int) -> None:
+        """That a till was there, once a minute, and how far it has read."""
+        now = int(time.time() * 1000)
         self._read.execute(
             "UPDATE tills SET position = max(position, ?1), seen_at_ms = ?2"
             " WHERE name = ?3 AND (position < ?1 OR coalesce(seen_at_ms, 0) < ?4)",
-            (start, now, till, now - _SEEN_EVERY_MS),
+            (position, now, till, now - _SEEN_EVERY_MS),
         )
-        return self._page(till, start, is_reset=is_reset)
 
     def _is_of_another_life(self, till: str, cursor: Cursor) -> bool:
         newest = self._read.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mail'").fetchone()
@@ -203,10 +224,12 @@ class SqliteStore:
             sql = "SELECT EXISTS (SELECT 1 FROM mail WHERE till = ? AND id > ?)"
             return bool(self._read.execute(sql, (till, position)).fetchone()[0])
 
+        def look() -> Page:
+            self._note_seen(till, 0)
+            return self._page(till, position)
+
         came = await self._arrivals.wait(till, position, timeout_s, lambda: self._run(self._reader, has_mail))
-        if came is not None:
-            return came
-        return await self._run(self._reader, lambda: self._page(till, position))
+        return came if came is not None else await self._run(self._reader, look)
 
     async def till_digest(self, name: str) -> bytes | None:
         return await self._run(self._reader, lambda: self._digest_of(name))
@@ -221,37 +244,37 @@ class SqliteStore:
 
         await self._run(self._writer, note)
 
-    async def claim(self, till: str, subject: bytes, asked_ms: int) -> str | None:
-        def take() -> tuple[str | None, list[str]]:
-            told: list[str] = []
+    async def claim(self, till: str, subject: bytes) -> Claim | None:
+        def take() -> tuple[Claim | None, list[str]]:
+            now_ms = int(time.time() * 1000)
             with self._transaction(self._write) as db:
                 is_new = db.execute(
                     "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, ?, name, ? FROM tills WHERE name = ?"
                     " AND is_revoked = 0 ON CONFLICT DO NOTHING",
-                    (subject, asked_ms, till),
+                    (subject, now_ms, till),
                 ).rowcount
-                if is_new == 1:
-                    told = self._tell_shop(db, till, subject, till)
-                else:
+                if is_new == 0:
                     db.execute(
-                        "UPDATE claims SET at_ms = max(at_ms, ?) WHERE subject = ? AND till = ?",
-                        (asked_ms, subject, till),
+                        "UPDATE claims SET at_ms = max(at_ms + 1, ?) WHERE subject = ? AND till = ?",
+                        (now_ms, subject, till),
                     )
+                told = self._tell_shop(db, till, subject, till) if is_new else []
                 row = db.execute(
-                    "SELECT till FROM claims WHERE subject = ? AND shop = (SELECT shop FROM tills WHERE name = ?)",
+                    "SELECT till, at_ms FROM claims"
+                    " WHERE subject = ? AND shop = (SELECT shop FROM tills WHERE name = ?)",
                     (subject, till),
                 ).fetchone()
-            return row[0] if row is not None else None, told
+            return Claim(*row) if row is not None else None, told
 
-        holder, told = await self._run(self._writer, take)
+        claim, told = await self._run(self._writer, take)
         self._arrivals.ring(told)
-        return holder
+        return claim
 
-    async def release(self, till: str, subject: bytes, asked_ms: int) -> bool:
+    async def release(self, till: str, subject: bytes, number: int) -> bool:
         def give_back() -> tuple[bool, list[str]]:
             with self._transaction(self._write) as db:
                 gone = db.execute(
-                    "DELETE FROM claims WHERE subject = ? AND till = ? AND at_ms <= ?", (subject, till, asked_ms)
+                    "DELETE FROM claims WHERE subject = ? AND till = ? AND at_ms = ?", (subject, till, number)
                 )
                 done = gone.rowcount == 1
                 return done, self._tell_shop(db, till, subject, "") if done else []
