@@ -60,7 +60,7 @@ class Callbacks:
         is_kept = outcome == "kept"
         if not is_kept:
             # Neither body nor token nor till: whoever knocks chose them.
-            _log.warning("a callback was answered %s (%s) after %d ms", _STATUS[outcome], outcome, took_s * 1000)
+            _log.warning("a callback was not kept: %s (%s) after %d ms", outcome, _STATUS[outcome], took_s * 1000)
         head = _ACCEPTED_HEAD if is_kept else _EMPTY_HEAD
         await send({"type": "http.response.start", "status": _STATUS[outcome], "headers": head})
         await send({"type": "http.response.body", "body": ACCEPTED if is_kept else b""})

@@ -79,6 +79,33 @@ def test_a_body_that_drips_is_not_waited_for(relay: Relay, web: Web, monkeypatch
     assert mail(relay, web) == []
 
 
+def test_no_answer_that_comes_early_leaves_a_connection_open_for_ever(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "REQUEST_WITHIN_S", 0.5)
+    answer = raw(relay, b"GET /healthz HTTP/1.1\r\nHost: r\r\nContent-Length: 1\r\n\r\n", b"x", gap_s=0.2)
+    assert status(answer) == 200, "and then it hung up"
+
+
+def test_half_a_request_behind_another_takes_nothing_from_its_answer(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "REQUEST_WITHIN_S", 0.3)
+    poll = f"GET /v1/inbox?after=0&wait=1 HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer till-1.{relay.token}\r\n\r\n"
+    for half in (post(f"/c/till-1/{TOKEN}", "Content-Length: 9", body=b"half"), b"POST /c/til"):
+        answer = raw(relay, poll.encode() + half)
+        assert b'"messages":[]' in answer, "and then it hung up"
+
+
+def test_a_request_without_end_is_hung_up_on(relay: Relay, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    # By its size, long before by its time.
+    monkeypatch.setattr(protocol, "REQUEST_WITHIN_S", 60)
+    head = post(f"/c/till-1/{TOKEN}", "Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n")
+    trailers = [b"X-More: " + b"y" * 8_000 + b"\r\n"] * (2 * protocol.LARGEST_REQUEST // 8_000)
+    assert raw(relay, head, *trailers) == b""
+    assert mail(relay, web) == []
+
+
 def test_a_body_that_is_cut_off_is_not_kept(relay: Relay, web: Web) -> None:
     host, _, port = relay.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:

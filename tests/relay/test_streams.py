@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from fakes.servers import Relay
 
-from pos_app.relay import app
+from pos_app.relay import app, store_postgres, store_sqlite
+from pos_app.relay.store import Cursor
 from pos_app.web import AsyncWeb, Patience, Request, Web
 
 TOKEN = "T" * 22
@@ -118,6 +121,26 @@ def test_a_new_life_that_has_overtaken_the_cursor_is_told_by_the_mark(relay: Rel
     assert (page["reset"], [one["id"] for one in page["messages"]]) == (False, [3])
     assert relay.store.purge(read_before_ms=1 << 61, unread_before_ms=0) == 2
     assert read(2, "whatever")["reset"] is False, "what was purged can tell nothing"
+
+
+def test_mail_that_was_purged_wakes_nobody(relay: Relay) -> None:
+    """A new till at an old mailbox waits: it is not told at once, again and again, that there is nothing."""
+    put(relay, b"x")
+    assert relay.store.purge(read_before_ms=1 << 61, unread_before_ms=1 << 61) == 1
+    began = time.monotonic()
+    page = relay.run(relay.store.next("till-1", 0, 0.5))
+    assert page.messages == () and time.monotonic() - began >= 0.5
+
+
+def test_a_till_that_only_listens_is_seen(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    for store in (store_sqlite, store_postgres):
+        monkeypatch.setattr(store, "_SEEN_EVERY_MS", -60_000)
+    relay.run(relay.store.after("till-1", Cursor()))
+    before = relay.store.tills()[0].seen_at_ms
+    time.sleep(0.005)
+    relay.run(relay.store.next("till-1", 0, 0.01))
+    after = relay.store.tills()[0].seen_at_ms
+    assert before is not None and after is not None and after > before
 
 
 def test_metrics_count_and_name_nobody(relay: Relay, web: Web) -> None:
