@@ -209,7 +209,7 @@ class AsyncWeb:
             async with self._client.stream(**_arguments(request, departure.note_async)) as response:
                 if response.status_code != 200:
                     raise MaybeSentError("web.status", status=response.status_code)
-                yield _lines(response)
+                yield _lines(response, departure)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise departure.failure(error) from None
 
@@ -217,15 +217,18 @@ class AsyncWeb:
         await self._client.aclose()
 
 
-async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+async def _lines(response: httpx.Response, departure: _Departure) -> AsyncIterator[str]:
     """Lines as they come, none longer than an answer may be."""
     rest = b""
-    async for chunk in response.aiter_bytes():
-        *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MAX_BODY_BYTES:
-            raise MaybeSentError("web.maybe_sent", kind="TooMuch")
-        for line in whole:
-            yield line.decode(errors="replace").removesuffix("\r")
+    try:
+        async for chunk in response.aiter_bytes():
+            *whole, rest = (rest + chunk).split(b"\n")
+            if len(rest) > MAX_BODY_BYTES:
+                raise MaybeSentError("web.maybe_sent", kind="TooMuch")
+            for line in whole:
+                yield line.decode(errors="replace").removesuffix("\r")
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise departure.failure(error) from None
 
 
 def _arguments(request: Request, note: Callable[[str, object], object]) -> dict[str, Any]:

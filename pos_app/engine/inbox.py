@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,13 +22,16 @@ from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience
 _log = logging.getLogger("pos_app.engine.inbox")
 WAIT_S: Final = 25
 LONGEST_PAUSE_S: Final = 30.0
+LONGEST_PAUSE_WHILE_WELL_S: Final = 3.0
+"""Where the relay answers and only the waiting for more breaks off: mail is asked for often."""
 STREAM_OPENS_WITHIN_S: Final = 10.0
 """A stream says something at once; where nothing comes, somebody in between collects it first."""
 ACKNOWLEDGE_AFTER_S: Final = 10.0
 """What a stream brought is acknowledged by asking again, this long after the first of it."""
 
-STREAM_LASTS_S: Final = 5.0
-"""One that broke sooner, and brought nothing, is not opened again at once."""
+STREAM_AGAIN_AFTER_S: Final = 600.0
+ROUND_LASTS_S: Final = 5.0
+"""One that was shorter, and brought nothing, is not begun again at once."""
 _OF_A_STREAM: Final = (":", "retry:", "id:", "event:", "data:")
 
 Take = Callable[[Mail], Awaitable[None]]
@@ -67,7 +71,8 @@ class Inbox:
         self._looked = looked
         self._heard_at = ""
         self._latency_ms = 0
-        self._may_stream = True
+        self._pages_until_s = 0.0
+        self._has_begun_anew = False
         self.has_looked = False
         self._web = AsyncWeb(Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30), use_proxies=use_proxies)
 
@@ -75,20 +80,23 @@ class Inbox:
         """Reads until cancelled; a relay that is away is tried again, ever more slowly."""
         pause_s = 1.0
         while True:
-            is_well = await self._read_what_waits()
+            began_s, before = time.monotonic(), self._cursor
+            has_answered = await self._read_what_waits()
             self._note_look()
-            if is_well and await self._wait_for_more():
+            is_well = has_answered and await self._wait_for_more()
+            if is_well and (self._cursor != before or time.monotonic() - began_s >= ROUND_LASTS_S):
                 pause_s = 1.0
                 continue
             # Spread out: a relay that comes back is not run over by all its tills at once.
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S if not has_answered else LONGEST_PAUSE_WHILE_WELL_S)
 
     async def aclose(self) -> None:
         await self._web.aclose()
 
     async def _read_what_waits(self) -> bool:
         """All of it, page by page; False where the relay is not to be had."""
+        self._has_begun_anew = False
         while (count := await self._read_page(0)) is not None:
             if count == 0:
                 return True
@@ -96,7 +104,7 @@ class Inbox:
 
     async def _wait_for_more(self) -> bool:
         """Reads what comes; False where it broke."""
-        if self._may_stream:
+        if time.monotonic() >= self._pages_until_s:
             return await self._follow_stream()
         return await self._read_page(WAIT_S) is not None
 
@@ -121,31 +129,36 @@ class Inbox:
         return len(messages)
 
     async def _follow_stream(self) -> bool:
-        """Reads a stream until it is time to acknowledge; False where it broke before it brought anything."""
-        began_s = time.monotonic()
-        due_s: float | None = began_s + STREAM_OPENS_WITHIN_S
-        has_opened = has_brought = False
-        try:
-            async with self._web.lines(self._request("", Accept="text/event-stream")) as lines:
-                while (line := await _line(lines, due_s)) is not None:
-                    if not has_opened:
-                        if not line.startswith(_OF_A_STREAM):
-                            break
-                        has_opened, due_s = True, None
-                    if line == "event: reset":
-                        return True
-                    if line.startswith("data: "):
-                        if not await self._deliver(_message(line.removeprefix("data: "))):
-                            return False
-                        self._tell_ready()
-                        due_s = due_s or time.monotonic() + ACKNOWLEDGE_AFTER_S
-                        has_brought = True
-        except (NotSentError, MaybeSentError):
-            pass
-        if not has_opened:
-            _log.warning("no stream comes through from the relay: asking for pages instead")
-            self._may_stream = False
-        return has_brought or time.monotonic() - began_s >= STREAM_LASTS_S
+        """Reads a stream until it is time to acknowledge; False where it broke."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(STREAM_OPENS_WITHIN_S):
+                    stream = self._web.lines(self._request("", Accept="text/event-stream"))
+                    lines = await stack.enter_async_context(stream)
+                    first = await anext(lines, "")
+            except TimeoutError:
+                first = ""
+            except (NotSentError, MaybeSentError):
+                return False
+            if not first.startswith(_OF_A_STREAM):
+                _log.warning("no stream comes through from the relay: asking for pages instead")
+                self._pages_until_s = time.monotonic() + STREAM_AGAIN_AFTER_S
+                return True
+            try:
+                return await self._read_stream(first, lines)
+            except (NotSentError, MaybeSentError):
+                return False
+
+    async def _read_stream(self, line: str | None, lines: AsyncIterator[str]) -> bool:
+        due_s: float | None = None
+        while line is not None and line != "event: reset":
+            if line.startswith("data: "):
+                if not await self._deliver(_message(line.removeprefix("data: "))):
+                    return False
+                self._tell_ready()
+                due_s = due_s or time.monotonic() + ACKNOWLEDGE_AFTER_S
+            line = await _line(lines, due_s)
+        return True
 
     def _request(self, more: str, **headers: str) -> Request:
         cursor, relay = self._cursor, self._relay
@@ -165,9 +178,14 @@ class Inbox:
         if not isinstance(messages, list):
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
             return None
+        if is_reset and self._has_begun_anew:
+            # It does so again and again: no mailbox does.
+            self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
+            return None
         if is_reset:
             # The mailbox began anew (restored, or moved): what it holds is read again, and known again by the ledger.
             _log.warning("the relay's mailbox began anew")
+            self._has_begun_anew = True
             self._cursor = Cursor(self._cursor.mailbox, 0)
         return messages
 

@@ -63,10 +63,19 @@ class HeadFile:
         """Puts the head beside the ledger."""
         line = json.dumps([head.ledger, head.event_id, head.hash_hex]).ljust(_LINE_BYTES) + "\n"
         with contextlib.suppress(OSError):
-            if self._handle is None:
-                self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-            os.lseek(self._handle, 0, os.SEEK_SET)
-            os.write(self._handle, line.encode("ascii"))
+            handle = self._opened()
+            os.lseek(handle, 0, os.SEEK_SET)
+            os.write(handle, line.encode("ascii"))
+
+    def _opened(self) -> int:
+        """The file that stands beside the ledger now: somebody may have taken the one before away."""
+        if self._handle is not None:
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self._handle), self._path.stat()):
+                    return self._handle
+            self.close()
+        self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        return self._handle
 
     def close(self) -> None:
         """Lets go of the file."""

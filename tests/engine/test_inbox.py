@@ -18,7 +18,7 @@ from fakes.till import Till
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.schedule import Pacing
 from pos_app.engine import inbox
-from pos_app.engine.events import Light, LightChanged
+from pos_app.engine.events import EngineFailed, Light, LightChanged
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import RelayAccess
@@ -34,18 +34,30 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+BREAK = b"broken off"
+
+
 class Mailbox:
     """A relay as a till sees it, with one message that comes later, and streams as the network lets them through.
 
     Args:
-        stream: What becomes of one: a list of parts that are sent, of which None means that nothing more comes.
+        stream: What becomes of one: a list of parts that are sent, of which None means that nothing more comes, and
+            BREAK that it breaks off.
+        status: Of the first stream; those after it are answered 200.
+        holds_head: Whether not even the head of a stream comes.
+        is_new: Whether each page says that the mailbox began anew.
     """
 
-    def __init__(self, *stream: bytes | None) -> None:
+    def __init__(
+        self, *stream: bytes | None, status: int = 200, holds_head: bool = False, is_new: bool = False
+    ) -> None:
         self.pages: list[dict[str, list[str]]] = []
         self.streams = 0
         self.has_mail = False
         self._stream = stream
+        self._status = status
+        self._holds_head = holds_head
+        self._is_new = is_new
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         asked = parse_qs(scope["query_string"].decode())
@@ -56,16 +68,21 @@ class Mailbox:
         self.pages.append(asked)
         if asked.get("wait", ["0"]) != ["0"] and not self.has_mail:
             await asyncio.sleep(0.05)
-        messages = [self.message(1)] if self.has_mail and asked["after"] == ["0"] else []
-        body = json.dumps({"messages": messages, "reset": False}).encode()
+        messages = [self.message(1)] if self.has_mail and (asked["after"] == ["0"] or self._is_new) else []
+        body = json.dumps({"messages": messages, "reset": self._is_new}).encode()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
     async def _send_stream(self, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for part in self._stream:
+        if self._holds_head:
+            await asyncio.Event().wait()
+        status = self._status if self.streams == 1 else 200
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        for part in self._stream if status == 200 else ():
             if part is None:
                 await asyncio.Event().wait()
+            if part == BREAK:
+                raise ConnectionError("broken off")
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
@@ -88,12 +105,17 @@ def position(till: Till) -> int:
     return int(cursor.position)
 
 
-@pytest.mark.parametrize("stream", [(b"", None), (b'{"messages": []}', None), (), (b"<html>proxy</html>\n", None)])
+@pytest.mark.parametrize(
+    "mailbox",
+    [
+        Mailbox(b"", None), Mailbox(holds_head=True), Mailbox(b'{"messages": []}', None), Mailbox(),
+        Mailbox(b"<html>proxy</html>\n", None),
+    ],
+)  # fmt: skip
 def test_where_no_stream_comes_through_pages_bring_the_mail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: tuple[bytes | None, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mailbox: Mailbox
 ) -> None:
     monkeypatch.setattr(inbox, "STREAM_OPENS_WITHIN_S", 0.3)
-    mailbox = Mailbox(*stream)
     with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
         until(lambda: any("wait" in asked and asked["wait"] == ["25"] for asked in mailbox.pages))
         mailbox.has_mail = True
@@ -103,6 +125,45 @@ def test_where_no_stream_comes_through_pages_bring_the_mail(
         assert mailbox.streams == 1
 
 
+def test_a_stream_is_tried_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "STREAM_AGAIN_AFTER_S", 0.5)
+    mailbox = Mailbox()
+    with Bare(mailbox) as relay, reading(tmp_path, relay):
+        until(lambda: mailbox.streams >= 2)
+
+
+def test_one_refused_stream_is_no_reason_to_give_them_up(tmp_path: Path) -> None:
+    mailbox = Mailbox(b"retry: 2000\n\n", Mailbox.event(1), None, status=503)
+    with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
+        until(lambda: position(till) == 1)
+        assert mailbox.streams == 2
+
+
+@pytest.mark.logs_errors
+def test_what_came_before_a_stream_broke_off_is_kept_and_it_is_opened_again(tmp_path: Path) -> None:
+    mailbox = Mailbox(b"retry: 2000\n\n", Mailbox.event(1), BREAK)
+    with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
+        until(lambda: mailbox.streams >= 2)
+        assert position(till) == 1
+        assert not [event for event in till.events if isinstance(event, EngineFailed)]
+
+
+@pytest.mark.parametrize(
+    "mailbox",
+    [
+        pytest.param(Mailbox(b"event: reset\ndata: {}\n\n"), id="every stream is of another life"),
+        pytest.param(Mailbox(b"retry: 2000\n\n"), id="every stream ends at once"),
+        pytest.param(Mailbox(is_new=True), id="every page is of another life"),
+    ],
+)
+def test_a_relay_that_leads_nowhere_is_not_asked_without_a_pause(tmp_path: Path, mailbox: Mailbox) -> None:
+    mailbox.has_mail = mailbox._is_new
+    with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
+        until(lambda: till.engine._inbox.has_looked and mailbox.pages)
+        time.sleep(1.5)
+        assert len(mailbox.pages) <= 8 and mailbox.streams <= 4
+
+
 def test_what_a_stream_brought_is_acknowledged_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "ACKNOWLEDGE_AFTER_S", 0.2)
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
@@ -110,14 +171,6 @@ def test_what_a_stream_brought_is_acknowledged_after_a_while(tmp_path: Path, mon
         until(lambda: relay.store.tills()[0].waiting == 0)
         codes = [event.code for event in till.events if isinstance(event, LightChanged) and event.light is Light.RELAY]
         assert codes[-1] == "relay.heard" and "relay.not_understood" not in codes
-
-
-def test_a_stream_that_breaks_at_once_is_not_opened_without_a_pause(tmp_path: Path) -> None:
-    mailbox = Mailbox(b"retry: 2000\n\n")
-    with Bare(mailbox) as relay, reading(tmp_path, relay):
-        until(lambda: mailbox.streams >= 2)
-        time.sleep(0.5)
-        assert mailbox.streams <= 3
 
 
 @pytest.mark.parametrize(

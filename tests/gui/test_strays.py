@@ -69,12 +69,16 @@ def test_they_wait_under_needs_you_and_leave_when_settled(relay: Relay, window: 
     dialog.list.select_too(1)
     QTest.keyClick(dialog.list, Qt.Key.Key_Return)
     why = dialog.findChild(QLineEdit, "straysWhy0")
+    dialog.list.clearSelection()
     QTest.keyClick(why, Qt.Key.Key_Return)
     assert "Say what was done" in shown(dialog, "straysWhyReason")
     QTest.keyClicks(why, "a test of the relay")
     QTest.keyClick(why, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: dialog.list.rowCount() == 2, timeout=5000)
     assert shown(dialog, "straysMessage").startswith("Settled")
+    assert not dialog.list.selectedIndexes(), "nothing that was not chosen is chosen now"
+    window.findChild(QPushButton, "straysSettle").click()
+    assert shown(dialog, "straysMessage").startswith("Choose the messages first")
     qtbot.waitUntil(lambda: shown(window, "total_needs_you") == "2", timeout=5000)
     dialog.list.selectAll()
     window.findChild(QPushButton, "straysSettle").click()
@@ -91,12 +95,12 @@ def test_they_wait_under_needs_you_and_leave_when_settled(relay: Relay, window: 
 @pytest.mark.parametrize(
     ("body", "is_payment", "expected"),
     [
-        (None, False, StrayRow(1, 0, "cannot be read")),
+        (None, False, StrayRow(1, 0, "sealed: its key is not beside this ledger")),
         (b"[", True, StrayRow(1, 0, "cannot be read")),
         (callback(0, Amount="ten", MpesaReceiptNumber="<b>x</b>"), False,
          StrayRow(1, 0, "paid, for a prompt that is not in this ledger")),
         (b'{"TransID":"TKN7RT61SV","TransAmount":"20","BusinessShortCode":"999999"}', True,
-         StrayRow(1, 0, "a payment to another number", 2_000, "TKN7RT61SV")),
+         StrayRow(1, 0, "a payment straight to a number, which this till could not take", 2_000, "TKN7RT61SV")),
     ],
 )  # fmt: skip
 def test_only_what_is_recognised_is_shown(body: bytes | None, is_payment: bool, expected: StrayRow) -> None:

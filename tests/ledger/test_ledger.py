@@ -772,6 +772,16 @@ def test_the_names_of_exports() -> None:
     assert default_name("2026-11-01", "2026-11-30", Format.XLSX) == "sales-2026-11-01-to-2026-11-30.xlsx"
 
 
+def test_a_head_that_was_taken_away_is_there_again_after_the_next_event(ledger: LedgerWriter, path: Path) -> None:
+    sell(ledger, 1)
+    head = path.with_name("ledger.head")
+    for number, take_away in enumerate((head.unlink, lambda: head.replace(path.with_name("elsewhere"))), 2):
+        take_away()
+        sell(ledger, number)
+        with closing(LedgerReader(path)) as reader:
+            assert reader.last_hash().encode() in head.read_bytes()
+
+
 def test_a_new_ledgers_head_is_no_finding(ledger: LedgerWriter, path: Path) -> None:
     assert verify(path).findings == ()
     ledger.close()

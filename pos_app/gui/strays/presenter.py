@@ -17,7 +17,8 @@ from pos_app.ledger.rows import Stray
 
 HEADINGS = (N_("Came"), N_("Amount"), N_("What it says"), N_("M-PESA code"))
 _UNREADABLE = N_("cannot be read")
-_OTHER_NUMBER = N_("a payment to another number")
+_NOT_TAKEN = N_("a payment straight to a number, which this till could not take")
+_SEALED = N_("sealed: its key is not beside this ledger")
 _PAID = N_("paid, for a prompt that is not in this ledger")
 _NOT_PAID = N_("not paid, for a prompt that is not in this ledger")
 
@@ -41,18 +42,17 @@ def row_of(stray: Stray) -> StrayRow:
     """What is recognised in it."""
     from pos_app.daraja import C2bConfirmation, CallbackUnreadable, StkCallback  # noqa: PLC0415 - seldom wanted
 
-    unreadable = StrayRow(stray.id, stray.received_at_ms, _UNREADABLE)
     if stray.body is None:
-        return unreadable
+        return StrayRow(stray.id, stray.received_at_ms, _SEALED)
     try:
         if stray.is_payment:
             payment = C2bConfirmation.parse(stray.body)
-            return _row(stray, _OTHER_NUMBER, payment.amount, payment.mpesa_code)
+            return _row(stray, _NOT_TAKEN, payment.amount, payment.mpesa_code)
         callback = StkCallback.parse(stray.body)
         is_paid = callback.outcome.kind is OutcomeKind.PAID
         return _row(stray, _PAID if is_paid else _NOT_PAID, callback.amount, callback.mpesa_code)
     except CallbackUnreadable:
-        return unreadable
+        return StrayRow(stray.id, stray.received_at_ms, _UNREADABLE)
 
 
 def _row(stray: Stray, what: str, amount: Decimal | None, mpesa_code: str | None) -> StrayRow:

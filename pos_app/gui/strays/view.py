@@ -32,7 +32,8 @@ class StraysDialog(TalkingDialog):
         self.setObjectName("straysDialog")
         self.setWindowTitle(_("Messages that belong to no payment"))
         self.resize(820, 520)
-        self._rows: list[StrayRow] = []
+        self._rows: list[StrayRow] | None = None
+        self._to_settle: list[int] = []
         self._build()
         background.done.connect(self._hear)
         self.reload()
@@ -91,14 +92,15 @@ class StraysDialog(TalkingDialog):
         if done.error is not None:
             self.say(reason_of(done.error), is_good=False)
             return
-        chosen = {row.id for row in self._chosen()} or None
-        self._rows = done.result
-        self.list.show_rows([cells_of(row) for row in self._rows], None)
-        # All of them at first: mostly one reason stands behind all.
-        for number, row in enumerate(self._rows):
-            if chosen is None or row.id in chosen:
+        rows: list[StrayRow] = done.result
+        # All of them at first: mostly one reason stands behind all. Later what was chosen, and nothing else.
+        chosen = set(self._chosen()) if self._rows is not None else {row.id for row in rows}
+        self._rows = rows
+        self.list.show_rows([cells_of(row) for row in rows], None)
+        for number, row in enumerate(rows):
+            if row.id in chosen:
                 self.list.select_too(number)
-        count = len(self._rows)
+        count = len(rows)
         self._title.setText(
             ngettext("{count} message to settle", "{count} messages to settle", count).format(count=count)
             if count
@@ -106,9 +108,10 @@ class StraysDialog(TalkingDialog):
         )
         self._open_settle.setEnabled(count > 0)
 
-    def _chosen(self) -> list[StrayRow]:
+    def _chosen(self) -> list[int]:
         numbers = sorted({index.row() for index in self.list.selectedIndexes()})
-        return [self._rows[number] for number in numbers if number < len(self._rows)]
+        rows = self._rows or []
+        return [rows[number].id for number in numbers if number < len(rows)]
 
     def say(self, text: str, *, is_good: bool) -> None:
         """What became of what was asked for."""
@@ -117,7 +120,8 @@ class StraysDialog(TalkingDialog):
 
     @Slot()
     def _ask(self) -> None:
-        if self._chosen():
+        self._to_settle = self._chosen()
+        if self._to_settle:
             self._ask_row.open()
         elif self._rows:
             self.say(_("Choose the messages first (Ctrl+A: all)."), is_good=False)
@@ -128,4 +132,4 @@ class StraysDialog(TalkingDialog):
             self._ask_row.refuse(_("Say what was done, in a word or two: it is kept."))
             return
         self._ask_row.hide()
-        self.settle_wanted.emit([row.id for row in self._chosen()], answers[0])
+        self.settle_wanted.emit(self._to_settle, answers[0])
