@@ -31,7 +31,7 @@ ACKNOWLEDGE_AFTER_S: Final = 10.0
 
 STREAM_AGAIN_AFTER_S: Final = 600.0
 ROUND_LASTS_S: Final = 5.0
-"""One that was shorter, and brought nothing, is not begun again at once."""
+"""One that was shorter, and brought nothing, is not followed by the next at once."""
 _OF_A_STREAM: Final = (":", "retry:", "id:", "event:", "data:")
 
 Take = Callable[[Mail], Awaitable[None]]
@@ -84,7 +84,8 @@ class Inbox:
             has_answered = await self._read_what_waits()
             self._note_look()
             is_well = has_answered and await self._wait_for_more()
-            if is_well and (self._cursor != before or time.monotonic() - began_s >= ROUND_LASTS_S):
+            has_moved = self._cursor != before and not self._has_begun_anew
+            if has_moved or (is_well and time.monotonic() - began_s >= ROUND_LASTS_S):
                 pause_s = 1.0
                 continue
             # Spread out: a relay that comes back is not run over by all its tills at once.
@@ -95,16 +96,20 @@ class Inbox:
         await self._web.aclose()
 
     async def _read_what_waits(self) -> bool:
-        """All of it, page by page; False where the relay is not to be had."""
+        """Page by page, until a stream can bring the rest; False where the relay is not to be had."""
         self._has_begun_anew = False
         while (count := await self._read_page(0)) is not None:
-            if count == 0:
+            if count == 0 or (self.has_looked and self._may_stream):
                 return True
         return False
 
+    @property
+    def _may_stream(self) -> bool:
+        return time.monotonic() >= self._pages_until_s
+
     async def _wait_for_more(self) -> bool:
         """Reads what comes; False where it broke."""
-        if time.monotonic() >= self._pages_until_s:
+        if self._may_stream:
             return await self._follow_stream()
         return await self._read_page(WAIT_S) is not None
 

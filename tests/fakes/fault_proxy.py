@@ -23,7 +23,9 @@ class FaultProxy(Loop):
         self._behind = port
         self.share = share
         self._random = random.Random(seed)
-        self.met: dict[str, int] = dict.fromkeys(FAULTS, 0)
+        self.met: dict[str, int] = dict.fromkeys((*FAULTS, "cut_stream"), 0)
+        self.streamed = 0
+        """Events of streams that were passed on whole."""
         self.on_the_way = 0
         """Requests that were taken and are not answered yet: whoever sent them may be dead by now."""
 
@@ -34,15 +36,7 @@ class FaultProxy(Loop):
         return self
 
     def __exit__(self, *_: object) -> None:
-        async def stop() -> None:
-            self._server.close()
-            # A connection that was taken at the last moment has its task a moment later.
-            while tasks := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-
-        self.run(stop())
+        self.call(self._server.close)
         super().__exit__()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,27 +50,38 @@ class FaultProxy(Loop):
     async def _pass(self, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if fault == "refuse":
             return
-        self.on_the_way += 1
-        try:
-            answer = await self._ask(fault, await _whole(reader))
-        finally:
-            self.on_the_way -= 1
-        if fault == "black_hole":
-            await asyncio.sleep(60)
-        if fault not in ("cut_request", "cut_answer"):
+        with contextlib.ExitStack() as stack:
+            self.on_the_way += 1
+            try:
+                request = await _whole(reader)
+                if fault == "slow":
+                    await asyncio.sleep(self._random.uniform(0.05, 0.4))
+                behind, to_behind = await asyncio.open_connection("127.0.0.1", self._behind)
+                stack.callback(to_behind.transport.abort)
+                to_behind.write(request[: len(request) // 2] if fault == "cut_request" else request)
+                await to_behind.drain()
+                answer = b"" if fault == "cut_request" else await _whole(behind)
+            finally:
+                self.on_the_way -= 1
+            if fault == "black_hole":
+                await asyncio.sleep(60)
+            if fault in ("cut_request", "cut_answer"):
+                return
             writer.write(answer[: len(answer) // 2] if fault == "half_answer" else answer)
             await writer.drain()
+            if b"chunked" in answer and fault != "half_answer":
+                await self._pass_stream(behind, writer)
 
-    async def _ask(self, fault: str, request: bytes) -> bytes:
-        if fault == "slow":
-            await asyncio.sleep(self._random.uniform(0.05, 0.4))
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._behind)
-        try:
-            writer.write(request[: len(request) // 2] if fault == "cut_request" else request)
+    async def _pass_stream(self, behind: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """An answer without end, part by part; each may be the one in which it is cut."""
+        while part := await behind.read(65_536):
+            is_cut = self._random.random() < self.share
+            writer.write(part[: len(part) // 2] if is_cut else part)
             await writer.drain()
-            return b"" if fault == "cut_request" else await _whole(reader)
-        finally:
-            writer.transport.abort()
+            if is_cut:
+                self.met["cut_stream"] += 1
+                return
+            self.streamed += part.count(b"data: ")
 
 
 async def _whole(reader: asyncio.StreamReader) -> bytes:

@@ -18,10 +18,9 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 from pos_app.cli.main import main as pos_app  # noqa: E402
-from pos_app.relay import groups, store_sqlite  # noqa: E402
-from pos_app.relay.app import _Relay  # noqa: E402
+from pos_app.relay import app, groups, store_sqlite  # noqa: E402
 from pos_app.relay.callbacks import Callbacks  # noqa: E402
-from pos_app.relay.store import Letter  # noqa: E402
+from pos_app.relay.store import Letter, Message  # noqa: E402
 
 STEPS = ("random", "before_commit", "in_commit", "before_answer", "while_handing_over")
 
@@ -54,7 +53,13 @@ def lay(step: str, passes: int) -> None:
     elif step == "before_answer":
         around(Callbacks, "_keep", before=False)
     elif step == "while_handing_over":
-        around(_Relay, "_page", before=False)
+        real_json = app._as_json
+
+        def as_json(message: Message) -> dict[str, str | int]:
+            burn()
+            return real_json(message)
+
+        app._as_json = as_json
     elif step == "in_commit":
         real_connect = store_sqlite.SqliteStore._connect
 

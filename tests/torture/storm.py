@@ -64,6 +64,7 @@ class Result:
     kills: Counter[str] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
     network: Counter[str] = field(default_factory=Counter)
+    streamed: int = 0
     violations: list[str] = field(default_factory=list)
 
 
@@ -101,16 +102,19 @@ class Storm:
         token = store.add_till(TILL)
         store.close()
         self._sell()
+        # The last ones come when all is well again: by a stream, for nothing cuts it.
+        calm_from = self._callbacks * 9 // 10
         ports = [_free_port() for _ in range(2 if self._postgres is not None else 1)]
         self._ports = ports
         with contextlib.ExitStack() as stack:
             proxies = [
                 stack.enter_context(FaultProxy(port, share=0.1, seed=self._random.randrange(1 << 30))) for port in ports
             ]
+            line = stack.enter_context(FaultProxy(ports[-1], share=0.04, seed=self._random.randrange(1 << 30)))
             for number in range(len(ports)):
                 self._relays.append(self._start_relay(number, calm=False))
             self._env = environment(self._folder / "home", "http://127.0.0.1:9") | {
-                "POS_APP_RELAY_URL": proxies[-1].url, "POS_APP_RELAY_TILL": TILL, "POS_APP_RELAY_TOKEN": token,
+                "POS_APP_RELAY_URL": line.url, "POS_APP_RELAY_TILL": TILL, "POS_APP_RELAY_TOKEN": token,
                 "POS_APP_QUERY_INTERVAL_S": "5", "POS_APP_FIRST_QUERY_S": "600",
                 "PYTHONPATH": os.pathsep.join(str(HERE.parents[number]) for number in (1, 2)),
             }  # fmt: skip
@@ -118,13 +122,16 @@ class Storm:
             weather = threading.Thread(target=self._weather)
             weather.start()
             try:
-                asyncio.run(self._send_all([proxy.url for proxy in proxies]))
+                asyncio.run(self._send_all([proxy.url for proxy in proxies], range(calm_from)))
             finally:
                 self._over.set()
                 weather.join()
-            self._calm_down(proxies)
-            for proxy in proxies:
+            self._calm_down([*proxies, line])
+            asyncio.run(self._send_all([proxy.url for proxy in proxies], range(calm_from, self._callbacks)))
+            self._until_read()
+            for proxy in (*proxies, line):
                 self.result.network.update(proxy.met)
+            self.result.streamed = line.streamed
             for process in (*self._relays, self._till):
                 process.kill()
                 process.wait()
@@ -153,7 +160,7 @@ class Storm:
         self.result.steps[step] += not calm
         words = [
             sys.executable, str(HERE.with_name("relay_process.py")), "--step", step, "--passes",
-            str(self._random.randrange(60)), *self._plant, "serve", "--port", str(self._ports[number]), "--database", self._database,
+            str(self._random.randrange(300)), *self._plant, "serve", "--port", str(self._ports[number]), "--database", self._database,
         ]  # fmt: skip
         return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -164,7 +171,7 @@ class Storm:
     # Weather
 
     def _weather(self) -> None:
-        while not self._over.wait(self._random.uniform(0.2, 0.8)):
+        while not self._over.wait(self._random.uniform(0.3, 1.2)):
             for number, relay in enumerate(self._relays):
                 if relay.poll() is not None:
                     self.result.kills["relay"] += 1
@@ -195,6 +202,9 @@ class Storm:
         for port in self._ports:
             _until_up(port)
         self._till = self._start_till()
+        self._until_read()
+
+    def _until_read(self) -> None:
         ends = time.monotonic() + 180
         while self._waiting() and time.monotonic() < ends:
             time.sleep(0.1)
@@ -205,9 +215,9 @@ class Storm:
 
     # M-PESA
 
-    async def _send_all(self, urls: list[str]) -> None:
+    async def _send_all(self, urls: list[str], these: range) -> None:
         web = AsyncWeb(CALLBACK_PATIENCE, use_proxies=False)
-        numbers = iter(range(self._callbacks))
+        numbers = iter(these)
 
         async def send(numbers: Iterator[int]) -> None:
             for number in numbers:
@@ -289,7 +299,7 @@ def main() -> None:
         started = time.monotonic()
         result = storm(database, arguments.callbacks, arguments.seed, planted=arguments.plant)
         print(f"{database}, seed {arguments.seed}, {time.monotonic() - started:.0f} s")
-        print(f"  callbacks: {result.sent} sent, {result.promised} answered 200")
+        print(f"  callbacks: {result.sent} sent, {result.promised} answered 200, {result.streamed} came by a stream")
         print(f"  kills: {dict(result.kills)}, relays' steps {dict(result.steps)}")
         print(f"  faults of the network: {dict(result.network)}")
         print(f"  violations: {len(result.violations)}")
