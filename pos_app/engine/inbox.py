@@ -28,8 +28,8 @@ STREAM_OPENS_WITHIN_S: Final = 10.0
 """A stream says something at once; where nothing comes, somebody in between collects it first."""
 ACKNOWLEDGE_AFTER_S: Final = 10.0
 """What a stream brought is acknowledged by asking again, this long after the first of it."""
-
 STREAM_AGAIN_AFTER_S: Final = 600.0
+"""Where none came through, pages are asked for so long."""
 ROUND_LASTS_S: Final = 5.0
 """One that was shorter, and brought nothing, is not followed by the next at once."""
 _OF_A_STREAM: Final = (":", "retry:", "id:", "event:", "data:")
