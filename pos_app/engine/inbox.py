@@ -96,25 +96,21 @@ class Inbox:
         await self._web.aclose()
 
     async def _read_what_waits(self) -> bool:
-        """Page by page, until a stream can bring the rest; False where the relay is not to be had."""
+        """All of it, page by page; False where the relay is not to be had."""
         self._has_begun_anew = False
-        while (count := await self._read_page(0)) is not None:
-            if count == 0 or (self.has_looked and self._may_stream):
+        while (has_more := await self._read_page(0)) is not None:
+            if not has_more:
                 return True
         return False
 
-    @property
-    def _may_stream(self) -> bool:
-        return time.monotonic() >= self._pages_until_s
-
     async def _wait_for_more(self) -> bool:
         """Reads what comes; False where it broke."""
-        if self._may_stream:
+        if time.monotonic() >= self._pages_until_s:
             return await self._follow_stream()
         return await self._read_page(WAIT_S) is not None
 
-    async def _read_page(self, wait_s: int) -> int | None:
-        """How many messages it held; None where it could not be had, or not be read."""
+    async def _read_page(self, wait_s: int) -> bool | None:
+        """Whether more waits behind it; None where it could not be had, or not be read."""
         asked_s = time.monotonic()
         try:
             answer = await self._web.send(self._request(f"&wait={wait_s}"))
@@ -122,16 +118,16 @@ class Inbox:
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.unreachable"))
             return None
         latency_ms = int((time.monotonic() - asked_s) * 1000)
-        messages = self._messages(answer)
-        for message in messages or ():
+        page = self._page_of(answer)
+        if page is None:
+            return None
+        for message in page["messages"]:
             if not await self._deliver(message):
                 return None
-        if messages is None:
-            return None
         if wait_s == 0:
             self._latency_ms = latency_ms
             self._tell_ready()
-        return len(messages)
+        return bool(page["messages"]) and page.get("more") is not False
 
     async def _follow_stream(self) -> bool:
         """Reads a stream until it is time to acknowledge; False where it broke."""
@@ -171,28 +167,28 @@ class Inbox:
         url = f"{relay.url}/v1/inbox?after={cursor.position}{mark}{more}"
         return Request("GET", url, {"Authorization": f"Bearer {relay.till}.{relay.token}", **headers})
 
-    def _messages(self, answer: Answer) -> list[Any] | None:
+    def _page_of(self, answer: Answer) -> Any:
+        """The page, or None where it is none."""
         if answer.status == 401:
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.refused"))
             return None
+        page: Any
         try:
-            page = json.loads(answer.body) if answer.status == 200 else {}
-            messages, is_reset = page["messages"], page.get("reset") is True
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            messages, is_reset = None, False
-        if not isinstance(messages, list):
+            page = json.loads(answer.body) if answer.status == 200 else None
+        except (ValueError, RecursionError):
+            page = None
+        is_page = isinstance(page, dict) and isinstance(page.get("messages"), list)
+        is_new = is_page and page.get("reset") is True
+        if not is_page or (is_new and self._has_begun_anew):
+            # One that begins anew again and again is none either.
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
             return None
-        if is_reset and self._has_begun_anew:
-            # It does so again and again: no mailbox does.
-            self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
-            return None
-        if is_reset:
+        if is_new:
             # The mailbox began anew (restored, or moved): what it holds is read again, and known again by the ledger.
             _log.warning("the relay's mailbox began anew")
             self._has_begun_anew = True
             self._cursor = Cursor(self._cursor.mailbox, 0)
-        return messages
+        return page
 
     def _tell_ready(self) -> None:
         code = "relay.heard" if self._heard_at else "relay.ready"

@@ -64,8 +64,8 @@ _ROW_SQL = (
 
 
 _STRAYS = (
-    "FROM evidence WHERE attempt_id IS NULL AND verdict <> 'payment'"
-    " AND NOT EXISTS (SELECT 1 FROM settled_strays s WHERE s.evidence_id = evidence.id)"
+    "FROM evidence e LEFT JOIN settled_strays s ON s.evidence_id = e.id"
+    " WHERE e.attempt_id IS NULL AND e.verdict <> 'payment'"
 )
 
 
@@ -294,17 +294,26 @@ class LedgerReader:
     def stray_count(self) -> int:
         """How many of them nobody has settled."""
         with converting(self.path):
-            return int(self._db.execute(f"SELECT count(*) {_STRAYS}").fetchone()[0])
+            row = self._db.execute(f"SELECT count(*) {_STRAYS} AND s.evidence_id IS NULL").fetchone()
+        return int(row[0])
 
-    def strays(self) -> list[Stray]:
-        """Them, newest first, five hundred at most."""
+    def strays(self, *, with_settled: bool = False) -> list[Stray]:
+        """Them, newest first, five hundred at most: those that nobody has settled, or all."""
+        narrowed = "" if with_settled else " AND s.evidence_id IS NULL"
         with converting(self.path):
             rows = self._db.execute(
-                f"SELECT id, received_at_ms, body_sealed, verdict {_STRAYS} ORDER BY id DESC LIMIT 500"
+                "SELECT e.id, e.received_at_ms, e.body_sealed, e.verdict, coalesce(s.settled_by, ''),"
+                f" coalesce(s.reason, '') {_STRAYS}{narrowed} ORDER BY e.id DESC LIMIT 500"
             ).fetchall()
         vault = self._open_vault()
         return [
-            Stray(row[0], row[1], vault.open(row[2]) if vault is not None else None, row[3] == "unreadable payment")
+            Stray(
+                row[0],
+                row[1],
+                vault.open(row[2]) if vault is not None else None,
+                row[3] == "unreadable payment",
+                *row[4:],
+            )
             for row in rows
         ]
 

@@ -21,7 +21,7 @@ from pos_app.relay.auth import TILL_NAME, matches
 from pos_app.relay.callbacks import ACCEPTED, KINDS, Callbacks
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Metrics, Uncounted
-from pos_app.relay.store import Cursor, Mail, Message, Page, StoreError
+from pos_app.relay.store import PAGE, Cursor, Mail, Message, Page, StoreError
 
 LONGEST_WAIT_S = 55.0
 KEEP_ALIVE_S = 15.0
@@ -109,7 +109,8 @@ class _Relay:
         last = sent[-1].id if sent else 0 if page.is_reset else cursor.id
         self._metrics.delivered(len(sent))
         messages = [_as_json(message) for message in sent]
-        document = {"till": till, "cursor": last, "reset": page.is_reset, "messages": messages}
+        has_more = len(page.messages) > len(sent) or len(page.messages) == PAGE
+        document = {"till": till, "cursor": last, "reset": page.is_reset, "more": has_more, "messages": messages}
         return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
     async def _stream(self, request: Request, till: str, cursor: Cursor) -> AsyncIterator[bytes]:

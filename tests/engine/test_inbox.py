@@ -46,10 +46,16 @@ class Mailbox:
         status: Of the first stream; those after it are answered 200.
         holds_head: Whether not even the head of a stream comes.
         is_new: Whether each page says that the mailbox began anew.
+        has_more: Whether each page says that more waits behind it.
     """
 
     def __init__(
-        self, *stream: bytes | None, status: int = 200, holds_head: bool = False, is_new: bool = False
+        self,
+        *stream: bytes | None,
+        status: int = 200,
+        holds_head: bool = False,
+        is_new: bool = False,
+        has_more: bool = False,
     ) -> None:
         self.pages: list[dict[str, list[str]]] = []
         self.streams = 0
@@ -58,6 +64,7 @@ class Mailbox:
         self._status = status
         self._holds_head = holds_head
         self._is_new = is_new
+        self._has_more = has_more
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
         asked = parse_qs(scope["query_string"].decode())
@@ -69,7 +76,7 @@ class Mailbox:
         if asked.get("wait", ["0"]) != ["0"] and not self.has_mail:
             await asyncio.sleep(0.05)
         messages = [self.message(1)] if self.has_mail and (asked["after"] == ["0"] or self._is_new) else []
-        body = json.dumps({"messages": messages, "reset": self._is_new}).encode()
+        body = json.dumps({"messages": messages, "reset": self._is_new, "more": self._has_more}).encode()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
@@ -154,6 +161,7 @@ def test_what_came_before_a_stream_broke_off_is_kept_and_it_is_opened_again(tmp_
         pytest.param(Mailbox(b"event: reset\ndata: {}\n\n"), id="every stream is of another life"),
         pytest.param(Mailbox(b"retry: 2000\n\n"), id="every stream ends at once"),
         pytest.param(Mailbox(is_new=True), id="every page is of another life"),
+        pytest.param(Mailbox(has_more=True), id="more is promised and never comes"),
     ],
 )
 def test_a_relay_that_leads_nowhere_is_not_asked_without_a_pause(tmp_path: Path, mailbox: Mailbox) -> None:

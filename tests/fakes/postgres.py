@@ -60,21 +60,28 @@ class Postgres:
         return self.url(f"mail_{self._count}")
 
     def start(self) -> None:
+        ends = time.monotonic() + 60
+        self._launch()
+        while True:
+            try:
+                psycopg.connect(self.url(), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                said = (self._folder / "log").read_text()[-2000:]
+                assert time.monotonic() < ends, f"PostgreSQL does not come up: {said}"
+                time.sleep(0.05)
+                if self.process.poll() is not None:
+                    # A child of the server that was killed is still on its way out.
+                    assert "pre-existing shared memory block" in said.splitlines()[-2], said
+                    self._launch()
+            else:
+                return
+
+    def _launch(self) -> None:
         words = ["-D", str(self._folder / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self._folder)]
         with (self._folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._as, str(self._bin / "postgres"), *words], stdout=log, stderr=log, cwd="/"
             )
-        ends = time.monotonic() + 60
-        while True:
-            try:
-                psycopg.connect(self.url(), connect_timeout=2).close()
-            except psycopg.OperationalError:
-                assert self.process.poll() is None, (self._folder / "log").read_text()[-2000:]
-                assert time.monotonic() < ends, "PostgreSQL does not come up"
-                time.sleep(0.05)
-            else:
-                return
 
     def kill(self) -> None:
         """A power cut: the server with all its children, at once."""

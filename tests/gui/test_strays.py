@@ -10,7 +10,7 @@ from e2e.program import environment
 from fakes.servers import Mpesa, Relay
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from pos_app.gui.main_window import MainWindow
@@ -87,6 +87,10 @@ def test_they_wait_under_needs_you_and_leave_when_settled(relay: Relay, window: 
     qtbot.waitUntil(lambda: shown(dialog, "straysTitle") == "Every message is settled", timeout=5000)
     qtbot.waitUntil(lambda: not strip.isVisible(), timeout=5000)
     assert not window.findChild(QPushButton, "straysSettle").isEnabled()
+    dialog.findChild(QCheckBox, "straysWithSettled").click()
+    qtbot.waitUntil(lambda: dialog.list.rowCount() == 3, timeout=5000)
+    assert dialog.list.item(1, 2).text().endswith("Settled by cashier: a test of the relay")
+    assert shown(dialog, "straysTitle") == "Every message is settled"
     dialog.close()
     send(relay, b"one more")
     qtbot.waitUntil(strip.isVisible, timeout=10_000)

@@ -51,6 +51,8 @@ def test_they_are_listed_until_they_are_settled_and_stay_as_evidence(ledger: Led
         ledger.settle_strays([*ids[1:], 1, 99], "Asha", "again, and what is none", T)
         assert [one.id for one in reader.strays()] == ids[:1]
         assert reader.totals(DAY).strays == 1
+        settled = [(one.settled_by, one.reason) for one in reader.strays(with_settled=True)]
+        assert settled == [("", ""), ("Asha", "a stranger"), ("Asha", "a stranger")]
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT count(*) FROM evidence").fetchone() == (4,)
         kept = db.execute("SELECT evidence_id, settled_by, reason FROM settled_strays ORDER BY 1 DESC").fetchall()

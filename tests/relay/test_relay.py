@@ -11,6 +11,7 @@ from fakes.servers import Relay
 
 from pos_app.errors import Mistake
 from pos_app.relay.auth import Pairing, digest, read_pairing
+from pos_app.relay.store import PAGE
 from pos_app.web import Answer, AsyncWeb, Patience, Request, Web
 
 TOKEN = "T" * 22
@@ -133,6 +134,17 @@ def test_pairing_lines() -> None:
     for bad in ("", "till1.", "till1.%%%", "till2.abc", pairing.line()[:-8], Pairing("u", "../x", "t").line()):
         with pytest.raises(Mistake):
             read_pairing(bad)
+
+
+def test_a_page_says_whether_more_waits_behind_it(relay: Relay, web: Web) -> None:
+    for _ in range(PAGE):
+        assert post(web, relay, b"x").status == 200
+    pages = [json.loads(inbox(web, relay, after=after).body) for after in (0, 1, PAGE)]
+    assert [(len(page["messages"]), page["more"]) for page in pages] == [(PAGE, True), (PAGE - 1, False), (0, False)]
+    for number in range(20):
+        assert post(web, relay, bytes([number]) * 60_000).status == 200
+    page = json.loads(inbox(web, relay, after=PAGE).body)
+    assert 0 < len(page["messages"]) < 20 and page["more"] is True
 
 
 def test_a_page_is_never_more_than_a_till_takes(relay: Relay, web: Web) -> None:

@@ -92,10 +92,11 @@ class Reports:
         since = day_of(SystemClock().now_ms() - OPEN_SALES_MS)
         return TillInbox(reader.free_payments(), reader.open_sales(since), reader.stray_count())
 
-    def strays(self) -> list[StrayRow]:
-        """Messages that belong to no payment of this till."""
+    def strays(self, *, with_settled: bool) -> list[StrayRow]:
+        """Messages that belong to no payment of this till: those to settle, or all."""
         reader = self._open()
-        return [row_of(stray) for stray in reader.strays()] if reader is not None else []
+        found = reader.strays(with_settled=with_settled) if reader is not None else []
+        return [row_of(stray) for stray in found]
 
     def known_code(self, mpesa_code: str) -> Known:
         """What the ledger knows of a code."""

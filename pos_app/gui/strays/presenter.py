@@ -29,6 +29,7 @@ class StrayRow:
 
     Args:
         id: Its number among the evidence.
+        settled_by: Who settled it, and how (``reason``); empty while nobody has.
     """
 
     id: int
@@ -36,32 +37,38 @@ class StrayRow:
     what: str
     amount_cents: Cents | None = None
     mpesa_code: str = ""
+    settled_by: str = ""
+    reason: str = ""
 
 
 def row_of(stray: Stray) -> StrayRow:
     """What is recognised in it."""
+    what, amount, mpesa_code = _recognised(stray)
+    cents = cents_of(amount) if amount is not None else None
+    return StrayRow(stray.id, stray.received_at_ms, what, cents, mpesa_code or "", stray.settled_by, stray.reason)
+
+
+def _recognised(stray: Stray) -> tuple[str, Decimal | None, str | None]:
     from pos_app.daraja import C2bConfirmation, CallbackUnreadable, StkCallback  # noqa: PLC0415 - seldom wanted
 
     if stray.body is None:
-        return StrayRow(stray.id, stray.received_at_ms, _SEALED)
+        return _SEALED, None, None
     try:
         if stray.is_payment:
             payment = C2bConfirmation.parse(stray.body)
-            return _row(stray, _NOT_TAKEN, payment.amount, payment.mpesa_code)
+            return _NOT_TAKEN, payment.amount, payment.mpesa_code
         callback = StkCallback.parse(stray.body)
-        is_paid = callback.outcome.kind is OutcomeKind.PAID
-        return _row(stray, _PAID if is_paid else _NOT_PAID, callback.amount, callback.mpesa_code)
     except CallbackUnreadable:
-        return StrayRow(stray.id, stray.received_at_ms, _UNREADABLE)
-
-
-def _row(stray: Stray, what: str, amount: Decimal | None, mpesa_code: str | None) -> StrayRow:
-    cents = cents_of(amount) if amount is not None else None
-    return StrayRow(stray.id, stray.received_at_ms, what, cents, mpesa_code or "")
+        return _UNREADABLE, None, None
+    is_paid = callback.outcome.kind is OutcomeKind.PAID
+    return _PAID if is_paid else _NOT_PAID, callback.amount, callback.mpesa_code
 
 
 def cells_of(row: StrayRow) -> tuple[str, ...]:
     """Its cells, under `HEADINGS`."""
     came = to_eat(row.came_at_ms).strftime("%d %b %H:%M")
     amount = format_ksh(row.amount_cents) if row.amount_cents is not None else ""
-    return (came, amount, _(row.what), row.mpesa_code)
+    what = _(row.what)
+    if row.settled_by:
+        what += " · " + _("Settled by {by}: {reason}").format(by=row.settled_by, reason=row.reason)
+    return (came, amount, what, row.mpesa_code)

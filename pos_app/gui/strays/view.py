@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from pos_app.gui.background import Background, Done
 from pos_app.gui.dialog_desk import TalkingDialog
@@ -63,11 +63,15 @@ class StraysDialog(TalkingDialog):
         )
         self._ask_row.answered.connect(self._settle)
         self._message = label("", "muted", name="straysMessage", wrap=True)
+        self._with_settled = QCheckBox(_("Show settled ones too"))
+        self._with_settled.setObjectName("straysWithSettled")
+        self._with_settled.toggled.connect(self.reload)
         close = button(_("Close"), "straysClose")
         close.clicked.connect(self.close)
         self._open_settle = button(_("Settle the chosen ones…"), "straysSettle")
         self._open_settle.clicked.connect(self._ask)
         buttons = QHBoxLayout()
+        buttons.addWidget(self._with_settled)
         buttons.addWidget(self._message, 1)
         buttons.addWidget(close)
         buttons.addWidget(self._open_settle)
@@ -83,7 +87,8 @@ class StraysDialog(TalkingDialog):
     @Slot()
     def reload(self) -> None:
         """Reads them again."""
-        self._background.ask(_STRAYS, self._reports.strays)
+        with_settled = self._with_settled.isChecked()
+        self._background.ask(_STRAYS, lambda: self._reports.strays(with_settled=with_settled))
 
     @Slot(object)
     def _hear(self, done: Done) -> None:
@@ -100,7 +105,7 @@ class StraysDialog(TalkingDialog):
         for number, row in enumerate(rows):
             if row.id in chosen:
                 self.list.select_too(number)
-        count = len(rows)
+        count = sum(not row.settled_by for row in rows)
         self._title.setText(
             ngettext("{count} message to settle", "{count} messages to settle", count).format(count=count)
             if count
@@ -111,7 +116,7 @@ class StraysDialog(TalkingDialog):
     def _chosen(self) -> list[int]:
         numbers = sorted({index.row() for index in self.list.selectedIndexes()})
         rows = self._rows or []
-        return [rows[number].id for number in numbers if number < len(rows)]
+        return [rows[number].id for number in numbers if number < len(rows) and not rows[number].settled_by]
 
     def say(self, text: str, *, is_good: bool) -> None:
         """What became of what was asked for."""
