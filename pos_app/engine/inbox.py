@@ -24,12 +24,14 @@ WAIT_S: Final = 25
 LONGEST_PAUSE_S: Final = 30.0
 LONGEST_PAUSE_WHILE_WELL_S: Final = 3.0
 """Where the relay answers and only the waiting for more breaks off: mail is asked for often."""
-STREAM_OPENS_WITHIN_S: Final = 10.0
+STREAM_OPENS_WITHIN_S: Final = 15.0
 """A stream says something at once; where nothing comes, somebody in between collects it first."""
 ACKNOWLEDGE_AFTER_S: Final = 10.0
 """What a stream brought is acknowledged by asking again, this long after the first of it."""
 STREAM_AGAIN_AFTER_S: Final = 600.0
 """Where none came through, pages are asked for so long."""
+BARREN_STREAMS: Final = 3
+"""So many that broke one after the other, and brought nothing, are as good as none."""
 ROUND_LASTS_S: Final = 5.0
 """One that was shorter, and brought nothing, is not followed by the next at once."""
 _OF_A_STREAM: Final = (":", "retry:", "id:", "event:", "data:")
@@ -72,6 +74,7 @@ class Inbox:
         self._heard_at = ""
         self._latency_ms = 0
         self._pages_until_s = 0.0
+        self._barren = 0
         self._has_begun_anew = False
         self.has_looked = False
         self._web = AsyncWeb(Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30), use_proxies=use_proxies)
@@ -88,9 +91,10 @@ class Inbox:
             if has_moved or (is_well and time.monotonic() - began_s >= ROUND_LASTS_S):
                 pause_s = 1.0
                 continue
+            pause_s = min(pause_s, LONGEST_PAUSE_WHILE_WELL_S if has_answered else LONGEST_PAUSE_S)
             # Spread out: a relay that comes back is not run over by all its tills at once.
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S if not has_answered else LONGEST_PAUSE_WHILE_WELL_S)
+            pause_s *= 2
 
     async def aclose(self) -> None:
         await self._web.aclose()
@@ -106,7 +110,12 @@ class Inbox:
     async def _wait_for_more(self) -> bool:
         """Reads what comes; False where it broke."""
         if time.monotonic() >= self._pages_until_s:
-            return await self._follow_stream()
+            before = self._cursor
+            is_well = await self._follow_stream()
+            self._barren = 0 if is_well or self._cursor != before else self._barren + 1
+            if self._barren >= BARREN_STREAMS:
+                self._use_pages()
+            return is_well
         return await self._read_page(WAIT_S) is not None
 
     async def _read_page(self, wait_s: int) -> bool | None:
@@ -131,24 +140,25 @@ class Inbox:
 
     async def _follow_stream(self) -> bool:
         """Reads a stream until it is time to acknowledge; False where it broke."""
-        async with AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(STREAM_OPENS_WITHIN_S):
-                    stream = self._web.lines(self._request("", Accept="text/event-stream"))
-                    lines = await stack.enter_async_context(stream)
-                    first = await anext(lines, "")
-            except TimeoutError:
-                first = ""
-            except (NotSentError, MaybeSentError):
-                return False
-            if not first.startswith(_OF_A_STREAM):
-                _log.warning("no stream comes through from the relay: asking for pages instead")
-                self._pages_until_s = time.monotonic() + STREAM_AGAIN_AFTER_S
-                return True
-            try:
+        try:
+            async with AsyncExitStack() as stack:
+                try:
+                    async with asyncio.timeout(STREAM_OPENS_WITHIN_S):
+                        stream = self._web.lines(self._request("", Accept="text/event-stream"))
+                        lines = await stack.enter_async_context(stream)
+                        first = await anext(lines, "")
+                except TimeoutError:
+                    first = ""
+                if not first.startswith(_OF_A_STREAM):
+                    self._use_pages()
+                    return True
                 return await self._read_stream(first, lines)
-            except (NotSentError, MaybeSentError):
-                return False
+        except (NotSentError, MaybeSentError):
+            return False
+
+    def _use_pages(self) -> None:
+        _log.warning("no stream comes through from the relay: asking for pages instead")
+        self._pages_until_s, self._barren = time.monotonic() + STREAM_AGAIN_AFTER_S, 0
 
     async def _read_stream(self, line: str | None, lines: AsyncIterator[str]) -> bool:
         due_s: float | None = None

@@ -263,7 +263,7 @@ def _claim_path(mpesa_code: str) -> str:
 def _number(body: bytes) -> int:
     try:
         return int(json.loads(body)["claim"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return 0
 
 

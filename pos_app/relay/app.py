@@ -167,7 +167,8 @@ class _Relay:
         except StoreError:
             return Response(status_code=503)
         if claim is None:
-            return _unauthorized()
+            # Its holder gave it back in just this moment: asked again, it is there.
+            return Response(status_code=503)
         if claim.till != till:
             return JSONResponse({"till": claim.till}, 409)
         return JSONResponse({"till": till, "claim": claim.number})

@@ -186,7 +186,7 @@ class Mail(Protocol):
             subject: What, as a digest.
 
         Returns:
-            Whose it is now; None for an unknown till.
+            Whose it is now; None for an unknown till, or where it was given back in just this moment.
 
         Raises:
             StoreError: nobody has it.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -70,6 +71,21 @@ _SEEN_EVERY_MS: Final = 60_000
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """For whom a transaction wrote messages.
+
+    Args:
+        tills: One for each message.
+        pages: The messages themselves, for those who wait, where that is known.
+        leaves_gap: Others wrote since the transaction before.
+    """
+
+    tills: Sequence[str]
+    pages: dict[str, Page] = field(default_factory=dict)
+    leaves_gap: bool = False
+
+
 class SqliteStore:
     """A store of mail in one file.
 
@@ -92,7 +108,8 @@ class SqliteStore:
             path.chmod(0o600)
             self._read = self._connect()
             # All it writes is how far a till has read. A power cut may forget that: the mail is read again.
-            self._read.execute("PRAGMA synchronous = NORMAL")
+            self._notes = self._connect()
+            self._notes.execute("PRAGMA synchronous = NORMAL")
             self._manage = self._connect()
         except (OSError, sqlite3.Error) as error:
             raise Outside("relay.store", path=str(path)) from error
@@ -119,7 +136,7 @@ class SqliteStore:
         """Lets go of the file."""
         self._writer.shutdown()
         self._reader.shutdown()
-        for connection in (self._write, self._read, self._manage):
+        for connection in (self._write, self._notes, self._read, self._manage):
             connection.close()
 
     # Mail
@@ -128,16 +145,38 @@ class SqliteStore:
         return await self._groups.put(letter)
 
     async def _commit_soon(self, group: Sequence[Letter]) -> list[bool]:
-        kept, pages = await self._run(self._writer, lambda: self._commit(group))
-        self._arrivals.ring({till for tills in kept for till in tills}, pages)
+        kept, written = await self._run(self._writer, lambda: self._commit(group))
+        self._ring(written)
         return [bool(tills) for tills in kept]
 
-    def _commit(self, group: Sequence[Letter]) -> tuple[list[tuple[str, ...]], dict[str, Page]]:
-        """Writes a group; the tills that got each letter, and what came for those who wait, where it is known."""
+    def _commit(self, group: Sequence[Letter]) -> tuple[list[tuple[str, ...]], _Written]:
+        """Writes a group; the tills that got each letter."""
+        digests: dict[str, bytes] = {}
+        kept: list[tuple[str, ...]]
         with self._transaction(self._write) as db:
             if all(letter.kind is Kind.CALLBACK for letter in group):
-                return self._put_callbacks(db, group)
-            return [self._put_one(db, letter) for letter in group], {}
+                digests = self._put_callbacks(db, group)
+                kept = [(letter.till,) if letter.till in digests else () for letter in group]
+            else:
+                kept = [self._put_one(db, letter) for letter in group]
+        written = self._numbered([till for tills in kept for till in tills])
+        if digests and not written.leaves_gap:
+            written.pages.update(self._pages([one for one in group if one.till in digests], digests))
+        return kept, written
+
+    def _numbered(self, tills: Sequence[str]) -> _Written:
+        """What the transaction that is through wrote: a message for each of these, numbered one after the other."""
+        if not tills:
+            return _Written(tills)
+        before, self._newest = self._newest, self._write.execute("SELECT last_insert_rowid()").fetchone()[0]
+        return _Written(tills, leaves_gap=self._newest - len(tills) != before)
+
+    def _ring(self, written: _Written) -> None:
+        if written.leaves_gap:
+            # Somebody else wrote in between: for whom is not known.
+            self._arrivals.ring_all()
+        else:
+            self._arrivals.ring(set(written.tills), written.pages)
 
     @staticmethod
     def _put_one(db: sqlite3.Connection, letter: Letter) -> tuple[str, ...]:
@@ -147,55 +186,64 @@ class SqliteStore:
         ).fetchall()
         return tuple(row[0] for row in rows)
 
-    def _put_callbacks(
-        self, db: sqlite3.Connection, group: Sequence[Letter]
-    ) -> tuple[list[tuple[str, ...]], dict[str, Page]]:
-        """The same for callbacks alone, which is nearly all there is: the tills are looked up once."""
+    @staticmethod
+    def _put_callbacks(db: sqlite3.Connection, group: Sequence[Letter]) -> dict[str, bytes]:
+        """The same for callbacks alone, which is nearly all there is; the tills that get theirs, looked up once."""
         named = list({letter.till for letter in group})
         marks = ", ".join("?" * len(named))
         known: dict[str, bytes] = dict(
             db.execute(f"SELECT name, digest FROM tills WHERE is_revoked = 0 AND name IN ({marks})", named)  # noqa: S608
         )
-        letters = [letter for letter in group if letter.till in known]
         db.executemany(
             "INSERT INTO mail (till, token_digest, body, received_at_ms) VALUES (?, ?, ?, ?)",
-            [(letter.till, letter.token_digest, letter.body, letter.received_at_ms) for letter in letters],
+            [
+                (letter.till, letter.token_digest, letter.body, letter.received_at_ms)
+                for letter in group
+                if letter.till in known
+            ],
         )
-        return [(letter.till,) if letter.till in known else () for letter in group], self._pages(db, letters, known)
+        return known
 
-    def _pages(self, db: sqlite3.Connection, letters: Sequence[Letter], known: dict[str, bytes]) -> dict[str, Page]:
-        """What was written just now, for the tills that wait. One transaction numbers its letters without a gap."""
-        if not letters:
-            return {}
-        before, self._newest = self._newest, db.execute("SELECT last_insert_rowid()").fetchone()[0]
-        awaited = {till for till in known if self._arrivals.is_awaited(till)}
-        first = self._newest - len(letters) + 1
-        # Where a number lies between, something else came that no page of ours holds: those who wait must look.
-        if not awaited or first != before + 1:
-            return {}
-        messages: dict[str, list[Message]] = {till: [] for till in awaited}
-        for number, letter in enumerate(letters, first):
-            if letter.till in awaited:
-                messages[letter.till].append(Message(number, letter.token_digest, letter.body, letter.received_at_ms))
-        return {till: Page(tuple(found), digest=known[till]) for till, found in messages.items()}
+    def _pages(self, letters: Sequence[Letter], digests: dict[str, bytes]) -> dict[str, Page]:
+        """What was written just now, for the tills that wait."""
+        messages: dict[str, list[Message]] = {till: [] for till in digests if self._arrivals.is_awaited(till)}
+        if messages:
+            for number, letter in enumerate(letters, self._newest - len(letters) + 1):
+                if letter.till in messages:
+                    messages[letter.till].append(
+                        Message(number, letter.token_digest, letter.body, letter.received_at_ms)
+                    )
+        return {till: Page(tuple(found), digest=digests[till]) for till, found in messages.items()}
 
     async def after(self, till: str, cursor: Cursor) -> Page:
-        return await self._run(self._reader, lambda: self._after(till, cursor))
+        def read() -> tuple[Page, int]:
+            is_reset = self._is_of_another_life(till, cursor)
+            start = 0 if is_reset else cursor.id
+            return self._page(till, start, is_reset=is_reset), start
 
-    def _after(self, till: str, cursor: Cursor) -> Page:
-        is_reset = self._is_of_another_life(till, cursor)
-        start = 0 if is_reset else cursor.id
-        self._note_seen(till, start)
-        return self._page(till, start, is_reset=is_reset)
+        page, start = await self._run(self._reader, read)
+        await self._note_seen(till, start)
+        return page
 
-    def _note_seen(self, till: str, position: int) -> None:
-        """That a till was there, once a minute, and how far it has read."""
+    async def _note_seen(self, till: str, position: int) -> None:
+        """That a till was there, once a minute, and how far it has read.
+
+        Asked on the reader, which never waits for the disk's lock, and written on the writer, which has it.
+        """
         now = int(time.time() * 1000)
-        self._read.execute(
-            "UPDATE tills SET position = max(position, ?1), seen_at_ms = ?2"
-            " WHERE name = ?3 AND (position < ?1 OR coalesce(seen_at_ms, 0) < ?4)",
-            (position, now, till, now - _SEEN_EVERY_MS),
-        )
+
+        def is_news() -> bool:
+            row = self._read.execute("SELECT position, coalesce(seen_at_ms, 0) FROM tills WHERE name = ?", (till,))
+            known = row.fetchone()
+            return known is not None and (known[0] < position or known[1] < now - _SEEN_EVERY_MS)
+
+        def note() -> None:
+            self._notes.execute(
+                "UPDATE tills SET position = max(position, ?), seen_at_ms = ? WHERE name = ?", (position, now, till)
+            )
+
+        if await self._run(self._reader, is_news):
+            await self._run(self._writer, note)
 
     def _is_of_another_life(self, till: str, cursor: Cursor) -> bool:
         newest = self._read.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mail'").fetchone()
@@ -224,12 +272,11 @@ class SqliteStore:
             sql = "SELECT EXISTS (SELECT 1 FROM mail WHERE till = ? AND id > ?)"
             return bool(self._read.execute(sql, (till, position)).fetchone()[0])
 
-        def look() -> Page:
-            self._note_seen(till, 0)
-            return self._page(till, position)
-
         came = await self._arrivals.wait(till, position, timeout_s, lambda: self._run(self._reader, has_mail))
-        return came if came is not None else await self._run(self._reader, look)
+        if came is not None:
+            return came
+        await self._note_seen(till, 0)
+        return await self._run(self._reader, lambda: self._page(till, position))
 
     async def till_digest(self, name: str) -> bytes | None:
         return await self._run(self._reader, lambda: self._digest_of(name))
@@ -245,7 +292,7 @@ class SqliteStore:
         await self._run(self._writer, note)
 
     async def claim(self, till: str, subject: bytes) -> Claim | None:
-        def take() -> tuple[Claim | None, list[str]]:
+        def take() -> tuple[Claim | None, _Written]:
             now_ms = int(time.time() * 1000)
             with self._transaction(self._write) as db:
                 is_new = db.execute(
@@ -264,23 +311,24 @@ class SqliteStore:
                     " WHERE subject = ? AND shop = (SELECT shop FROM tills WHERE name = ?)",
                     (subject, till),
                 ).fetchone()
-            return Claim(*row) if row is not None else None, told
+            return Claim(*row) if row is not None else None, self._numbered(told)
 
-        claim, told = await self._run(self._writer, take)
-        self._arrivals.ring(told)
+        claim, written = await self._run(self._writer, take)
+        self._ring(written)
         return claim
 
     async def release(self, till: str, subject: bytes, number: int) -> bool:
-        def give_back() -> tuple[bool, list[str]]:
+        def give_back() -> tuple[bool, _Written]:
             with self._transaction(self._write) as db:
                 gone = db.execute(
                     "DELETE FROM claims WHERE subject = ? AND till = ? AND at_ms = ?", (subject, till, number)
                 )
                 done = gone.rowcount == 1
-                return done, self._tell_shop(db, till, subject, "") if done else []
+                told = self._tell_shop(db, till, subject, "") if done else []
+            return done, self._numbered(told)
 
-        done, told = await self._run(self._writer, give_back)
-        self._arrivals.ring(told)
+        done, written = await self._run(self._writer, give_back)
+        self._ring(written)
         return done
 
     @staticmethod

@@ -147,6 +147,19 @@ def test_one_refused_stream_is_no_reason_to_give_them_up(tmp_path: Path) -> None
 
 
 @pytest.mark.logs_errors
+def test_streams_that_break_off_again_and_again_are_replaced_by_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "LONGEST_PAUSE_WHILE_WELL_S", 0.05)
+    mailbox = Mailbox(b"retry: 2000\n\n", BREAK)
+    with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
+        until(lambda: any(asked.get("wait") == ["25"] for asked in mailbox.pages))
+        assert mailbox.streams == inbox.BARREN_STREAMS
+        mailbox.has_mail = True
+        until(lambda: position(till) == 1)
+
+
+@pytest.mark.logs_errors
 def test_what_came_before_a_stream_broke_off_is_kept_and_it_is_opened_again(tmp_path: Path) -> None:
     mailbox = Mailbox(b"retry: 2000\n\n", Mailbox.event(1), BREAK)
     with Bare(mailbox) as relay, reading(tmp_path, relay) as till:

@@ -61,8 +61,8 @@ def test_a_ring_for_what_was_read_before_hides_no_other() -> None:
     assert waited(1, lambda arrivals: arrivals.ring([TILL], page(1, 2))) == [2]
 
 
-def letter(body: bytes) -> Letter:
-    return Letter(TILL, digest("T" * 22), body, 0)
+def letter(body: bytes, till: str = TILL) -> Letter:
+    return Letter(till, digest("T" * 22), body, 0)
 
 
 def with_stores(folder: Path, work: Callable[[SqliteStore, SqliteStore], Awaitable[list[bytes]]]) -> list[bytes]:
@@ -73,6 +73,7 @@ def with_stores(folder: Path, work: Callable[[SqliteStore, SqliteStore], Awaitab
     path = folder / "relay.sqlite3"
     with closing(SqliteStore(path)) as first, closing(SqliteStore(path)) as second:
         first.add_till(TILL)
+        first.add_till("another")
         return asyncio.run(run(first, second))
 
 
@@ -108,7 +109,24 @@ def test_a_second_process_on_one_file_makes_nobody_miss_anything(tmp_path: Path)
         await store.put(letter(b"read before"))
         task = await waiting(store, (await store.after(TILL, Cursor())).messages[-1].id)
         await other.put(letter(b"kept by the other"))
+        # It is this one's letter for another till that shows that a number lies between.
+        await store.put(letter(b"for another till", "another"))
+        found = [message.body for message in (await task).messages]
+        task = await waiting(store, 2)
         await store.put(letter(b"kept by this one"))
-        return [message.body for message in (await task).messages]
+        return [*found, *(message.body for message in (await task).messages)]
 
     assert with_stores(tmp_path, work) == [b"kept by the other", b"kept by this one"]
+
+
+def test_a_till_that_waits_holds_up_nobody_while_others_write(tmp_path: Path) -> None:
+    """To note that it was there would need the lock of whoever writes; it was noted a moment ago."""
+
+    async def work(store: SqliteStore, _other: SqliteStore) -> list[bytes]:
+        await store.after(TILL, Cursor())
+        store._manage.execute("BEGIN IMMEDIATE")
+        page = await store.next(TILL, 0, 0.01)
+        store._manage.execute("ROLLBACK")
+        return [message.body for message in page.messages]
+
+    assert with_stores(tmp_path, work) == []

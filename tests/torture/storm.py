@@ -171,22 +171,22 @@ class Storm:
     # Weather
 
     def _weather(self) -> None:
-        while not self._over.wait(self._random.uniform(0.3, 1.2)):
+        while not self._over.wait(self._random.uniform(0.5, 1.6)):
             for number, relay in enumerate(self._relays):
                 if relay.poll() is not None:
                     self.result.kills["relay"] += 1
                     self._relays[number] = self._start_relay(number, calm=False)
             what = self._random.random()
-            if what < 0.25:
-                self._random.choice(self._relays).kill()
-            elif what < 0.4 and self._till is not None:
+            if what < 0.3 and self._till is not None:
                 self._till.kill()
                 self._till.wait()
                 self.result.kills["till"] += 1
                 self._till = self._start_till()
-            elif what < 0.5 and self._postgres is not None:
+            elif what < 0.45 and self._postgres is not None:
                 self._postgres.restart()
                 self.result.kills["postgres"] += 1
+            else:
+                self._random.choice(self._relays).kill()
 
     def _calm_down(self, proxies: list[FaultProxy]) -> None:
         """Everything runs, nothing fails: the till reads what is left."""

@@ -12,10 +12,11 @@ from pos_app.gui.strays.presenter import HEADINGS, StrayRow, cells_of
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.row_list import RowList
-from pos_app.i18n import _, ngettext
+from pos_app.i18n import N_, _, ngettext
 from pos_app.words.mistakes import reason_of
 
 _STRAYS = "strays"
+_CHOOSE = N_("Choose the messages first (Ctrl+A: all).")
 
 
 class StraysDialog(TalkingDialog):
@@ -33,7 +34,6 @@ class StraysDialog(TalkingDialog):
         self.setWindowTitle(_("Messages that belong to no payment"))
         self.resize(820, 520)
         self._rows: list[StrayRow] | None = None
-        self._to_settle: list[int] = []
         self._build()
         background.done.connect(self._hear)
         self.reload()
@@ -125,16 +125,19 @@ class StraysDialog(TalkingDialog):
 
     @Slot()
     def _ask(self) -> None:
-        self._to_settle = self._chosen()
-        if self._to_settle:
+        if self._chosen():
             self._ask_row.open()
         elif self._rows:
-            self.say(_("Choose the messages first (Ctrl+A: all)."), is_good=False)
+            self.say(_(_CHOOSE), is_good=False)
 
     @Slot(object)
     def _settle(self, answers: list[str]) -> None:
+        chosen = self._chosen()
+        if not chosen:
+            self._ask_row.refuse(_(_CHOOSE))
+            return
         if not answers[0]:
             self._ask_row.refuse(_("Say what was done, in a word or two: it is kept."))
             return
         self._ask_row.hide()
-        self.settle_wanted.emit(self._to_settle, answers[0])
+        self.settle_wanted.emit(chosen, answers[0])
