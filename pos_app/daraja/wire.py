@@ -7,7 +7,7 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -179,15 +179,16 @@ def parse_json(body: bytes | str) -> Any:
     if len(body) > MAX_CALLBACK_BYTES:
         raise CallbackUnreadable("too large")
     try:
-        value = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-        return value if _is_plain(body) else _clean(value)
+        if isinstance(body, bytes) and _is_plain(body):
+            return _EXACT.decode(body.decode("ascii"))
+        return _clean(json.loads(body, parse_float=Decimal, parse_constant=_no_constant))
     except (ValueError, RecursionError, InvalidOperation) as error:
         raise CallbackUnreadable(type(error).__name__) from None
 
 
-def _is_plain(body: bytes | str) -> bool:
+def _is_plain(body: bytes) -> bool:
     """Whether no half of a character can come of it: plain letters without escapes, and no wider encoding of them."""
-    return isinstance(body, bytes) and body.isascii() and b"\\u" not in body and b"\0" not in body
+    return body.isascii() and b"\\u" not in body and b"\0" not in body
 
 
 def _clean(value: Any) -> Any:
@@ -203,6 +204,9 @@ def _clean(value: Any) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+_EXACT: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 
 
 def _dig(value: Any, *names: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from pos_app.ledger.writer import LedgerWriter
+from pos_app.threads import in_thread
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,20 +27,17 @@ class LedgerThread:
         Raises:
             Outside: ``ledger.…``
         """
-        loop = asyncio.get_running_loop()
-        self._writer = await loop.run_in_executor(self._executor, LedgerWriter, path, environment)
+        self._writer = await in_thread(self._executor, lambda: LedgerWriter(path, environment))
 
     async def call(self, method: Callable[Concatenate[LedgerWriter, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Runs one method. A caller that is cancelled does not undo what is being written."""
         writer = self._writer
         assert writer is not None, "open() comes first"
-        loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._executor, lambda: method(writer, *args, **kwargs)))
+        return await in_thread(self._executor, lambda: method(writer, *args, **kwargs))
 
     async def close(self) -> None:
         """Finishes what is being written and closes the file."""
-        loop = asyncio.get_running_loop()
         if self._writer is not None:
-            await loop.run_in_executor(self._executor, self._writer.close)
+            await in_thread(self._executor, self._writer.close)
             self._writer = None
         self._executor.shutdown()

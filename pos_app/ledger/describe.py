@@ -56,8 +56,12 @@ SET_COLUMNS: Final = tuple(_COLUMNS)
 """What only events change. When it was asked is no evidence and not among them."""
 
 
-def describe(event: ev.Event, before: Attempt, after: Attempt) -> tuple[str, dict[str, Any]]:
-    """The kind and the details of an event; an empty kind for one that is not worth a row."""
+def describe(event: ev.Event, before: Attempt, after: Attempt, changed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The kind and the details of an event; an empty kind for one that is not worth a row.
+
+    Args:
+        changed: What `changed_columns` says of these two.
+    """
     kind = _KINDS[type(event)]
     if isinstance(event, (ev.Restarted, ev.DeadlinePassed)) and before == after:
         return "", {}
@@ -65,7 +69,6 @@ def describe(event: ev.Event, before: Attempt, after: Attempt) -> tuple[str, dic
     added = sorted(after.review - before.review)
     if added:
         details["review"] = added
-    changed = _changed(before, after)
     if changed:
         details["set"] = changed
     return kind, details
@@ -102,14 +105,9 @@ def _said(event: ev.Event) -> dict[str, Any]:
             return {}
 
 
-def _changed(before: Attempt, after: Attempt) -> dict[str, Any]:
-    old, new = columns_of(before), columns_of(after)
-    return {name: value for name, value in new.items() if value != old[name]}
-
-
-def columns_of(attempt: Attempt) -> dict[str, Any]:
-    """The columns of an attempt that only events change, with their values."""
-    return {name: value_of(attempt) for name, value_of in _COLUMNS.items()}
+def changed_columns(before: Attempt, after: Attempt) -> dict[str, Any]:
+    """The columns that only events change and that differ, with their new values."""
+    return {name: new for name, value_of in _COLUMNS.items() if (new := value_of(after)) != value_of(before)}
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pos_app.domain.till_payment import TillPayment, Use, claim_subject
 from pos_app.errors import Bug, Mistake
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
-from pos_app.ledger.describe import columns_of, describe
+from pos_app.ledger.describe import changed_columns, describe
 from pos_app.ledger.head import Head, HeadFile, head_of, is_behind, read_head
 from pos_app.ledger.payment_book import PaymentBook
 from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, attempt_of
@@ -277,7 +277,7 @@ class LedgerWriter:
             Outside: ``ledger.…``; then nothing was written.
         """
         with self._transaction():
-            return self._apply(attempt_id, event, now_ms, rules)
+            return self._apply(self._attempt(attempt_id), event, now_ms, rules)
 
     def take_callback(
         self,
@@ -300,19 +300,18 @@ class LedgerWriter:
         Returns:
             The effect, or None for an unknown token, a duplicate or an unreadable body.
         """
-        with self._transaction() as db:
+        with self._transaction():
             self._note_cursor(cursor, now_ms)
-            found = db.execute("SELECT id FROM attempts WHERE token_hash = ?", (token_digest,)).fetchone()
-            attempt_id = AttemptId(found[0]) if found is not None else None
+            attempt = self._find_attempt("a.token_hash", token_digest)
             verdict = "read" if event is not None else "unreadable"
-            if attempt_id is None:
+            if attempt is None:
                 verdict = "unknown token"
             digest = hashlib.sha256(token_digest + body).digest()
-            if not self._keep_evidence(attempt_id, now_ms, verdict, digest, body):
+            if not self._keep_evidence(attempt.id if attempt is not None else None, now_ms, verdict, digest, body):
                 return None
-            if attempt_id is None or event is None:
+            if attempt is None or event is None:
                 return None
-            return self._apply(attempt_id, event, now_ms, rules, evidence=digest)
+            return self._apply(attempt, event, now_ms, rules, evidence=digest)
 
     def _note_cursor(self, cursor: Cursor, now_ms: int) -> None:
         self._db.execute(
@@ -380,7 +379,7 @@ class LedgerWriter:
             if is_voided:
                 raise Mistake("sale.voided")
             if twin is not None:
-                return self._apply(AttemptId(twin[0]), ev.TwinArrived(mpesa_code), now_ms, DEFAULT_RULES)
+                return self._apply(self._attempt(twin[0]), ev.TwinArrived(mpesa_code), now_ms, DEFAULT_RULES)
             if is_paid:
                 raise Mistake("sale.already_paid")
             self._payments.use(payment, Use.PAYS, before, now_ms, by=by)
@@ -460,27 +459,33 @@ class LedgerWriter:
         return cursor.rowcount == 1
 
     def _apply(
-        self, attempt_id: AttemptId, event: ev.Event, now_ms: int, rules: Rules, *, evidence: bytes | None = None
+        self, before: Attempt, event: ev.Event, now_ms: int, rules: Rules, *, evidence: bytes | None = None
     ) -> Applied:
-        before = self._attempt(attempt_id)
+        """Decides and writes down, for an attempt as this transaction found it."""
+        free_code: str | None = None
         if isinstance(event, ev.CallbackArrived):
-            event = replace(event, code_taken=self._is_code_taken(event.mpesa_code, before))
+            if self._is_code_taken(event.mpesa_code, before):
+                event = replace(event, code_taken=True)
+            else:
+                free_code = event.mpesa_code
         if isinstance(event, ev.CodeClaimed):
             self._refuse_used_code(event.code, before)
         if isinstance(event, ev.SaleVoided):
             self._refuse_received(before.sale_id)
         decision = step(before, event, now_ms, rules)
-        after = self._without_a_used_code(before, decision.attempt)
-        kind, details = describe(event, before, after)
+        after = decision.attempt
+        if after.mpesa_code != free_code:
+            after = self._without_a_used_code(before, after)
+        changed = changed_columns(before, after)
+        kind, details = describe(event, before, after, changed)
         if evidence is not None:
             details["evidence"] = evidence.hex()
         # Asking leaves no event of its own: its answer does. The time of it is kept all the same.
         if kind:
-            self._add_event(attempt_id, now_ms, kind, before.state, after.state, details)
+            self._add_event(before.id, now_ms, kind, before.state, after.state, details)
         elif before.state is not after.state:
             raise Bug("ledger.silent_change", event=type(event).__name__)
-        if after != before:
-            self._store(after)
+        self._store(before, after, changed)
         if after.mpesa_code not in (None, before.mpesa_code):
             self._payments.prove(after, now_ms)
         return Applied(before, after, decision.commands)
@@ -515,13 +520,17 @@ class LedgerWriter:
         if row is not None:
             raise Mistake("claim.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
 
-    def _store(self, attempt: Attempt) -> None:
-        columns = columns_of(attempt) | {"asked_at_ms": attempt.asked_at_ms, "asks": attempt.asks}
-        names = ", ".join(f"{name} = ?" for name in columns)
-        self._db.execute(
-            f"UPDATE attempts SET {names} WHERE id = ?",  # noqa: S608 - our own names
-            (*columns.values(), attempt.id),
-        )
+    def _store(self, before: Attempt, after: Attempt, changed: dict[str, Any]) -> None:
+        """What changed alone: an index whose columns stay is not written."""
+        columns = dict(changed)
+        if (before.asked_at_ms, before.asks) != (after.asked_at_ms, after.asks):
+            columns |= {"asked_at_ms": after.asked_at_ms, "asks": after.asks}
+        if columns:
+            names = ", ".join(f"{name} = ?" for name in columns)
+            self._db.execute(
+                f"UPDATE attempts SET {names} WHERE id = ?",  # noqa: S608 - our own names
+                (*columns.values(), after.id),
+            )
 
     def _add_event(
         self,
@@ -545,14 +554,18 @@ class LedgerWriter:
 
     # Reading back
 
-    def _attempt(self, attempt_id: int) -> Attempt:
+    def _find_attempt(self, column: str, value: int | bytes) -> Attempt | None:
         row = self._db.execute(
-            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id WHERE a.id = ?",  # noqa: S608
-            (attempt_id,),
+            f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id WHERE {column} = ?",  # noqa: S608
+            (value,),
         ).fetchone()
-        if row is None:
+        return attempt_of(row, (self.vault.open(row[PHONE_SEALED]) or b"").decode()) if row is not None else None
+
+    def _attempt(self, attempt_id: int) -> Attempt:
+        attempt = self._find_attempt("a.id", attempt_id)
+        if attempt is None:
             raise Mistake("sale.not_found")
-        return attempt_of(row, (self.vault.open(row[PHONE_SEALED]) or b"").decode())
+        return attempt
 
     def attempt(self, attempt_id: AttemptId) -> Attempt:
         """One attempt, its phone in full."""

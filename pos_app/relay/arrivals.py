@@ -16,18 +16,22 @@ class Arrivals:
     """One bell for each that waits."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Future[Page | None]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[Page | None], int]] = {}
 
     def is_awaited(self, till: str) -> bool:
         """Whether somebody waits for a till's mail."""
         return till in self._waiting
 
     def ring(self, tills: Iterable[str], pages: Mapping[str, Page] = _UNSEEN) -> None:
-        """There is mail for these. In the order of the commits: a page holds all that came since the ring before."""
+        """There is mail for these. In the order of the commits: a page holds all that came since the ring before.
+
+        Who has read a page already is not woken by it.
+        """
         for till in tills:
-            for bell in self._waiting.get(till, ()):
-                if not bell.done():
-                    bell.set_result(pages.get(till))
+            page = pages.get(till)
+            for bell, position in self._waiting.get(till, {}).items():
+                if not bell.done() and (page is None or page.messages[-1].id > position):
+                    bell.set_result(page)
 
     def ring_all(self) -> None:
         """There may be mail for anybody."""
@@ -38,20 +42,20 @@ class Arrivals:
     ) -> Page | None:
         """What came after a number; None where one must look: it rang without saying, or nothing rang for a time."""
         bell: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
-        bells = self._waiting.setdefault(till, set())
-        bells.add(bell)
+        bells = self._waiting.setdefault(till, {})
+        bells[bell] = position
         try:
             async with asyncio.timeout(timeout_s):
                 # What came just before the bell hung is found by looking once.
                 if await has_mail():
                     return None
                 page = await bell
-                fresh = tuple(message for message in page.messages if message.id > position) if page is not None else ()
-                # One that rang for what had been read before may have drowned another: look.
-                return replace(page, messages=fresh) if page is not None and fresh else None
+                if page is None:
+                    return None
+                return replace(page, messages=tuple(message for message in page.messages if message.id > position))
         except TimeoutError:
             return None
         finally:
-            bells.discard(bell)
+            del bells[bell]
             if not bells and self._waiting.get(till) is bells:
                 del self._waiting[till]

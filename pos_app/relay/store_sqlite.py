@@ -30,6 +30,7 @@ from pos_app.relay.store import (
     claim_notice,
     mark_of,
 )
+from pos_app.threads import in_thread
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tills (
@@ -78,7 +79,7 @@ class _Written:
     Args:
         tills: One for each message.
         pages: The messages themselves, for those who wait, where that is known.
-        leaves_gap: Others wrote since the transaction before.
+        leaves_gap: Somebody else wrote since the transaction before.
     """
 
     tills: Sequence[str]
@@ -118,6 +119,7 @@ class SqliteStore:
         self._groups = Groups(self._commit_soon)
         self._arrivals = Arrivals()
         self._newest = 0
+        self._has_failed = False
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
@@ -145,27 +147,43 @@ class SqliteStore:
         return await self._groups.put(letter)
 
     async def _commit_soon(self, group: Sequence[Letter]) -> list[bool]:
-        kept, written = await self._run(self._writer, lambda: self._commit(group))
-        self._ring(written)
-        return [bool(tills) for tills in kept]
+        loop = asyncio.get_running_loop()
+        return await self._run(self._writer, lambda: self._commit(group, loop))
 
-    def _commit(self, group: Sequence[Letter]) -> tuple[list[tuple[str, ...]], _Written]:
-        """Writes a group; the tills that got each letter."""
+    def _commit(self, group: Sequence[Letter], loop: asyncio.AbstractEventLoop) -> list[bool]:
+        """Writes a group, and tells those who wait; for each letter whether it was for anybody."""
         digests: dict[str, bytes] = {}
         kept: list[tuple[str, ...]]
-        with self._transaction(self._write) as db:
+        with self._writing() as db:
             if all(letter.kind is Kind.CALLBACK for letter in group):
                 digests = self._put_callbacks(db, group)
                 kept = [(letter.till,) if letter.till in digests else () for letter in group]
             else:
                 kept = [self._put_one(db, letter) for letter in group]
-        written = self._numbered([till for tills in kept for till in tills])
-        if digests and not written.leaves_gap:
-            written.pages.update(self._pages([one for one in group if one.till in digests], digests))
-        return kept, written
+            written = self._numbered([till for tills in kept for till in tills])
+            if digests and not written.leaves_gap:
+                written.pages.update(self._pages([one for one in group if one.till in digests], digests))
+                # On its way to the till while the disk takes it (docs/decisions/0008); M-PESA is answered after.
+                loop.call_soon_threadsafe(self._arrivals.ring, list(written.pages), written.pages)
+        loop.call_soon_threadsafe(self._ring, written)
+        return [bool(tills) for tills in kept]
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that writes mail. A number that was handed over by one that failed is not given again."""
+        has_failed, self._has_failed = self._has_failed, True
+        with self._transaction(self._write) as db:
+            if has_failed:
+                db.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) SELECT 'mail', 0"
+                    " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'mail')"
+                )
+                db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'mail'", (self._newest,))
+            yield db
+        self._has_failed = False
 
     def _numbered(self, tills: Sequence[str]) -> _Written:
-        """What the transaction that is through wrote: a message for each of these, numbered one after the other."""
+        """What this transaction wrote: a message for each of these, numbered one after the other."""
         if not tills:
             return _Written(tills)
         before, self._newest = self._newest, self._write.execute("SELECT last_insert_rowid()").fetchone()[0]
@@ -247,7 +265,7 @@ class SqliteStore:
 
     def _is_of_another_life(self, till: str, cursor: Cursor) -> bool:
         newest = self._read.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mail'").fetchone()
-        if cursor.id > (newest[0] if newest is not None else 0):
+        if cursor.id > max(self._newest, newest[0] if newest is not None else 0):
             return True
         row = self._read.execute(
             "SELECT till, token_digest, received_at_ms FROM mail WHERE id = ?", (cursor.id,)
@@ -294,7 +312,7 @@ class SqliteStore:
     async def claim(self, till: str, subject: bytes) -> Claim | None:
         def take() -> tuple[Claim | None, _Written]:
             now_ms = int(time.time() * 1000)
-            with self._transaction(self._write) as db:
+            with self._writing() as db:
                 is_new = db.execute(
                     "INSERT INTO claims (shop, subject, till, at_ms) SELECT shop, ?, name, ? FROM tills WHERE name = ?"
                     " AND is_revoked = 0 ON CONFLICT DO NOTHING",
@@ -319,7 +337,7 @@ class SqliteStore:
 
     async def release(self, till: str, subject: bytes, number: int) -> bool:
         def give_back() -> tuple[bool, _Written]:
-            with self._transaction(self._write) as db:
+            with self._writing() as db:
                 gone = db.execute(
                     "DELETE FROM claims WHERE subject = ? AND till = ? AND at_ms = ?", (subject, till, number)
                 )
@@ -343,7 +361,7 @@ class SqliteStore:
     @staticmethod
     async def _run(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(thread, work)
+            return await in_thread(thread, work)
         except sqlite3.Error as error:
             raise StoreError(type(error).__name__) from error
 

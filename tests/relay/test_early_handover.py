@@ -1,0 +1,167 @@
+"""A message is on its way to a till that waits while the disk still takes it; where the disk does not, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pos_app.relay.auth import digest
+from pos_app.relay.store import Cursor, Letter, Message, Page, StoreError
+from pos_app.relay.store_sqlite import SqliteStore
+
+TILL = "till-1"
+
+
+def letter(body: bytes, at_ms: int = 0) -> Letter:
+    return Letter(TILL, digest("T" * 22), body, at_ms)
+
+
+def cursor_of(message: Message) -> Cursor:
+    return Cursor(message.id, message.mark)
+
+
+def with_store(path: Path, work: Callable[[SqliteStore], Awaitable[Any]]) -> Any:
+    async def run(store: SqliteStore) -> Any:
+        async with asyncio.timeout(20):
+            return await work(store)
+
+    with closing(SqliteStore(path)) as store:
+        if not store.tills():
+            store.add_till(TILL)
+        return asyncio.run(run(store))
+
+
+async def waiting(store: SqliteStore, position: int) -> asyncio.Task[Page]:
+    """Somebody who waits, and has looked."""
+    looked = asyncio.Event()
+    run = store._run
+
+    async def seen(thread: Any, work: Any) -> Any:
+        found = await run(thread, work)
+        looked.set()
+        return found
+
+    store._run = seen
+    task = asyncio.create_task(store.next(TILL, position, 10))
+    await looked.wait()
+    store._run = run
+    return task
+
+
+class SlowDisk:
+    """A connection whose commits take until they are let go."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.go_on = threading.Event()
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        if sql == "COMMIT":
+            assert self.go_on.wait(10)
+        return self._connection.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file may grow: what a full disk does to a commit."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+async def hand_over_and_fail(store: SqliteStore, body: bytes, position: int) -> Message:
+    """What a till got whose letter could not be kept."""
+    task = await waiting(store, position)
+    with no_room(), pytest.raises(StoreError):
+        await store.put(letter(body))
+    (message,) = (await task).messages
+    assert message.body == body
+    return message
+
+
+def test_it_is_handed_over_before_the_disk_has_it_and_answered_after(tmp_path: Path) -> None:
+    async def work(store: SqliteStore) -> None:
+        disk = store._write = SlowDisk(store._write)
+        task = await waiting(store, 0)
+        put = asyncio.create_task(store.put(letter(b"paid")))
+        (message,) = (await task).messages
+        assert message.body == b"paid"
+        assert not put.done(), "M-PESA is told nothing that the disk has not"
+        asks_on = asyncio.create_task(store.after(TILL, cursor_of(message)))
+        await asyncio.sleep(0)
+        # There is one reader: when this is through, the page was read.
+        await store._run(store._reader, lambda: None)
+        disk.go_on.set()
+        assert await put
+        assert not (await asks_on).is_reset, "a till that asks on in the meantime is ahead of nothing"
+        assert [one.body for one in (await store.after(TILL, Cursor())).messages] == [b"paid"]
+
+    with_store(tmp_path / "relay.sqlite3", work)
+
+
+def test_who_begins_to_wait_while_the_disk_takes_it_is_woken_by_its_commit(tmp_path: Path) -> None:
+    async def work(store: SqliteStore) -> list[bytes]:
+        disk = store._write = SlowDisk(store._write)
+        first = await waiting(store, 0)
+        put = asyncio.create_task(store.put(letter(b"paid")))
+        await first
+        second = await waiting(store, 0)
+        assert not second.done()
+        disk.go_on.set()
+        assert await put
+        # It would look by itself after ten seconds.
+        return [message.body for message in (await asyncio.wait_for(second, 5)).messages]
+
+    assert with_store(tmp_path / "relay.sqlite3", work) == [b"paid"]
+
+
+@pytest.mark.parametrize("kept_before", [0, 3])
+def test_a_number_that_was_handed_over_and_not_kept_is_not_given_again(tmp_path: Path, kept_before: int) -> None:
+    async def work(store: SqliteStore) -> None:
+        for number in range(kept_before):
+            await store.put(letter(b"before", number))
+        lost = await hand_over_and_fail(store, b"not kept", kept_before)
+        task = await waiting(store, lost.id)
+        await store.put(letter(b"next"))
+        (following,) = (await task).messages
+        assert (following.body, following.id > lost.id) == (b"next", True)
+        page = await store.after(TILL, cursor_of(lost))
+        assert not page.is_reset
+        assert [message.body for message in page.messages] == [b"next"]
+
+    with_store(tmp_path / "relay.sqlite3", work)
+
+
+@pytest.mark.parametrize("comes_first", [b"", b"under its number"])
+def test_a_relay_that_died_before_the_disk_had_it_is_read_again(tmp_path: Path, comes_first: bytes) -> None:
+    """The next life gives the number to another message; the till's mark tells it."""
+    path = tmp_path / "relay.sqlite3"
+
+    async def fall_over(store: SqliteStore) -> Message:
+        await store.put(letter(b"kept"))
+        return await hand_over_and_fail(store, b"not kept", 1)
+
+    lost = with_store(path, fall_over)
+
+    async def go_on(store: SqliteStore) -> Page:
+        if comes_first:
+            await store.put(letter(comes_first, 1))
+        return await store.after(TILL, cursor_of(lost))
+
+    page = with_store(path, go_on)
+    assert page.is_reset
+    assert [message.body for message in page.messages] == [b"kept", *filter(None, [comes_first])]
+    assert not comes_first or page.messages[-1].id == lost.id
