@@ -261,14 +261,19 @@ def _claim_path(mpesa_code: str) -> str:
 
 
 def _number(body: bytes) -> int:
-    try:
-        return int(json.loads(body)["claim"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        return 0
+    """Of a claim; 0 where the relay does not say."""
+    number = _said(body, "claim")
+    return number if isinstance(number, int) else 0
 
 
 def _holder(body: bytes) -> str:
+    """The till that has a payment; empty for none, ``?`` where the relay does not say."""
+    till = _said(body, "till")
+    return till[:32] if isinstance(till, str) else "?"
+
+
+def _said(body: bytes, name: str) -> Any:
     try:
-        return str(json.loads(body)["till"])[:32]
-    except (ValueError, KeyError, TypeError):
-        return "?"
+        return json.loads(body)[name]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

@@ -163,9 +163,12 @@ class SqliteStore:
             written = self._numbered([till for tills in kept for till in tills])
             if digests and not written.leaves_gap:
                 written.pages.update(self._pages([one for one in group if one.till in digests], digests))
+            if written.pages:
                 # On its way to the till while the disk takes it (docs/decisions/0008); M-PESA is answered after.
                 loop.call_soon_threadsafe(self._arrivals.ring, list(written.pages), written.pages)
-        loop.call_soon_threadsafe(self._ring, written)
+        # Who begins to wait after this was asked finds by looking what is committed.
+        if written.leaves_gap or any(map(self._arrivals.is_awaited, written.tills)):
+            loop.call_soon_threadsafe(self._ring, written)
         return [bool(tills) for tills in kept]
 
     @contextmanager

@@ -193,6 +193,28 @@ def test_a_relay_that_refuses_claims_is_no_yes(tmp_path: Path) -> None:
             assert without.value.code == "payment.no_relay"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (409, b"[" * 5000, "payment.elsewhere"),
+        (409, b'{"till": 5}', "payment.elsewhere"),
+        (409, b"\xff", "payment.elsewhere"),
+        (200, b'{"claim": 1e999}', "payment.unknown"),
+        (200, b"{" * 5000, "payment.unknown"),
+        (200, b'{"claim": ' + b"9" * 5000 + b"}", "payment.unknown"),
+    ],
+)
+def test_a_relay_that_answers_oddly_to_a_claim_is_taken_by_its_status(
+    tmp_path: Path, status: int, body: bytes, code: str
+) -> None:
+    with Mpesa() as mpesa, Canned(body, status) as odd:
+        reached = RelayAccess(odd.url, "till-1", "x")
+        with Till(tmp_path, mpesa, relay_access=reached, callback_base=f"{odd.url}/c/till-1") as till:
+            with pytest.raises(Mistake) as caught:
+                till.run(till.engine.attach_payment("TKN7RT61SV", 1, "Asha"))
+            assert (caught.value.code, caught.value.params) == (code, {"till": "?"} if status == 409 else {})
+
+
 def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path: Path) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
         till.run(till.engine.register_payments())

@@ -102,3 +102,15 @@ def test_a_release_that_was_held_up_frees_nothing_that_was_claimed_since(
     assert [release(first), release(0), release(second, "back"), claim("back")] == [404, 404, 404, 0]
     assert [release(second), release(second)] == [204, 404]
     assert claim("back") > 0
+
+
+def test_a_claim_that_was_given_back_in_just_this_moment_is_asked_for_again(
+    web: Web, relay: Relay, shop: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(_till: str, _subject: bytes) -> None:
+        """Another till's until it was looked for, and nobody's then."""
+
+    with monkeypatch.context() as moment:
+        moment.setattr(relay.store, "claim", nobody)
+        assert ask(web, relay, "PUT", f"/v1/claims/{CODE}", "front", shop["front"]).status == 503
+    assert ask(web, relay, "PUT", f"/v1/claims/{CODE}", "front", shop["front"]).status == 200
