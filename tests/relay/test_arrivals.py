@@ -112,10 +112,11 @@ def test_a_second_process_on_one_file_makes_nobody_miss_anything(tmp_path: Path)
         await other.put(letter(b"kept by the other"))
         # It is this one's letter for another till that shows that a number lies between.
         await store.put(letter(b"for another till", "another"))
-        found = [message.body for message in (await task).messages]
+        # It would look by itself after ten seconds.
+        found = [message.body for message in (await asyncio.wait_for(task, 5)).messages]
         task = await waiting(store, 2)
         await store.put(letter(b"kept by this one"))
-        return [*found, *(message.body for message in (await task).messages)]
+        return [*found, *(message.body for message in (await asyncio.wait_for(task, 5)).messages)]
 
     assert with_stores(tmp_path, work) == [b"kept by the other", b"kept by this one"]
 
