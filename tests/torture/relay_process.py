@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,19 @@ from pos_app.relay import app, groups, store_sqlite  # noqa: E402
 from pos_app.relay.callbacks import Callbacks  # noqa: E402
 from pos_app.relay.store import Letter, Message  # noqa: E402
 
-STEPS = ("random", "before_commit", "in_commit", "before_answer", "while_handing_over")
+STEPS = ("random", "before_commit", "in_commit", "handed_over", "before_answer", "while_handing_over")
+TILL_HAS_IT_AFTER_S = 0.05
 
 
 def lay(step: str, passes: int) -> None:
     """Puts the end of the process into one step, after so many times through it."""
     left = passes
 
-    def burn() -> None:
+    def burn(after_s: float = 0.0) -> None:
         nonlocal left
         left -= 1
         if left < 0:
+            time.sleep(after_s)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(owner: Any, name: str, *, before: bool) -> None:
@@ -60,12 +63,13 @@ def lay(step: str, passes: int) -> None:
             return real_json(message)
 
         app._as_json = as_json
-    elif step == "in_commit":
+    elif step in ("in_commit", "handed_over"):
+        after_s = TILL_HAS_IT_AFTER_S if step == "handed_over" else 0.0
         real_connect = store_sqlite.SqliteStore._connect
 
         def connect(self: store_sqlite.SqliteStore) -> Any:
             connection = real_connect(self)
-            connection.set_trace_callback(lambda sql: burn() if sql.startswith("COMMIT") else None)
+            connection.set_trace_callback(lambda sql: burn(after_s) if sql.startswith("COMMIT") else None)
             return connection
 
         store_sqlite.SqliteStore._connect = connect  # type: ignore[method-assign]
