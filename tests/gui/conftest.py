@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from e2e.program import environment
+from fakes.servers import Mpesa, Relay
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -45,6 +48,16 @@ def open_till(qapp: QApplication, qtbot: QtBot) -> Iterator[Callable[[], Program
         elif program.window is not None:
             program.window.close()
         program.close()
+
+
+@pytest.fixture
+def real_shop(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Mpesa, Relay]]:
+    """No practice: an M-PESA and a relay of their own, which a window opened after this reaches."""
+    with Mpesa() as mpesa, Relay(tmp_path) as relay:
+        for name, value in environment(home, mpesa, relay).items():
+            if name.startswith("POS_APP_"):
+                monkeypatch.setenv(name, value)
+        yield mpesa, relay
 
 
 @pytest.fixture

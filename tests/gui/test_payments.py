@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-from e2e.program import environment
 from fakes.servers import Mpesa, Relay
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -118,17 +114,8 @@ def test_an_empty_inbox_says_so(window: MainWindow, qtbot: QtBot) -> None:
     assert len(window.findChildren(InboxDialog)) == 1
 
 
-@pytest.fixture
-def real_shop(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with Mpesa() as mpesa, Relay(tmp_path) as relay:
-        for name, value in environment(home, mpesa, relay).items():
-            if name.startswith("POS_APP_"):
-                monkeypatch.setenv(name, value)
-        yield mpesa
-
-
 def test_registered_from_settings_and_the_second_time_explained(
-    real_shop: Mpesa, window: MainWindow, qtbot: QtBot
+    real_shop: tuple[Mpesa, Relay], window: MainWindow, qtbot: QtBot
 ) -> None:
     window.open_settings()
     dialog = window.findChild(QWidget, "settingsDialog")
@@ -139,7 +126,8 @@ def test_registered_from_settings_and_the_second_time_explained(
         dialog.findChild(QPushButton, "registerNow").click()
         qtbot.waitUntil(lambda wanted=wanted: heard.text().startswith(wanted), timeout=10_000)
     dialog.close()
-    real_shop.call(lambda: real_shop.mpesa.pay_by_hand(BUYER, 70))
+    mpesa = real_shop[0]
+    mpesa.call(lambda: mpesa.mpesa.pay_by_hand(BUYER, 70))
     open_inbox(window, qtbot, 1)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.program import environment
 from fakes.servers import Mpesa, Relay
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
@@ -45,12 +44,9 @@ def screen(window: QWidget) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def planted(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Mpesa, set[str]]]:
-    with Mpesa() as mpesa, Relay(tmp_path) as relay:
-        for name, value in environment(home, mpesa, relay).items():
-            if name.startswith("POS_APP_"):
-                monkeypatch.setenv(name, value)
-        yield mpesa, {PRACTICE_KEY, PRACTICE_SECRET, PRACTICE_PASSKEY, relay.token}
+def planted(real_shop: tuple[Mpesa, Relay]) -> tuple[Mpesa, set[str]]:
+    mpesa, relay = real_shop
+    return mpesa, {PRACTICE_KEY, PRACTICE_SECRET, PRACTICE_PASSKEY, relay.token}
 
 
 def test_no_screen_shows_a_secret_and_a_phone_shows_in_full_while_its_prompt_is_out(

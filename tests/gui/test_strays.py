@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from e2e.program import environment
 from fakes.servers import Mpesa, Relay
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -22,12 +20,8 @@ from pos_app.web import Patience, Request, Web
 
 
 @pytest.fixture
-def relay(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with Mpesa() as mpesa, Relay(tmp_path) as running:
-        for name, value in environment(home, mpesa, running).items():
-            if name.startswith("POS_APP_"):
-                monkeypatch.setenv(name, value)
-        yield running
+def relay(real_shop: tuple[Mpesa, Relay]) -> Relay:
+    return real_shop[1]
 
 
 def callback(code: object, **metadata: object) -> bytes:
