@@ -20,6 +20,7 @@ from pos_app.engine.mail import Mail
 from pos_app.engine.sender import new_token
 from pos_app.errors import Mistake, Outside, TillError
 from pos_app.ledger.writer import Applied, LedgerWriter, token_hash
+from pos_app.relay.auth import TILL_NAME
 from pos_app.settings.effective import MpesaAccess
 from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
@@ -263,13 +264,13 @@ def _claim_path(mpesa_code: str) -> str:
 def _number(body: bytes) -> int:
     """Of a claim; 0 where the relay does not say."""
     number = _said(body, "claim")
-    return number if isinstance(number, int) else 0
+    return number if type(number) is int else 0
 
 
 def _holder(body: bytes) -> str:
     """The till that has a payment; empty for none, ``?`` where the relay does not say."""
     till = _said(body, "till")
-    return till[:32] if isinstance(till, str) else "?"
+    return till if isinstance(till, str) and (not till or TILL_NAME.match(till)) else "?"
 
 
 def _said(body: bytes, name: str) -> Any:

@@ -23,7 +23,7 @@ class Arrivals:
         return till in self._waiting
 
     def ring(self, tills: Iterable[str], pages: Mapping[str, Page] = _UNSEEN) -> None:
-        """There is mail for these. In the order of the commits: a page holds all that came since the ring before.
+        """There is mail for these. In the order of the transactions: a page holds all that came since the ring before.
 
         Who has read a page already is not woken by it.
         """

@@ -16,7 +16,7 @@ from pos_app.errors import Mistake, Outside
 from pos_app.paths import make_private
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
-from pos_app.relay.groups import Groups
+from pos_app.relay.groups import LARGEST, Groups
 from pos_app.relay.store import (
     PAGE,
     Claim,
@@ -79,7 +79,7 @@ class _Written:
     Args:
         tills: One for each message.
         pages: The messages themselves, for those who wait, where that is known.
-        leaves_gap: Somebody else wrote since the transaction before.
+        leaves_gap: Somebody else may have written since the transaction before.
     """
 
     tills: Sequence[str]
@@ -119,7 +119,7 @@ class SqliteStore:
         self._groups = Groups(self._commit_soon)
         self._arrivals = Arrivals()
         self._newest = 0
-        self._has_failed = False
+        self._has_failed = self._follows_failure = False
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
@@ -129,7 +129,12 @@ class SqliteStore:
         return connection
 
     async def start(self) -> None:
-        """Nothing to do: a file is always there."""
+        """Leaves out the numbers that a process before may have handed over and not kept: those of one group."""
+
+        def leave_out() -> None:
+            self._write.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'mail'", (LARGEST,))
+
+        await self._run(self._writer, leave_out)
 
     async def stop(self) -> None:
         await self._groups.finish()
@@ -166,17 +171,21 @@ class SqliteStore:
             if written.pages:
                 # On its way to the till while the disk takes it (docs/decisions/0008); M-PESA is answered after.
                 loop.call_soon_threadsafe(self._arrivals.ring, list(written.pages), written.pages)
+        self._tell(written, loop)
+        return [bool(tills) for tills in kept]
+
+    def _tell(self, written: _Written, loop: asyncio.AbstractEventLoop) -> None:
+        """Wakes those who wait. From the thread that writes, for every kind: in the order of the transactions."""
         # Who begins to wait after this was asked finds by looking what is committed.
         if written.leaves_gap or any(map(self._arrivals.is_awaited, written.tills)):
             loop.call_soon_threadsafe(self._ring, written)
-        return [bool(tills) for tills in kept]
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that writes mail. A number that was handed over by one that failed is not given again."""
-        has_failed, self._has_failed = self._has_failed, True
+        self._follows_failure, self._has_failed = self._has_failed, True
         with self._transaction(self._write) as db:
-            if has_failed:
+            if self._follows_failure:
                 db.execute(
                     "INSERT INTO sqlite_sequence (name, seq) SELECT 'mail', 0"
                     " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'mail')"
@@ -188,9 +197,9 @@ class SqliteStore:
     def _numbered(self, tills: Sequence[str]) -> _Written:
         """What this transaction wrote: a message for each of these, numbered one after the other."""
         if not tills:
-            return _Written(tills)
+            return _Written(tills, leaves_gap=self._follows_failure)
         before, self._newest = self._newest, self._write.execute("SELECT last_insert_rowid()").fetchone()[0]
-        return _Written(tills, leaves_gap=self._newest - len(tills) != before)
+        return _Written(tills, leaves_gap=self._follows_failure or self._newest - len(tills) != before)
 
     def _ring(self, written: _Written) -> None:
         if written.leaves_gap:
@@ -313,7 +322,9 @@ class SqliteStore:
         await self._run(self._writer, note)
 
     async def claim(self, till: str, subject: bytes) -> Claim | None:
-        def take() -> tuple[Claim | None, _Written]:
+        loop = asyncio.get_running_loop()
+
+        def take() -> Claim | None:
             now_ms = int(time.time() * 1000)
             with self._writing() as db:
                 is_new = db.execute(
@@ -332,25 +343,25 @@ class SqliteStore:
                     " WHERE subject = ? AND shop = (SELECT shop FROM tills WHERE name = ?)",
                     (subject, till),
                 ).fetchone()
-            return Claim(*row) if row is not None else None, self._numbered(told)
+            self._tell(self._numbered(told), loop)
+            return Claim(*row) if row is not None else None
 
-        claim, written = await self._run(self._writer, take)
-        self._ring(written)
-        return claim
+        return await self._run(self._writer, take)
 
     async def release(self, till: str, subject: bytes, number: int) -> bool:
-        def give_back() -> tuple[bool, _Written]:
+        loop = asyncio.get_running_loop()
+
+        def give_back() -> bool:
             with self._writing() as db:
                 gone = db.execute(
                     "DELETE FROM claims WHERE subject = ? AND till = ? AND at_ms = ?", (subject, till, number)
                 )
                 done = gone.rowcount == 1
                 told = self._tell_shop(db, till, subject, "") if done else []
-            return done, self._numbered(told)
+            self._tell(self._numbered(told), loop)
+            return done
 
-        done, written = await self._run(self._writer, give_back)
-        self._ring(written)
-        return done
+        return await self._run(self._writer, give_back)
 
     @staticmethod
     def _tell_shop(db: sqlite3.Connection, till: str, subject: bytes, holder: str) -> list[str]:

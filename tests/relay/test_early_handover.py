@@ -26,9 +26,11 @@ def cursor_of(message: Message) -> Cursor:
     return Cursor(message.id, message.mark)
 
 
-def with_store(path: Path, work: Callable[[SqliteStore], Awaitable[Any]]) -> Any:
+def with_store(path: Path, work: Callable[[SqliteStore], Awaitable[Any]], *, is_served: bool = True) -> Any:
     async def run(store: SqliteStore) -> Any:
         async with asyncio.timeout(20):
+            if is_served:
+                await store.start()
             return await work(store)
 
     with closing(SqliteStore(path)) as store:
@@ -145,16 +147,9 @@ def test_a_number_that_was_handed_over_and_not_kept_is_not_given_again(tmp_path:
     with_store(tmp_path / "relay.sqlite3", work)
 
 
-@pytest.mark.parametrize("comes_first", [b"", b"under its number"])
-def test_a_relay_that_died_before_the_disk_had_it_is_read_again(tmp_path: Path, comes_first: bytes) -> None:
-    """The next life gives the number to another message; the till's mark tells it."""
-    path = tmp_path / "relay.sqlite3"
-
-    async def fall_over(store: SqliteStore) -> Message:
-        await store.put(letter(b"kept"))
-        return await hand_over_and_fail(store, b"not kept", 1)
-
-    lost = with_store(path, fall_over)
+@pytest.mark.parametrize("comes_first", [b"", b"came since"])
+def test_a_relay_that_died_before_the_disk_had_it_leaves_its_number_out(tmp_path: Path, comes_first: bytes) -> None:
+    path, lost = die_after_handing_over(tmp_path)
 
     async def go_on(store: SqliteStore) -> Page:
         if comes_first:
@@ -162,6 +157,65 @@ def test_a_relay_that_died_before_the_disk_had_it_is_read_again(tmp_path: Path, 
         return await store.after(TILL, cursor_of(lost))
 
     page = with_store(path, go_on)
+    assert not page.is_reset, "nothing that the till has is read again"
+    assert [message.body for message in page.messages] == [*filter(None, [comes_first])]
+    assert all(message.id > lost.id for message in page.messages)
+
+
+@pytest.mark.parametrize("comes_first", [b"", b"under its number"])
+def test_where_the_number_is_given_again_all_the_same_the_mark_tells(tmp_path: Path, comes_first: bytes) -> None:
+    """By a program of before, on the same file."""
+    path, lost = die_after_handing_over(tmp_path)
+
+    async def go_on(store: SqliteStore) -> Page:
+        if comes_first:
+            await store.put(letter(comes_first, 1))
+        return await store.after(TILL, cursor_of(lost))
+
+    page = with_store(path, go_on, is_served=False)
     assert page.is_reset
     assert [message.body for message in page.messages] == [b"kept", *filter(None, [comes_first])]
     assert not comes_first or page.messages[-1].id == lost.id
+
+
+def die_after_handing_over(folder: Path) -> tuple[Path, Message]:
+    """A file whose relay is gone, and a message that a till has and the file has not."""
+    path = folder / "relay.sqlite3"
+
+    async def fall_over(store: SqliteStore) -> Message:
+        await store.put(letter(b"kept"))
+        return await hand_over_and_fail(store, b"not kept", 1)
+
+    return path, with_store(path, fall_over)
+
+
+@pytest.mark.parametrize("is_given_back", [False, True])
+def test_what_the_shop_is_told_is_never_overtaken_by_a_callback(tmp_path: Path, is_given_back: bool) -> None:
+    """Both are in the queue of the thread that writes while the loop is busy: they are heard of in one turn of it."""
+
+    async def work(store: SqliteStore) -> list[int]:
+        store.add_till("other", TILL)
+        claim = await store.claim("other", digest("code")) if is_given_back else None
+        await store.put(letter(b"read before"))
+        position = (await store.after(TILL, Cursor())).messages[-1].id
+        task = await waiting(store, position)
+        told = (
+            store.release("other", digest("code"), claim.number)
+            if claim is not None
+            else store.claim("other", digest("code"))
+        )
+        both_are_queued = threading.Event()
+        store._writer.submit(both_are_queued.wait, 10)
+        jobs = [asyncio.ensure_future(told), asyncio.ensure_future(store.put(letter(b"second")))]
+        while store._writer._work_queue.qsize() < 2:
+            await asyncio.sleep(0)
+        both_are_queued.set()
+        # The loop is held up until the thread is through with them.
+        store._writer.submit(lambda: None).result()
+        got = [message.id - position for message in (await task).messages]
+        if len(got) == 1:
+            got += [message.id - position for message in (await store.next(TILL, position + got[0], 5)).messages]
+        await asyncio.gather(*jobs)
+        return got
+
+    assert with_store(tmp_path / "relay.sqlite3", work) == [1, 2]
