@@ -264,7 +264,7 @@ def _claim_path(mpesa_code: str) -> str:
 def _number(body: bytes) -> int:
     """Of a claim; 0 where the relay does not say."""
     number = _said(body, "claim")
-    return number if type(number) is int else 0
+    return number if isinstance(number, int) else 0
 
 
 def _holder(body: bytes) -> str:

@@ -204,8 +204,9 @@ def test_what_the_shop_is_told_is_never_overtaken_by_a_callback(tmp_path: Path, 
             if claim is not None
             else store.claim("other", digest("code"))
         )
-        both_are_queued = threading.Event()
-        store._writer.submit(both_are_queued.wait, 10)
+        has_begun, both_are_queued = threading.Event(), threading.Event()
+        store._writer.submit(lambda: (has_begun.set(), both_are_queued.wait(10)))
+        has_begun.wait(10)
         jobs = [asyncio.ensure_future(told), asyncio.ensure_future(store.put(letter(b"second")))]
         while store._writer._work_queue.qsize() < 2:
             await asyncio.sleep(0)
