@@ -23,6 +23,8 @@ class FaultProxy(Loop):
         self._behind = port
         self.share = share
         self._random = random.Random(seed)
+        # A loop itself holds its tasks weakly: one that waits for a peer that is gone would be collected in the middle.
+        self._connections: set[asyncio.Task[None] | None] = set()
         self.met: dict[str, int] = dict.fromkeys((*FAULTS, "cut_stream"), 0)
         self.streamed = 0
         """Events of streams that were passed on whole."""
@@ -43,9 +45,12 @@ class FaultProxy(Loop):
         fault = self._random.choice(FAULTS) if self._random.random() < self.share else ""
         if fault:
             self.met[fault] += 1
+        connection = asyncio.current_task()
+        self._connections.add(connection)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._pass(fault, reader, writer)
         writer.transport.abort()
+        self._connections.discard(connection)
 
     async def _pass(self, fault: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if fault == "refuse":

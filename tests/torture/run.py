@@ -66,6 +66,7 @@ class Shop:
         self.steps: Counter[str] = Counter()
         self.violations: list[str] = []
         self.kills = 0
+        self._started = threading.Event()
         self._number = 0
 
     def run(self, kills: int) -> None:
@@ -104,14 +105,19 @@ class Shop:
         if self._plant:
             words += ["--plant", self._plant]
         self._number += sales
+        self._started.clear()
         with subprocess.Popen(
             [*TILL, *words], env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as till:
             lines = threading.Thread(target=self._read, args=(till,))
             lines.start()
-            ends = time.monotonic() + (self._random.uniform(0.0, 1.2) if step == "random" else 2.5)
-            self._started.wait(20)
-            ends = max(ends, time.monotonic() + (self._random.uniform(0.0, 0.6) if step == "random" else 1.5))
+            if step == "random":
+                # Some while it starts.
+                self._started.wait(self._random.choice((self._random.uniform(0.0, 1.2), 20.0)))
+                ends = time.monotonic() + self._random.uniform(0.0, 0.6)
+            else:
+                self._started.wait(20)
+                ends = time.monotonic() + 1.5
             while till.poll() is None and time.monotonic() < ends:
                 time.sleep(0.005)
             till.kill()
@@ -122,14 +128,7 @@ class Shop:
             if "Traceback" in errors:
                 self.violations.append(f"the till fell over: {errors[-600:]}")
 
-    @property
-    def _started(self) -> threading.Event:
-        if not hasattr(self, "_event"):
-            self._event = threading.Event()
-        return self._event
-
     def _read(self, till: subprocess.Popen[str]) -> None:
-        self._started.clear()
         assert till.stdout is not None
         for line in till.stdout:
             try:
