@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
+import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -220,3 +224,90 @@ def test_what_the_shop_is_told_is_never_overtaken_by_a_callback(tmp_path: Path, 
         return got
 
     assert with_store(tmp_path / "relay.sqlite3", work) == [1, 2]
+
+
+def test_what_another_process_wrote_before_a_commit_failed_is_looked_for(tmp_path: Path) -> None:
+    async def work(store: SqliteStore) -> list[bytes]:
+        await store.put(letter(b"read before"))
+        task = await waiting(store, 1)
+        with closing(SqliteStore(tmp_path / "relay.sqlite3")) as other:
+            await other.put(letter(b"the other's"))
+        with no_room(), pytest.raises(StoreError):
+            await store.put(letter(b"not kept"))
+        await store.put(letter(b"next"))
+        return [message.body for message in (await asyncio.wait_for(task, 5)).messages]
+
+    assert with_store(tmp_path / "relay.sqlite3", work) == [b"the other's", b"next"]
+
+
+class PoorDisk:
+    """A connection of whose commits some fail, as chance has it."""
+
+    def __init__(self, connection: Any, chance: random.Random) -> None:
+        self._connection = connection
+        self._chance = chance
+        self.failures = 0
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        if sql == "COMMIT" and self._chance.random() < 0.15:
+            self.failures += 1
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_fails_and_whoever_is_late_every_stream_brings_all_there_is_in_order(
+    tmp_path: Path, seed: int
+) -> None:
+    """Three tills of a shop with two streams each; callbacks and claims side by side; a loop that is often busy."""
+    chance = random.Random(seed)
+    names = [TILL, "second", "third"]
+
+    async def stream(store: SqliteStore, till: str, seen: list[Message]) -> None:
+        page = await store.after(till, Cursor())
+        while True:
+            seen += page.messages
+            # Nobody looks by himself in time: a ring that is missed is a message that is missed.
+            page = await store.next(till, seen[-1].id if seen else 0, 600)
+
+    async def post(store: SqliteStore, promised: dict[str, set[bytes]], number: int) -> None:
+        await asyncio.sleep(chance.uniform(0, 0.5))
+        if chance.random() < 0.3:
+            # The loop has something else to do: what the threads say piles up.
+            time.sleep(chance.uniform(0, 0.004))  # noqa: ASYNC251 - it is meant to hold up the loop
+        till, body = chance.choice(names), str(number).encode()
+        with contextlib.suppress(StoreError):
+            if chance.random() < 0.2:
+                claim = await store.claim(till, digest(str(number % 5)))
+                if claim is not None and claim.till == till:
+                    await store.release(till, digest(str(number % 5)), claim.number)
+            elif await store.put(Letter(till, digest("T" * 22), body, number)):
+                promised[till].add(body)
+
+    async def work(store: SqliteStore) -> None:
+        for name in names[1:]:
+            store.add_till(name, TILL)
+        disk = store._write = PoorDisk(store._write, chance)
+        promised: dict[str, set[bytes]] = {name: set() for name in names}
+        seen: list[tuple[str, list[Message]]] = [(name, []) for name in names for _ in range(2)]
+        streams = [asyncio.create_task(stream(store, name, found)) for name, found in seen]
+        await asyncio.gather(*(post(store, promised, number) for number in range(500)))
+        assert disk.failures > 5, "it proved nothing"
+        kept = {
+            name: [row[0] for row in store._read.execute("SELECT id FROM mail WHERE till = ?", (name,))]
+            for name in names
+        }
+        async with asyncio.timeout(5):
+            while any(not set(kept[name]) <= {message.id for message in found} for name, found in seen):
+                await asyncio.sleep(0.01)
+        for name, found in seen:
+            ids = [message.id for message in found]
+            assert ids == sorted(set(ids))
+            assert promised[name] <= {message.body for message in found}
+        for task in streams:
+            task.cancel()
+
+    with_store(tmp_path / "relay.sqlite3", work)
