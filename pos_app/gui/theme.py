@@ -294,7 +294,7 @@ QTabBar::tab:focus {{ color: {c.text}; background: {c.selection}; }}
 QToolTip {{ background: {c.surface}; color: {c.text}; border: 1px solid {c.border}; padding: 4px 6px; }}
 QProgressBar {{ border: 1px solid {c.border}; border-radius: 4px; background: {c.background}; text-align: center; min-height: 18px; }}
 QProgressBar::chunk {{ background: {c.accent}; border-radius: 3px; }}
-QCheckBox {{ spacing: 8px; min-height: 30px; padding: 0 6px; border: 1px solid transparent; border-radius: 4px; }}
+QCheckBox {{ spacing: 8px; min-height: 30px; padding: 0 2px 0 1px; border: 1px solid transparent; border-radius: 4px; }}
 QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {c.muted}; border-radius: 4px; background: {c.surface}; }}
 QCheckBox::indicator:checked {{ background: {LIGHT.accent}; border-color: {LIGHT.accent}; image: url("{_file("tick")}"); }}
 QCheckBox::indicator:disabled {{ border-color: {c.border}; }}
