@@ -153,14 +153,7 @@ def test_a_number_that_was_handed_over_and_not_kept_is_not_given_again(tmp_path:
 
 @pytest.mark.parametrize("comes_first", [b"", b"came since"])
 def test_a_relay_that_died_before_the_disk_had_it_leaves_its_number_out(tmp_path: Path, comes_first: bytes) -> None:
-    path, lost = die_after_handing_over(tmp_path)
-
-    async def go_on(store: SqliteStore) -> Page:
-        if comes_first:
-            await store.put(letter(comes_first, 1))
-        return await store.after(TILL, cursor_of(lost))
-
-    page = with_store(path, go_on)
+    lost, page = die_and_go_on(tmp_path, comes_first, is_served=True)
     assert not page.is_reset, "nothing that the till has is read again"
     assert [message.body for message in page.messages] == [*filter(None, [comes_first])]
     assert all(message.id > lost.id for message in page.messages)
@@ -169,28 +162,28 @@ def test_a_relay_that_died_before_the_disk_had_it_leaves_its_number_out(tmp_path
 @pytest.mark.parametrize("comes_first", [b"", b"under its number"])
 def test_where_the_number_is_given_again_all_the_same_the_mark_tells(tmp_path: Path, comes_first: bytes) -> None:
     """By a program of before, on the same file."""
-    path, lost = die_after_handing_over(tmp_path)
-
-    async def go_on(store: SqliteStore) -> Page:
-        if comes_first:
-            await store.put(letter(comes_first, 1))
-        return await store.after(TILL, cursor_of(lost))
-
-    page = with_store(path, go_on, is_served=False)
+    lost, page = die_and_go_on(tmp_path, comes_first, is_served=False)
     assert page.is_reset
     assert [message.body for message in page.messages] == [b"kept", *filter(None, [comes_first])]
     assert not comes_first or page.messages[-1].id == lost.id
 
 
-def die_after_handing_over(folder: Path) -> tuple[Path, Message]:
-    """A file whose relay is gone, and a message that a till has and the file has not."""
+def die_and_go_on(folder: Path, comes_first: bytes, *, is_served: bool) -> tuple[Message, Page]:
+    """What a till got before its relay died with it uncommitted, and what the next relay has for that till."""
     path = folder / "relay.sqlite3"
 
     async def fall_over(store: SqliteStore) -> Message:
         await store.put(letter(b"kept"))
         return await hand_over_and_fail(store, b"not kept", 1)
 
-    return path, with_store(path, fall_over)
+    lost: Message = with_store(path, fall_over)
+
+    async def go_on(store: SqliteStore) -> Page:
+        if comes_first:
+            await store.put(letter(comes_first, 1))
+        return await store.after(TILL, cursor_of(lost))
+
+    return lost, with_store(path, go_on, is_served=is_served)
 
 
 @pytest.mark.parametrize("is_given_back", [False, True])
