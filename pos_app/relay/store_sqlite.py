@@ -129,10 +129,15 @@ class SqliteStore:
         return connection
 
     async def start(self) -> None:
-        """Leaves out the numbers that a process before may have handed over and not kept: those of one group."""
+        """Leaves out the numbers that a process before may have handed over and not kept: those of one group.
+
+        As after a commit that failed: the next transaction counts on from them, whenever there is room for it.
+        """
 
         def leave_out() -> None:
-            self._write.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'mail'", (LARGEST,))
+            newest = self._write.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mail'").fetchone()
+            if newest is not None:
+                self._newest, self._has_failed = newest[0] + LARGEST, True
 
         await self._run(self._writer, leave_out)
 

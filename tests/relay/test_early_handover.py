@@ -219,6 +219,22 @@ def test_what_the_shop_is_told_is_never_overtaken_by_a_callback(tmp_path: Path, 
     assert with_store(tmp_path / "relay.sqlite3", work) == [1, 2]
 
 
+def test_a_relay_starts_while_there_is_no_room_and_gives_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "relay.sqlite3"
+    with_store(path, lambda store: store.put(letter(b"kept")))
+
+    async def work(store: SqliteStore) -> list[bytes]:
+        with no_room():
+            await store.start()
+            page = await store._run(store._reader, lambda: store._page(TILL, 0))
+            with pytest.raises(StoreError):
+                await store.put(letter(b"no room"))
+        assert await store.put(letter(b"room again"))
+        return [message.body for message in (*page.messages, *(await store.after(TILL, Cursor())).messages)]
+
+    assert with_store(path, work, is_served=False) == [b"kept", b"kept", b"room again"]
+
+
 def test_what_another_process_wrote_before_a_commit_failed_is_looked_for(tmp_path: Path) -> None:
     async def work(store: SqliteStore) -> list[bytes]:
         await store.put(letter(b"read before"))
