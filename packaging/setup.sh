@@ -14,14 +14,16 @@ TEST_PACKAGES="openbox x11-utils imagemagick poppler-utils zbar-tools dbus gnome
 say() { printf '%s\n' "setup: $*"; }
 fail() { printf '%s\n' "setup: $*" >&2; exit 1; }
 
-LOCK=packaging/requirements.lock
-[ "$WHAT" = dev ] && LOCK=packaging/requirements-dev.lock
+# Written by a resolver (make locks): what runs, and what builds the program itself.
+LOCK=packaging/locks/window.lock
+[ "$WHAT" = dev ] && LOCK=packaging/locks/dev.lock
+BUILD_LOCK=packaging/locks/build.lock
 PACKAGES=$RUN_PACKAGES
 { [ "$WHAT" = dev ] || [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; } && PACKAGES="$PACKAGES $SCREEN_PACKAGES"
 [ "$WHAT" = dev ] && PACKAGES="$PACKAGES $TEST_PACKAGES"
 
 # Done before, with these very files, on a machine that still has its system packages: say nothing.
-KEY=$(cat "$LOCK" pyproject.toml packaging/setup.sh | cksum | tr ' ' '-')
+KEY=$(cat "$LOCK" "$BUILD_LOCK" pyproject.toml packaging/setup.sh | cksum | tr ' ' '-')
 STAMP=".venv/.set-up-$WHAT-$KEY-$([ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && echo screen || echo none)"
 [ -f "$STAMP" ] && [ -x .venv/bin/pos-app ] && exit 0
 
@@ -63,18 +65,7 @@ if [ ! -x .venv/bin/python ]; then
     "$PYTHON" -m venv .venv
 fi
 say "installing pinned packages ($LOCK)"
-.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$LOCK"
-# The build backend is pinned too: it comes from the dev lock, without its friends.
-.venv/bin/python -c 'import hatchling, editables' 2>/dev/null || {
-    .venv/bin/python - <<'EOF' > .venv/build.lock
-import re
-text = open("packaging/requirements-dev.lock").read()
-for name in ("hatchling", "editables", "packaging", "pathspec", "pluggy", "trove-classifiers"):
-    found = re.search(rf"^{name}==.*(?:\n    .*)*", text, re.M)
-    print(found.group(0) if found else "")
-EOF
-    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r .venv/build.lock
-}
+.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$LOCK" -r "$BUILD_LOCK"
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
 # Without this each start would compile again where PYTHONDONTWRITEBYTECODE is set: a second instead of a third of one.
 env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m compileall -q .venv/lib pos_app >/dev/null 2>&1 || true

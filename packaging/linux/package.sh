@@ -17,8 +17,7 @@ rm -rf "$WORK" dist/pos-app
 mkdir -p "$WORK"
 .venv/bin/python -m venv "$WORK/venv"
 PIP="$WORK/venv/bin/python -m pip install -qq --disable-pip-version-check"
-$PIP --require-hashes -r packaging/requirements.lock
-$PIP --require-hashes -r packaging/requirements-package.lock
+$PIP --require-hashes -r packaging/locks/window.lock -r packaging/locks/package.lock
 say "building"
 "$WORK/venv/bin/pyinstaller" --noconfirm --log-level ERROR --distpath dist --workpath "$WORK/work" packaging/pos-app.spec
 say "trying what was built"

@@ -6,8 +6,7 @@ $venv = "build\package\venv"
 if (Test-Path $venv) { Remove-Item -Recurse -Force $venv }
 py -3 -m venv $venv
 $python = "$venv\Scripts\python.exe"
-& $python -m pip install --quiet --require-hashes -r packaging\requirements.lock
-& $python -m pip install --quiet --require-hashes -r packaging\requirements-package.lock
+& $python -m pip install --quiet --require-hashes -r packaging\locks\window.lock -r packaging\locks\package.lock
 & "$venv\Scripts\pyinstaller.exe" --noconfirm --log-level ERROR --distpath dist --workpath build\package\work packaging\pos-app.spec
 & $python packaging\try_package.py dist\pos-app\pos-app.exe
 $inno = Get-Command iscc -ErrorAction SilentlyContinue

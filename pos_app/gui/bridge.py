@@ -37,6 +37,7 @@ class Bridge(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._waiting: deque[ev.EngineEvent] = deque()
+        self._is_open = True
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._signals: dict[type, SignalInstance] = {
@@ -60,15 +61,19 @@ class Bridge(QObject):
         self._waiting.append(event)
         self._arrived.emit()
 
+    def close(self) -> None:
+        """Forgets what has not been shown, and whatever comes later: the window that would show it is gone."""
+        self._is_open = False
+
     @Slot()
     def _arm(self) -> None:
-        if not self._timer.isActive():
+        if self._is_open and not self._timer.isActive():
             self._timer.start()
 
     @Slot()
     def _deliver(self) -> None:
         events: list[ev.EngineEvent] = []
-        while self._waiting:
+        while self._is_open and self._waiting:
             events.append(self._waiting.popleft())
         newest = {_subject(event): index for index, event in enumerate(events)}
         for index, event in enumerate(events):

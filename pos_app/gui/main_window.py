@@ -265,6 +265,7 @@ class MainWindow(QWidget):
         """Stops the engine and closes the ledger; what is open goes on at the next start."""
         self.engine.stop()
         self.engine.wait()
+        self.bridge.close()
         self.background.close()
         self.desk.close()
         self._close_reader()

@@ -514,8 +514,8 @@ class LedgerWriter:
             self._payments.free(mpesa_code)
         row = self._db.execute(
             "SELECT s.reference, coalesce(a.settled_at_ms, a.created_at_ms) FROM attempts a"
-            " JOIN sales s ON s.id = a.sale_id WHERE (a.mpesa_code = ?1 OR a.claimed_code = ?1) AND a.id <> ?2",
-            (mpesa_code, attempt.id),
+            " JOIN sales s ON s.id = a.sale_id WHERE (a.mpesa_code = :code OR a.claimed_code = :code) AND a.id <> :id",
+            {"code": mpesa_code, "id": attempt.id},
         ).fetchone()
         if row is not None:
             raise Mistake("claim.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))

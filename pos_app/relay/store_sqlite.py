@@ -58,14 +58,17 @@ ALTER TABLE tills ADD COLUMN shop TEXT NOT NULL DEFAULT '';
 UPDATE tills SET shop = name;
 ALTER TABLE mail ADD COLUMN kind TEXT NOT NULL DEFAULT 'callback';
 """
-_PUT: Final = "INSERT INTO mail (till, token_digest, body, received_at_ms, kind) SELECT name, ?1, ?2, ?3, ?5 FROM tills"
+_PUT: Final = (
+    "INSERT INTO mail (till, token_digest, body, received_at_ms, kind)"
+    " SELECT name, :digest, :body, :received_at_ms, :kind FROM tills"
+)
 _TO: Final = {
-    Kind.CALLBACK: "name = ?4",
-    Kind.PAYMENT: "shop = (SELECT shop FROM payment_addresses WHERE digest = ?1 AND shop ="
-    " (SELECT shop FROM tills WHERE name = ?4))",
-    Kind.CLAIM: "shop = (SELECT shop FROM tills WHERE name = ?4) AND name <> ?4",
+    Kind.CALLBACK: "name = :till",
+    Kind.PAYMENT: "shop = (SELECT shop FROM payment_addresses WHERE digest = :digest AND shop ="
+    " (SELECT shop FROM tills WHERE name = :till))",
+    Kind.CLAIM: "shop = (SELECT shop FROM tills WHERE name = :till) AND name <> :till",
 }
-"""Whom each kind is for: ?1 is the token's digest, ?4 the till it names. M-PESA keeps an address for good: payments
+"""Whom each kind is for: `digest` is the token's, `till` the one it names. M-PESA keeps an address for good: payments
 go to the shop of its till even when that till was shut out."""
 _PURGE_AT_ONCE: Final = 2_000
 _SEEN_EVERY_MS: Final = 60_000
@@ -217,7 +220,13 @@ class SqliteStore:
     def _put_one(db: sqlite3.Connection, letter: Letter) -> tuple[str, ...]:
         rows = db.execute(
             f"{_PUT} WHERE {_TO[letter.kind]} AND is_revoked = 0 RETURNING till",
-            (letter.token_digest, letter.body, letter.received_at_ms, letter.till, letter.kind),
+            {
+                "digest": letter.token_digest,
+                "body": letter.body,
+                "received_at_ms": letter.received_at_ms,
+                "till": letter.till,
+                "kind": letter.kind,
+            },
         ).fetchall()
         return tuple(row[0] for row in rows)
 
@@ -368,14 +377,10 @@ class SqliteStore:
 
         return await self._run(self._writer, give_back)
 
-    @staticmethod
-    def _tell_shop(db: sqlite3.Connection, till: str, subject: bytes, holder: str) -> list[str]:
+    @classmethod
+    def _tell_shop(cls, db: sqlite3.Connection, till: str, subject: bytes, holder: str) -> list[str]:
         now_ms = int(time.time() * 1000)
-        rows = db.execute(
-            f"{_PUT} WHERE {_TO[Kind.CLAIM]} AND is_revoked = 0 RETURNING till",
-            (subject, claim_notice(holder), now_ms, till, Kind.CLAIM),
-        ).fetchall()
-        return [row[0] for row in rows]
+        return list(cls._put_one(db, Letter(till, subject, claim_notice(holder), now_ms, Kind.CLAIM)))
 
     @staticmethod
     async def _run(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
@@ -421,7 +426,7 @@ class SqliteStore:
                 # A little at a time: callbacks wait for nothing long.
                 count = self._manage.execute(
                     "DELETE FROM mail WHERE id IN (SELECT m.id FROM mail m JOIN tills t ON t.name = m.till WHERE"
-                    " m.received_at_ms < ?1 OR (m.received_at_ms < ?2 AND m.id <= t.position) LIMIT ?3)",
+                    " m.received_at_ms < ? OR (m.received_at_ms < ? AND m.id <= t.position) LIMIT ?)",
                     (unread_before_ms, read_before_ms, _PURGE_AT_ONCE),
                 ).rowcount
                 deleted += count
