@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -13,6 +14,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "resources" / "locale"
 LANGUAGES = ("sw",)
+SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 
 
@@ -56,8 +58,12 @@ def write(language: str, texts: Catalog) -> None:
         '"Content-Transfer-Encoding: 8bit\\n"\n\n' + body,
         "utf-8",
     )
-    with target.open("rb") as file, target.with_suffix(".mo").open("wb") as compiled:
-        write_mo(compiled, read_po(file, locale=language))
+    with target.open("rb") as file:
+        whole = read_po(file, locale=language)
+    # The same texts make the same file, whenever they are compiled.
+    whole.creation_date = whole.revision_date = SOME_DAY
+    with target.with_suffix(".mo").open("wb") as compiled:
+        write_mo(compiled, whole)
 
 
 def _is_translated(text: str | Sequence[str]) -> bool:

@@ -14,6 +14,9 @@ from typing import Protocol
 # Kenya keeps UTC+3 all year and has done so since 1960: a fixed offset needs no zone database.
 EAT = timezone(timedelta(hours=3), "EAT")
 
+EARLIEST_MS = 1_767_214_800_000
+"""The first day of 2026 in Kenya: this program is younger, and a clock that shows less is wrong."""
+
 
 class Clock(Protocol):
     """What the engine needs to know of time."""

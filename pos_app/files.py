@@ -31,11 +31,26 @@ def whole_file(target: Path, *, code: str = "file.unwritable") -> Iterator[Path]
         with draft.open("r+b") as file:
             os.fsync(file.fileno())
         draft.replace(target)
+        sync_folder(target.parent)
     except OSError as error:
         raise Outside(code, path=str(target)) from error
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Forces a folder to the disk: a file's new name is there after a power cut, too. Windows does so by itself."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:
+        # Some file systems (a share) cannot; the file itself is on the disk.
+        return
+    finally:
+        os.close(handle)
 
 
 def write_private(target: Path, content: bytes, *, code: str) -> None:

@@ -6,9 +6,11 @@ import json
 import logging
 import logging.handlers
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
+from pos_app.paths import keep_private, touch_private
 from pos_app.redact import redact
 
 MAX_BYTES: Final = 1_000_000
@@ -28,6 +30,14 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class _PrivateFiles(logging.handlers.RotatingFileHandler):
+    """Each new file is its owner's alone from its first byte on."""
+
+    def _open(self) -> TextIOWrapper:
+        touch_private(Path(self.baseFilename))
+        return super()._open()
+
+
 def set_up(folder: Path | None, *, to_stderr: bool = False) -> None:
     """Starts logging: to rotating private files in a folder, and to the terminal if wanted."""
     root = logging.getLogger()
@@ -38,13 +48,12 @@ def set_up(folder: Path | None, *, to_stderr: bool = False) -> None:
     handlers: list[logging.Handler] = []
     if folder is not None:
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            keep_private(folder)
             log_file = folder / "till.log"
-            log_file.touch(mode=0o600)
+            for file in (log_file, *folder.glob("till.log.*")):
+                touch_private(file)
             handlers.append(
-                logging.handlers.RotatingFileHandler(
-                    log_file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
-                )
+                _PrivateFiles(log_file, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True)
             )
         except OSError:
             # A full or read-only disk must not keep the till from saying so itself.

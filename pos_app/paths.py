@@ -6,6 +6,7 @@ operating system are used.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,28 @@ def resources() -> Path:
 
 
 def make_private(folder: Path) -> Path:
-    """Creates a folder that only its owner can read."""
+    """Creates a folder that only its owner can read; one that was there stays as it is."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+
+def keep_private(folder: Path) -> Path:
+    """The same for a folder of the program's own: one that was there before is closed to others, too."""
+    make_private(folder)
+    mode = folder.stat().st_mode
+    if mode & 0o077 and not mode & 0o1000:
+        # Some file systems (a memory stick, a share) know no owners.
+        with contextlib.suppress(OSError):
+            folder.chmod(0o700)
+    return folder
+
+
+def touch_private(file: Path) -> None:
+    """Creates a file that only its owner can read, if it is not there; closes one that is.
+
+    What SQLite puts beside a database (WAL, SHM) takes its permissions, from the first byte on.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.suppress(OSError):
+        file.chmod(0o600)

@@ -8,6 +8,7 @@ leave it *unknown*, where a new connection fails before anything is sent.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -47,22 +48,43 @@ class StoppedBeforeSendingError(asyncio.CancelledError):
 class _Departure:
     """Watches a request leave: httpx says when it begins to write."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_begin: Callable[[], None] | None = None) -> None:
         self.has_begun = False
+        self._on_begin = on_begin
 
     def note(self, name: str, _info: object) -> None:
         # Through a proxy its own CONNECT counts too: too early is the safe side.
-        self.has_begun |= name.endswith("send_request_headers.started")
+        if not self.has_begun and name.endswith("send_request_headers.started"):
+            self.has_begun = True
+            if self._on_begin is not None:
+                self._on_begin()
 
     async def note_async(self, name: str, info: object) -> None:
         self.note(name, info)
 
     def failure(self, error: Exception) -> NotSentError | MaybeSentError:
         """One converter for all that httpx raises. Addresses stay out: they may hold tokens."""
-        kind = type(error).__name__
+        kind = _clock_fault(error) or type(error).__name__
         if isinstance(error, _NOT_SENT) or not self.has_begun:
             return NotSentError("web.not_sent", kind=kind)
         return MaybeSentError("web.maybe_sent", kind=kind)
+
+
+TOO_LATE: Final = "TooLate"
+"""It had not begun to leave when it had to."""
+NOT_YET_VALID: Final = "CertificateNotYetValid"
+EXPIRED: Final = "CertificateExpired"
+_OF_TIME: Final = {9: NOT_YET_VALID, 10: EXPIRED}
+"""OpenSSL's own numbers for certificates whose time is not now: nearly always the fault of this PC's clock."""
+
+
+def _clock_fault(error: BaseException | None) -> str | None:
+    """Whether a connection failed over the time in the other side's certificate."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return _OF_TIME.get(error.verify_code)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +97,31 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
 
 
+@dataclass(slots=True)
+class Leaving:
+    """The beginning of a request on its way out.
+
+    Args:
+        by_s: Monotonic seconds after which it does not begin to leave any more.
+        on_begin: Called when its first byte leaves.
+    """
+
+    by_s: float
+    on_begin: Callable[[], None]
+    clock: Callable[[], float] = time.monotonic
+    has_begun: bool = False
+
+    def left_s(self) -> float:
+        """Seconds that are left for it to begin; 0 where it is too late."""
+        return max(0.0, self.by_s - self.clock())
+
+    def note(self) -> None:
+        """It begins to leave."""
+        if not self.has_begun:
+            self.has_begun = True
+            self.on_begin()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One whole answer.
@@ -83,13 +130,13 @@ class Answer:
         status: HTTP status.
         headers: Names in lower case.
         body: At most 1 MiB, decoded.
-        clock_ahead_ms: How far this machine's clock is ahead of the server's ``Date``; None without one.
+        date_ms: The server's ``Date``; None without one.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    clock_ahead_ms: int | None = None
+    date_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +151,16 @@ class Patience:
         return httpx.Timeout(self.read_s, connect=self.connect_s, pool=5.0)
 
 
-def _clock_ahead_ms(headers: httpx.Headers) -> int | None:
+def _date_ms(headers: httpx.Headers) -> int | None:
     try:
-        server = parsedate_to_datetime(headers["date"])
-    except (KeyError, ValueError, TypeError):
+        return int(parsedate_to_datetime(headers["date"]).timestamp() * 1000)
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
-    return int(time.time() * 1000 - server.timestamp() * 1000)
 
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, body, _clock_ahead_ms(response.headers))
+    return Answer(response.status_code, headers, body, _date_ms(response.headers))
 
 
 def _client_arguments(patience: Patience) -> dict[str, object]:
@@ -166,17 +212,34 @@ class AsyncWeb:
         self._patience = patience or Patience()
         self._client = httpx.AsyncClient(trust_env=use_proxies, **_client_arguments(self._patience))  # type: ignore[arg-type]
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request, *, leaving: Leaving | None = None) -> Answer:
         """Sends one request; raises as `Web.send` does.
+
+        Args:
+            leaving: By when it must have begun to leave, and who is told that it did.
 
         Raises:
             StoppedBeforeSendingError: cancelled, and nothing had left.
         """
-        departure = _Departure()
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + self._patience.total_s
+        first_s = ends_s if leaving is None else min(ends_s, loop.time() + leaving.left_s())
+        patience = asyncio.timeout_at(first_s)
+
+        def begun() -> None:
+            if leaving is None:
+                return
+            if not patience.expired():
+                patience.reschedule(ends_s)
+            leaving.note()
+
+        departure = _Departure(begun)
         try:
-            async with asyncio.timeout(self._patience.total_s):
+            async with patience:
                 return await self._send(request, departure)
         except TimeoutError as error:
+            if leaving is not None and first_s < ends_s and not departure.has_begun:
+                raise NotSentError("web.not_sent", kind=TOO_LATE) from None
             raise departure.failure(error) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise departure.failure(error) from None

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from pos_app.cli import exits
-from pos_app.cli.context import open_context
+from pos_app.cli.context import Context, open_context
 from pos_app.cli.lines import say
 from pos_app.i18n import _
-from pos_app.ledger.copies import backup, restore
+from pos_app.ledger.copies import accept_missing_end, backup, restore
 from pos_app.settings.lock import only_one
 
 
@@ -30,11 +30,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help=_("put a copy of the ledger back"),
         description=_("Checks a copy and puts it in the ledger's place. The ledger that was there is kept beside it."),
     )
-    back.add_argument("file", metavar="FILE", type=Path)
+    back.add_argument("file", metavar="FILE", type=Path, nargs="?")
     back.add_argument(
         "--even-if-changed", action="store_true", help=_("take a copy too that was changed after it was written")
     )
-    back.set_defaults(run=run_restore)
+    back.add_argument(
+        "--accept-missing-end",
+        action="store_true",
+        help=_("without FILE: I accept that the end of the ledger is missing; go on with what is there"),
+    )
+    back.set_defaults(run=run_restore, parser=back)
 
 
 def run_backup(arguments: argparse.Namespace) -> int:
@@ -47,6 +52,11 @@ def run_backup(arguments: argparse.Namespace) -> int:
 def run_restore(arguments: argparse.Namespace) -> int:
     """Puts it back."""
     context = open_context()
+    if arguments.accept_missing_end == (arguments.file is not None):
+        # One of the two, and not both.
+        arguments.parser.error(_("Give a FILE, or --accept-missing-end without one."))
+    if arguments.accept_missing_end:
+        return _accept(context)
     with only_one(context.home):
         kept = restore(
             arguments.file.absolute(),
@@ -57,4 +67,16 @@ def run_restore(arguments: argparse.Namespace) -> int:
     say(_("Restored: {path}").format(path=context.ledger))
     if kept is not None:
         say(_("What was there before is kept as {path}").format(path=kept))
+    return exits.PAID
+
+
+def _accept(context: Context) -> int:
+    with only_one(context.home):
+        missing = accept_missing_end(context.ledger, context.environment)
+    if missing.is_other:
+        say(_("Accepted: this is another ledger, or another branch of it, than the one that was written last."))
+    else:
+        text = _("Accepted: events {first} to {last} are gone. The till goes on after event {has}.")
+        say(text.format(first=missing.has + 1, last=missing.had, has=missing.has))
+    say(_("Compare the last sales with the M-PESA statement: what is gone may have been paid."))
     return exits.PAID

@@ -42,6 +42,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--wait", metavar="SECONDS", type=seconds, default=DEFAULT_WAIT_S, help=_("how long to wait (default 150)")
     )
+    parser.add_argument(
+        "--anyway",
+        action="store_true",
+        help=_("although a sale with this phone, amount and reference is not confirmed yet"),
+    )
     parser.add_argument("--json", action="store_true", help=_("one JSON object a line for each change"))
     parser.set_defaults(run=command)
 
@@ -66,7 +71,7 @@ def command(arguments: argparse.Namespace) -> int:
     asked: list[AttemptId] = []
 
     async def work(session: Session) -> None:
-        attempt = await session.engine.request_payment(draft)
+        attempt = await session.engine.request_payment(draft, anyway=arguments.anyway)
         asked.append(attempt.id)
         session.tell(attempt)
         await session.until(lambda: is_settled(session.attempts[attempt.id]), arguments.wait)

@@ -40,6 +40,8 @@ def command(arguments: argparse.Namespace) -> int:
         say(_("The hash is that of event {number}: nothing before it was rewritten.").format(number=event))
     for finding in verdict.findings:
         say(f"{finding.check}: {finding.row}: {finding.found}")
+    for note in verdict.notes:
+        say(_("Note:") + f" {note.row}: {note.found}")
     if verdict.findings:
         say(_("The ledger does not fit together. Keep this file, and compare it with the last good copy."))
         return exits.FAILED

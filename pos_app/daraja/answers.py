@@ -19,11 +19,17 @@ from pos_app.daraja.errors import (
 from pos_app.daraja.till import RegisterUrlResponse
 from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.web import Answer, MaybeSentError, NotSentError
+from pos_app.web import EXPIRED, NOT_YET_VALID, TOO_LATE, Answer, MaybeSentError, NotSentError
 
 LONGEST_AFTER_S = 600.0
-_OK = 200
+_OK = range(200, 300)
 _TOO_EARLY = "400.002.02"
+
+_NOT_SENT = {
+    NOT_YET_VALID: OutcomeKind.WRONG_CLOCK,
+    EXPIRED: OutcomeKind.WRONG_CLOCK,
+    TOO_LATE: OutcomeKind.TOO_LATE,
+}
 
 M = TypeVar("M", StkPushResponse, StkQueryResponse, RegisterUrlResponse)
 
@@ -33,7 +39,7 @@ def is_token_refusal(answer: Answer) -> bool:
     if answer.status not in (400, 401, 403, 404, 500):
         return False
     body = ErrorBody.read(answer.body)
-    return error_meaning(answer.status, body.code, body.message).treatment == ErrorClass.TOKEN
+    return error_meaning(answer.status, body.code, body.message, body.speaker).treatment == ErrorClass.TOKEN
 
 
 def read_push(answer: Answer) -> StkPushResponse:
@@ -42,9 +48,10 @@ def read_push(answer: Answer) -> StkPushResponse:
     Raises:
         Refused, Throttled, MaybeSent: see `pos_app.daraja.errors`.
     """
-    if answer.status == _OK:
+    if answer.status in _OK:
         response = _model(answer, StkPushResponse)
-        if response is not None and (response.CheckoutRequestID or not response.is_successful()):
+        if response is not None and (response.ResponseCode or response.CheckoutRequestID):
+            # Whether it is one that says "queued", its readers ask; its ids are kept either way.
             return response
     raise _error_of(answer)
 
@@ -58,14 +65,14 @@ def read_query(answer: Answer, checkout_request_id: str) -> StkQueryResponse:
     Raises:
         Refused, Throttled, MaybeSent: see `pos_app.daraja.errors`. None of them settles a payment.
     """
-    if answer.status == _OK:
+    if answer.status in _OK:
         response = _model(answer, StkQueryResponse)
         is_answer = response is not None and (response.ResultCode is not None or response.ResponseCode)
         if response is not None and is_answer and response.CheckoutRequestID in ("", checkout_request_id.strip()):
             return response
         raise _error_of(answer)
     body = ErrorBody.read(answer.body)
-    treatment = error_meaning(answer.status, body.code, body.message).treatment
+    treatment = error_meaning(answer.status, body.code, body.message, body.speaker).treatment
     too_early = body.code == _TOO_EARLY and "checkoutrequestid" in body.message.lower()
     if treatment == ErrorClass.PENDING or too_early:
         return StkQueryResponse(ResponseCode=body.code or str(answer.status), ResponseDescription=body.message)
@@ -78,7 +85,7 @@ def read_register(answer: Answer) -> RegisterUrlResponse:
     Raises:
         Refused, Throttled, MaybeSent: see `pos_app.daraja.errors`; registering again is always safe.
     """
-    if answer.status == _OK:
+    if answer.status in _OK:
         response = _model(answer, RegisterUrlResponse)
         if response is not None and response.ResponseCode:
             return response
@@ -95,9 +102,9 @@ def _model(answer: Answer, model: type[M]) -> M | None:
 def _error_of(answer: Answer) -> MpesaApiException:
     body = ErrorBody.read(answer.body)
     error = MpesaError(body.code or f"HTTP_{answer.status}", body.message, answer.status, body.request_id)
-    if answer.status == _OK:
+    if answer.status in _OK:
         return MaybeSent(error, Outcome(OutcomeKind.NOT_UNDERSTOOD, error.error_code, body.message, is_final=False))
-    meaning = error_meaning(answer.status, body.code, body.message)
+    meaning = error_meaning(answer.status, body.code, body.message, body.speaker)
     if meaning.treatment == ErrorClass.THROTTLED:
         return Throttled(error, meaning.outcome, _retry_after_s(answer))
     if meaning.treatment in (ErrorClass.REFUSED, ErrorClass.TOKEN):
@@ -114,7 +121,7 @@ def from_web(error: NotSentError | MaybeSentError) -> NotSent | MaybeSent:
     """A failure of the way to M-PESA as an error of this library."""
     kind = str(error.params.get("kind", ""))
     if isinstance(error, NotSentError):
-        outcome = Outcome(OutcomeKind.NO_CONNECTION, "NOT_SENT", kind)
+        outcome = Outcome(_NOT_SENT.get(kind, OutcomeKind.NO_CONNECTION), "NOT_SENT", kind)
         return NotSent(MpesaError("NOT_SENT", f"M-PESA could not be reached ({kind})"), outcome)
     outcome = Outcome(OutcomeKind.NO_ANSWER, "NO_ANSWER", kind, is_final=False)
     return MaybeSent(MpesaError("NO_ANSWER", f"no whole answer came ({kind})"), outcome)

@@ -64,20 +64,33 @@ def read_token(answer: Answer) -> tuple[str, float]:
     Raises:
         NotSent: there is no token, so whatever wanted it did not leave.
     """
-    if answer.status == 200:
-        try:
-            parsed = parse_json(answer.body)
-            value, life = parsed["access_token"], float(parsed.get("expires_in", 3599))
-        except (CallbackUnreadable, KeyError, TypeError, ValueError, AttributeError):
-            value, life = "", 0.0
-        if isinstance(value, str) and value and value.isascii() and value.isprintable() and 0 < life < 1e7:
+    if 200 <= answer.status < 300:
+        value, life = _token_in(answer)
+        if isinstance(value, str) and value and value.isascii() and value.isprintable():
             return value, life
         raise _no_token(answer, Outcome(OutcomeKind.NOT_UNDERSTOOD, "TOKEN_NOT_UNDERSTOOD"))
     body = ErrorBody.read(answer.body)
-    outcome = error_meaning(answer.status, body.code, body.message).outcome
+    outcome = error_meaning(answer.status, body.code, body.message, body.speaker).outcome
     if answer.status in (400, 401) and outcome.kind not in (OutcomeKind.THROTTLED, OutcomeKind.NO_PRODUCT):
         outcome = Outcome(OutcomeKind.WRONG_CREDENTIALS, body.code or str(answer.status), body.message)
     raise _no_token(answer, outcome, body)
+
+
+_USUAL_LIFE_S = 3599.0
+
+
+def _token_in(answer: Answer) -> tuple[object, float]:
+    """The token, and its life; an odd life beside a good token is half of the usual one."""
+    try:
+        parsed = parse_json(answer.body)
+        value, life = parsed["access_token"], parsed.get("expires_in", _USUAL_LIFE_S)
+    except (CallbackUnreadable, KeyError, TypeError, AttributeError):
+        return "", 0.0
+    try:
+        life_s = float(life)
+    except (TypeError, ValueError, OverflowError):
+        life_s = 0.0
+    return value, life_s if 0 < life_s < 1e7 else _USUAL_LIFE_S / 2
 
 
 def _no_token(answer: Answer, outcome: Outcome, body: ErrorBody | None = None) -> NotSent:

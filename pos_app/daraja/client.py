@@ -25,12 +25,25 @@ from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_pus
 from pos_app.daraja.till import REGISTER_PATH, RegisterUrlResponse, build_register
 from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
 from pos_app.domain.money import MAX_SHILLINGS
-from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, StoppedBeforeSendingError, Web
+from pos_app.web import (
+    TOO_LATE,
+    Answer,
+    AsyncWeb,
+    Leaving,
+    MaybeSentError,
+    NotSentError,
+    Patience,
+    StoppedBeforeSendingError,
+    Web,
+)
 
 HOSTS: Final = {
     "sandbox": "https://sandbox.safaricom.co.ke",
     "production": "https://api.safaricom.co.ke",
 }
+
+CLOCK_EXACT_MS: Final = 5_000
+"""What a second's ``Date`` and its way here may differ by from a clock that is right."""
 
 Body = dict[str, str | int]
 R = TypeVar("R")
@@ -46,7 +59,8 @@ class _Account:
     tokens: TokenCache = field(default_factory=TokenCache, repr=False)
     clock: Clock = field(default_factory=SystemClock, repr=False)
     max_amount: int = MAX_SHILLINGS
-    clock_ahead_ms: int | None = None
+    _server: tuple[int, float] | None = None
+    _failure: tuple[float, NotSent] | None = None
 
     @classmethod
     def check(
@@ -70,12 +84,46 @@ class _Account:
         )
 
     def note(self, answer: Answer) -> Answer:
-        if answer.clock_ahead_ms is not None:
-            self.clock_ahead_ms = answer.clock_ahead_ms
+        if answer.date_ms is not None:
+            self._server = (answer.date_ms, self.clock.monotonic_s())
         return answer
 
+    def server_ms(self) -> int | None:
+        """What time M-PESA has now, whatever became of this PC's clock since it said so; None until it did."""
+        if self._server is None:
+            return None
+        date_ms, at_s = self._server
+        return date_ms + int((self.clock.monotonic_s() - at_s) * 1000)
+
+    def clock_ahead_ms(self) -> int | None:
+        """How far this PC's clock is ahead of M-PESA's; None until M-PESA has said what time it is."""
+        server_ms = self.server_ms()
+        return self.clock.now_ms() - server_ms if server_ms is not None else None
+
+    def stamp_ms(self) -> int:
+        """The time for a Timestamp: M-PESA refuses one that is off as wrong credentials."""
+        ahead_ms = self.clock_ahead_ms() or 0
+        return self.clock.now_ms() - (ahead_ms if abs(ahead_ms) > CLOCK_EXACT_MS else 0)
+
+    def share_failure(self, since_s: float) -> None:
+        """For whoever waited for another's token, which did not come: it is not fetched again for each of them.
+
+        Raises:
+            NotSent: the failure that was waited for.
+        """
+        if self._failure is not None and self._failure[0] >= since_s:
+            raise NotSent(self._failure[1].error, self._failure[1].outcome)
+
+    def note_failure(self, error: NotSent) -> NotSent:
+        self._failure = (time.monotonic(), error)
+        return error
+
     def keep_token(self, answer: Answer) -> str:
-        value, life_s = read_token(self.note(answer))
+        try:
+            value, life_s = read_token(self.note(answer))
+        except NotSent as error:
+            self.note_failure(error)
+            raise
         self.tokens.keep(value, life_s, time.monotonic())
         return value
 
@@ -114,8 +162,8 @@ class MpesaClient:
 
     @property
     def clock_ahead_ms(self) -> int | None:
-        """How far this PC's clock is ahead of M-PESA's, as of the last answer."""
-        return self._account.clock_ahead_ms
+        """How far this PC's clock is ahead of M-PESA's; None until M-PESA has said what time it is."""
+        return self._account.clock_ahead_ms()
 
     def stk_push(
         self,
@@ -158,7 +206,7 @@ class MpesaClient:
             NotSent, MaybeSent, Refused, Throttled: see `pos_app.daraja.errors`.
         """
         body = build_push(
-            self._account.clock.now_ms(),
+            self._account.stamp_ms(),
             business_short_code=business_short_code,
             transaction_type=transaction_type,
             amount=amount,
@@ -191,7 +239,7 @@ class MpesaClient:
             NotSent, MaybeSent, Refused, Throttled: see `pos_app.daraja.errors`; none settles a payment.
         """
         body = build_query(
-            self._account.clock.now_ms(),
+            self._account.stamp_ms(),
             business_short_code=business_short_code,
             checkout_request_id=checkout_request_id,
             passkey=passkey,
@@ -249,15 +297,16 @@ class MpesaClient:
         return read(self._account.note(answer))
 
     def _token(self) -> str:
+        account, since_s = self._account, time.monotonic()
         with self._one_fetch:
-            token = self._account.tokens.fresh(time.monotonic())
+            token = account.tokens.fresh(time.monotonic())
             if token is not None:
                 return token
-            account = self._account
+            account.share_failure(since_s)
             try:
                 answer = self._web.send(token_request(account.base_url, account.consumer_key, account.consumer_secret))
             except (NotSentError, MaybeSentError) as error:
-                raise _no_token(error) from None
+                raise account.note_failure(_no_token(error)) from None
             return account.keep_token(answer)
 
 
@@ -289,8 +338,8 @@ class AsyncMpesaClient:
 
     @property
     def clock_ahead_ms(self) -> int | None:
-        """How far this PC's clock is ahead of M-PESA's, as of the last answer."""
-        return self._account.clock_ahead_ms
+        """How far this PC's clock is ahead of M-PESA's; None until M-PESA has said what time it is."""
+        return self._account.clock_ahead_ms()
 
     async def stk_push(
         self,
@@ -307,10 +356,15 @@ class AsyncMpesaClient:
         passkey: str | None = None,
         password: str | None = None,
         timestamp: str | None = None,
+        leaving: Leaving | None = None,
     ) -> StkPushResponse:
-        """As `MpesaClient.stk_push`."""
+        """As `MpesaClient.stk_push`.
+
+        Args:
+            leaving: By when it must have begun to leave, else it is not sent; and who is told that it did.
+        """
         body = build_push(
-            self._account.clock.now_ms(),
+            self._account.stamp_ms(),
             business_short_code=business_short_code,
             transaction_type=transaction_type,
             amount=amount,
@@ -325,7 +379,7 @@ class AsyncMpesaClient:
             timestamp=timestamp,
             max_shillings=self._account.max_amount,
         )
-        return await self._call(PUSH_PATH, body, read_push)
+        return await self._call(PUSH_PATH, body, read_push, leaving=leaving)
 
     async def stk_query(
         self,
@@ -338,7 +392,7 @@ class AsyncMpesaClient:
     ) -> StkQueryResponse:
         """As `MpesaClient.stk_query`."""
         body = build_query(
-            self._account.clock.now_ms(),
+            self._account.stamp_ms(),
             business_short_code=business_short_code,
             checkout_request_id=checkout_request_id,
             passkey=passkey,
@@ -370,41 +424,54 @@ class AsyncMpesaClient:
     ) -> None:
         await self.aclose()
 
-    async def _call(self, path: str, body: Body, read: Callable[[Answer], R], pacer: Pacer | None = None) -> R:
+    async def _call(
+        self,
+        path: str,
+        body: Body,
+        read: Callable[[Answer], R],
+        pacer: Pacer | None = None,
+        *,
+        leaving: Leaving | None = None,
+    ) -> R:
         try:
-            token = await self._token()
-            answer = await self._web.send(as_request(self._account.base_url, path, body, token))
+            token = await self._token(leaving)
+            answer = await self._web.send(as_request(self._account.base_url, path, body, token), leaving=leaving)
             if is_token_refusal(answer):
                 self._account.tokens.drop(token)
-                token = await self._token()
+                token = await self._token(leaving)
                 if pacer is not None:
                     await pacer.acquire()
-                answer = await self._web.send(as_request(self._account.base_url, path, body, token))
+                answer = await self._web.send(as_request(self._account.base_url, path, body, token), leaving=leaving)
                 if is_token_refusal(answer):
                     self._account.tokens.drop(token)
         except (NotSentError, MaybeSentError) as error:
             raise from_web(error) from None
         return read(self._account.note(answer))
 
-    async def _token(self) -> str:
+    async def _token(self, leaving: Leaving | None = None) -> str:
+        patience = asyncio.timeout(leaving.left_s() if leaving is not None else None)
         try:
-            return await self._fetch_if_stale()
-        except asyncio.CancelledError:
+            async with patience:
+                return await self._fetch_if_stale()
+        except (TimeoutError, asyncio.CancelledError):
             # Whatever wanted the token had not left, or was refused at the gateway.
+            if patience.expired():
+                raise from_web(NotSentError("web.not_sent", kind=TOO_LATE)) from None
             raise StoppedBeforeSendingError from None
 
     async def _fetch_if_stale(self) -> str:
+        account, since_s = self._account, time.monotonic()
         async with self._one_fetch:
-            token = self._account.tokens.fresh(time.monotonic())
+            token = account.tokens.fresh(time.monotonic())
             if token is not None:
                 return token
-            account = self._account
+            account.share_failure(since_s)
             try:
                 answer = await self._web.send(
                     token_request(account.base_url, account.consumer_key, account.consumer_secret)
                 )
             except (NotSentError, MaybeSentError) as error:
-                raise _no_token(error) from None
+                raise account.note_failure(_no_token(error)) from None
             return account.keep_token(answer)
 
 

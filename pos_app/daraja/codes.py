@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from pos_app.domain.outcome import Outcome
@@ -58,16 +59,19 @@ ERRORS: Final[dict[str, K]] = {
 }
 
 OVERLOADED: Final = "500.001.1001"
+BUSY: Final = "500.003.02"
+QUOTA: Final = "500.003.03"
 TOKEN_REFUSALS: Final = frozenset({"404.001.03", "401.002.01", "401.003.01", "400.003.01"})
 
 _PENDING = re.compile(r"(?:being|under|still)\s+(?:being\s+)?process", re.IGNORECASE)
-_SPIKE = re.compile(r"spike\s*arrest|ratelimit|rate limit|quota", re.IGNORECASE)
+_SPIKE = re.compile(r"spike\s*arrest|ratelimit|quota", re.IGNORECASE)
 _NO_PRODUCT = re.compile(r"no apiproduct match", re.IGNORECASE)
 _TEXTS: Final = (
     (re.compile(r"merchant does not exist", re.IGNORECASE), K.UNKNOWN_MERCHANT),
     (re.compile(r"wrong credentials", re.IGNORECASE), K.WRONG_PASSKEY),
     (re.compile(r"unable to lock subscriber", re.IGNORECASE), K.LINE_BUSY),
 )
+_LIKE_ZERO = re.compile(r"\s*0+(?:\.0*)?\s*")
 _NO_ICCID = re.compile(r"no iccid found", re.IGNORECASE)
 
 
@@ -107,15 +111,20 @@ def _own_words(text: str) -> str:
 
 
 def spell_code(code: object) -> str:
-    """A code as text: 1032, 1032.0 and ``" 1032 "`` are all ``"1032"``; no code is ``""``."""
+    """A code as text: 1032, 1032.0 and ``" 1032 "`` are all ``"1032"``; no code is ``""``.
+
+    Tolerant in form for every code but one: ``0`` means money, and only ``0`` and ``"0"`` spell it. ``"00"``, ``"0.0"``
+    or ``" 0 "`` stay as they are, which is no code of the tables.
+    """
     if code is None or isinstance(code, bool):
         return ""
-    if isinstance(code, float) and code.is_integer():
-        return str(int(code))
-    spelled = str(code).strip()
+    spelled = str(code)
+    if _LIKE_ZERO.fullmatch(spelled):
+        return spelled[:40]
+    spelled = spelled.strip()
     if re.fullmatch(r"[0-9]+\.0+", spelled):
         spelled = spelled.partition(".")[0]
-    return (spelled.lstrip("0") or "0") if re.fullmatch(r"[0-9]{1,9}", spelled) else spelled[:40]
+    return spelled.lstrip("0") if re.fullmatch(r"[0-9]{1,9}", spelled) else spelled[:40]
 
 
 class ErrorClass:
@@ -136,34 +145,66 @@ class ErrorMeaning:
     outcome: Outcome
 
 
-def error_meaning(status: int, code: str, text: str) -> ErrorMeaning:
+class Speaker(StrEnum):
+    """Whose words an error body holds, told by its shape (daraja.md, 2.6)."""
+
+    DARAJA = "daraja"
+    """Shape A: errorCode and errorMessage."""
+    GATEWAY = "gateway"
+    """Shape B: the gateway's own fault, with a code."""
+    NOBODY = "nobody"
+    """SOAP from behind the gateway, a page, nothing at all: no word of it counts."""
+
+
+def error_meaning(status: int, code: str, text: str, speaker: Speaker = Speaker.DARAJA) -> ErrorMeaning:
     """Classifies an answer that is not a success (daraja.md, 2.6).
+
+    Status and shape come before words: a page of a gateway may hold any words.
 
     Args:
         status: HTTP status.
         code: The error code in the body, or empty.
         text: The words in the body, or empty.
+        speaker: Whose words these are.
     """
     text = _own_words(text)
-    treatment, kind = _classify(status, code, text)
+    treatment, kind = _classify(status, code, text, speaker)
     is_final = treatment in (ErrorClass.REFUSED, ErrorClass.THROTTLED, ErrorClass.TOKEN)
     return ErrorMeaning(treatment, Outcome(kind, code or str(status), text, is_final=is_final))
 
 
-def _classify(status: int, code: str, text: str) -> tuple[str, K]:
+_TELLS_NOTHING: Final = frozenset({408, 409, 425, 499})
+"""Statuses below 500 that say nothing of what became of the request, whatever stands in the body."""
+
+
+def _classify(status: int, code: str, text: str, speaker: Speaker) -> tuple[str, K]:
+    if status == 429:
+        return ErrorClass.THROTTLED, K.THROTTLED
+    is_readable = speaker is not Speaker.NOBODY and status not in _TELLS_NOTHING and 400 <= status <= 500
+    if status == 401 and is_readable:
+        return ErrorClass.TOKEN, K.NO_PRODUCT if _NO_PRODUCT.search(text) else K.WRONG_CREDENTIALS
+    if is_readable and code:
+        return _by_code(status, code, text)
+    if status == 401:
+        return ErrorClass.TOKEN, K.WRONG_CREDENTIALS
+    return ErrorClass.MAYBE, K.INTERNAL_ERROR if status >= 500 else K.NOT_UNDERSTOOD
+
+
+def _by_code(status: int, code: str, text: str) -> tuple[str, K]:
+    """What Daraja, or the gateway in front of it, says with a code of its own."""
     if is_pending_text(text):
         return ErrorClass.PENDING, K.STILL_PROCESSING
-    if status == 429 or _SPIKE.search(code) or _SPIKE.search(text) or code == "500.003.03":
+    if code == QUOTA or (code == BUSY and _SPIKE.search(text)) or _SPIKE.search(code):
         return ErrorClass.THROTTLED, K.THROTTLED
     if _NO_PRODUCT.search(text):
         return ErrorClass.TOKEN, K.NO_PRODUCT
-    if code in TOKEN_REFUSALS or status == 401:
+    if code in TOKEN_REFUSALS:
         return ErrorClass.TOKEN, K.WRONG_CREDENTIALS
     if code == OVERLOADED:
         return _overloaded(text)
-    if 400 <= status < 500 and code:
+    if status < 500 and not code.startswith("500."):
         return ErrorClass.REFUSED, ERRORS.get(code, K.WRONG_ADDRESS if status == 404 else K.BAD_REQUEST)
-    return ErrorClass.MAYBE, ERRORS.get(code, K.INTERNAL_ERROR if status >= 500 else K.NOT_UNDERSTOOD)
+    return ErrorClass.MAYBE, ERRORS.get(code, K.INTERNAL_ERROR)
 
 
 def _overloaded(text: str) -> tuple[str, K]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from pos_app.clock import EAT
 from pos_app.daraja.errors import CallbackUnreadable
 from pos_app.daraja.requests import check_callback_url, check_shortcode
-from pos_app.daraja.wire import as_mpesa_code, parse_json, text_of
+from pos_app.daraja.wire import as_mpesa_code, number_of, parse_json, text_of
 
 REGISTER_PATH: Final = "/mpesa/c2b/v2/registerurl"
 _DONE: Final = ("0", "00000000")
@@ -107,11 +107,8 @@ class C2bConfirmation(BaseModel):
 
 
 def _amount(value: object) -> Decimal:
-    try:
-        amount = Decimal((text_of(value) or "").strip().replace(",", ""))
-    except InvalidOperation:
-        raise CallbackUnreadable("no TransAmount") from None
-    if not amount.is_finite() or amount <= 0 or amount > Decimal(10**9):
+    amount = number_of(value.replace(",", "") if isinstance(value, str) else value)
+    if amount is None or amount <= 0 or amount > Decimal(10**9):
         raise CallbackUnreadable("no TransAmount")
     return amount
 

@@ -7,11 +7,11 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from pos_app.daraja.codes import result_outcome, spell_code
+from pos_app.daraja.codes import Speaker, result_outcome, spell_code
 from pos_app.daraja.errors import CallbackUnreadable
 from pos_app.domain.outcome import Outcome, OutcomeKind
 
@@ -25,22 +25,37 @@ class TransactionType(StrEnum):
     CUSTOMER_BUYGOODS_ONLINE = "CustomerBuyGoodsOnline"
 
 
+def text_of(value: object) -> str | None:
+    """A plain value as text, shortened; None for nothing, a truth value, a list or an object."""
+    if value is None or isinstance(value, (bool, dict, list)):
+        return None
+    return str(value)[:500]
+
+
+def _as_text(value: object) -> str:
+    return text_of(value) or ""
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+"""Read for itself: null, or something that is no text, is an empty text and spoils nothing beside it."""
+
+
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class StkPushResponse(_Answer):
     """M-PESA's answer to a push: the prompt is queued, nothing more (daraja.md, 2.5)."""
 
-    MerchantRequestID: str = ""
-    CheckoutRequestID: str = ""
-    ResponseCode: str
-    ResponseDescription: str = ""
-    CustomerMessage: str = ""
+    MerchantRequestID: Text = ""
+    CheckoutRequestID: Text = ""
+    ResponseCode: Text = ""
+    ResponseDescription: Text = ""
+    CustomerMessage: Text = ""
 
     def is_successful(self) -> bool:
-        """Whether the prompt was queued. It does not mean that anything is paid."""
-        return spell_code(self.ResponseCode) == "0"
+        """Whether the prompt was queued, with a number to ask by. It does not mean that anything is paid."""
+        return spell_code(self.ResponseCode) == "0" and bool(self.CheckoutRequestID.strip())
 
     def error_message(self) -> str:
         """M-PESA's words when it was not queued; empty when it was."""
@@ -54,24 +69,26 @@ class StkQueryResponse(_Answer):
     the result, and is None while there is none (daraja.md, 3.1).
     """
 
-    ResponseCode: str = ""
-    ResponseDescription: str = ""
-    MerchantRequestID: str = ""
-    CheckoutRequestID: str = ""
+    ResponseCode: Text = ""
+    ResponseDescription: Text = ""
+    MerchantRequestID: Text = ""
+    CheckoutRequestID: Text = ""
     ResultCode: str | None = None
-    ResultDesc: str = ""
+    ResultDesc: Text = ""
 
     @field_validator("ResultCode", mode="before")
     @classmethod
     def _spell(cls, value: object) -> str | None:
-        return spell_code(value) or None
+        return spell_code(value) or None if isinstance(value, (int, str, float, Decimal)) else None
 
     @property
     def outcome(self) -> Outcome:
-        """What it means. Only a known, final ResultCode settles anything."""
+        """What it means. Only a known, final ResultCode settles anything, and none beside a refused query."""
+        text = self.ResultDesc or self.ResponseDescription
         if self.ResultCode is None:
-            text = self.ResultDesc or self.ResponseDescription
             return Outcome(OutcomeKind.STILL_PROCESSING, self.ResponseCode, text, is_final=False)
+        if self.ResponseCode and spell_code(self.ResponseCode) != "0":
+            return Outcome(OutcomeKind.OTHER, f"{self.ResponseCode}/{self.ResultCode}"[:40], text, is_final=False)
         return result_outcome(self.ResultCode, self.ResultDesc)
 
     def is_successful(self) -> bool:
@@ -125,23 +142,13 @@ class StkCallback(BaseModel):
 
     @property
     def outcome(self) -> Outcome:
-        """What it means. In a callback an unknown code is final too: M-PESA reports once, at the end."""
-        outcome = result_outcome(self.result_code, self.result_desc)
-        if outcome.kind is OutcomeKind.OTHER:
-            return Outcome(OutcomeKind.OTHER, outcome.code, outcome.text, is_final=True)
-        return outcome
+        """What it means. A code that no table knows settles nothing (docs/decisions/0009)."""
+        return result_outcome(self.result_code, self.result_desc)
 
     @property
     def amount(self) -> Decimal | None:
         """Shillings, exact; None where it is missing or not a number."""
-        value = self.items.get("Amount")
-        if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-            return None
-        try:
-            number = Decimal(str(value).strip())
-        except InvalidOperation:
-            return None
-        return number if number.is_finite() else None
+        return number_of(self.items.get("Amount"))
 
     @property
     def has_amount(self) -> bool:
@@ -163,6 +170,19 @@ class StkCallback(BaseModel):
     def transaction_date(self) -> str | None:
         """``YYYYMMDDHHmmss`` in East Africa Time."""
         return text_of(self.items.get("TransactionDate"))
+
+
+def number_of(value: object) -> Decimal | None:
+    """A plain number, exact; None for anything else. A text is one in ASCII digits alone, with at most a fraction."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        return None
+    if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value.strip()):
+        return None
+    number = Decimal(str(value).strip())
+    return number if number.is_finite() else None
+
+
+_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 
 def as_mpesa_code(text: str) -> str | None:
@@ -215,13 +235,6 @@ def _dig(value: Any, *names: str) -> Any:
     return value
 
 
-def text_of(value: object) -> str | None:
-    """A plain value as text, shortened; None for nothing, a truth value, a list or an object."""
-    if value is None or isinstance(value, (bool, dict, list)):
-        return None
-    return str(value)[:500]
-
-
 def _items(metadata: Any) -> dict[str, Any]:
     listed = _dig(metadata, "Item")
     if isinstance(listed, dict):
@@ -236,10 +249,15 @@ def _items(metadata: Any) -> dict[str, Any]:
 
 
 class ErrorBody(BaseModel):
-    """What any of the five shapes of error body says (daraja.md, 2.6)."""
+    """What any of the five shapes of error body says (daraja.md, 2.6).
+
+    Args:
+        speaker: Whose words these are.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    speaker: Speaker = Speaker.NOBODY
     code: str = ""
     message: str = ""
     request_id: str | None = None
@@ -255,6 +273,7 @@ class ErrorBody(BaseModel):
             return cls()
         if parsed.get("errorCode") is not None or parsed.get("errorMessage") is not None:
             return cls(
+                speaker=Speaker.DARAJA,
                 code=text_of(parsed.get("errorCode")) or "",
                 message=text_of(parsed.get("errorMessage")) or "",
                 request_id=text_of(parsed.get("requestId")),
@@ -262,7 +281,9 @@ class ErrorBody(BaseModel):
         fault = parsed.get("fault")
         if isinstance(fault, dict):
             return cls(
-                code=text_of(_dig(fault, "detail", "errorcode")) or "", message=text_of(fault.get("faultstring")) or ""
+                speaker=Speaker.GATEWAY,
+                code=text_of(_dig(fault, "detail", "errorcode")) or "",
+                message=text_of(fault.get("faultstring")) or "",
             )
         soap = _dig(parsed, "Envelope", "Body", "Fault")
         if isinstance(soap, dict):

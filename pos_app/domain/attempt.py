@@ -73,6 +73,24 @@ class Review(StrEnum):
     OTHER_CLAIM = "other_claim"
     PAID_LATE = "paid_late"
     PAID_TWICE = "paid_twice"
+    SAID_PAID = "said_paid"
+    UNREADABLE = "unreadable"
+
+
+OF_MONEY: frozenset[Review] = frozenset(
+    {
+        Review.OTHER_AMOUNT,
+        Review.OTHER_PROMPT,
+        Review.CONTRADICTION,
+        Review.CODE_REUSED,
+        Review.SAID_PAID,
+        Review.UNREADABLE,
+    }
+)
+"""Reasons that speak of money which may have moved without being received here."""
+
+UNCERTAIN_CODE: frozenset[Review] = frozenset({Review.OTHER_AMOUNT, Review.UNREADABLE})
+"""Reasons why a code that was heard is shown to a person, and proves nothing when the prompt turns out to be paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +101,14 @@ class Attempt:
         msisdn: The phone that is asked, in full; empty where the reader may not know it.
         paid_elsewhere: Whether another attempt of the same sale is already paid.
         sent_at_ms: When the push was journalled, just before its bytes left.
+        left_at_ms: When its first byte left, as far as the engine could note it; the waits count from here.
         asked_at_ms: When M-PESA was last asked for the result.
+        answered_at_ms: When it last answered such a question, whatever it said.
+        answers: How many questions it answered since the attempt was sent or, once it is closed or paid, since then.
         said_paid_at_ms: The first of the agreeing answers "paid" that carried no code.
         said_failed_at_ms: A failure that contradicts an earlier "paid".
         heard_code: An M-PESA code from a callback that did not prove everything.
+        heard_settled: That code's money was received by another way, or a person settled it.
         claimed_code: An M-PESA code that the customer showed; it proves nothing by itself.
     """
 
@@ -101,13 +123,17 @@ class Attempt:
     checkout_request_id: str | None = None
     mpesa_code: str | None = None
     heard_code: str | None = None
+    heard_settled: bool = False
     claimed_code: str | None = None
     outcome: Outcome | None = None
     created_at_ms: int = 0
     sent_at_ms: int | None = None
+    left_at_ms: int | None = None
     settled_at_ms: int | None = None
     asked_at_ms: int | None = None
     asks: int = 0
+    answered_at_ms: int | None = None
+    answers: int = 0
     said_paid_at_ms: int | None = None
     said_failed_at_ms: int | None = None
     review: frozenset[Review] = field(default_factory=frozenset)
@@ -122,3 +148,14 @@ class Attempt:
     def is_being_confirmed(self) -> bool:
         """Whether M-PESA said "paid" once and must say so again."""
         return self.said_paid_at_ms is not None and self.state is not AttemptState.PAID
+
+    @property
+    def speaks_of_money(self) -> bool:
+        """Whether something heard about it speaks of money that is neither received nor settled by a person.
+
+        While it does, its sale is prompted no more and not voided (`pos_app.domain.sale.refuse_while_paid_is_said`).
+        """
+        if self.state is AttemptState.PAID:
+            return False
+        is_heard = self.heard_code is not None and not self.heard_settled
+        return is_heard or self.said_paid_at_ms is not None or bool(self.review & OF_MONEY)

@@ -15,10 +15,15 @@ class SendRequested:
 
 @dataclass(frozen=True, slots=True)
 class PushAccepted:
-    """M-PESA queued the prompt."""
+    """M-PESA queued the prompt.
+
+    Args:
+        left_at_ms: When the first byte of the push left.
+    """
 
     merchant_request_id: str
     checkout_request_id: str
+    left_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class PushRefused:
     """M-PESA or its gateway refused the request; there is no prompt."""
 
     outcome: Outcome
+    left_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class PushLost:
     outcome: Outcome
     merchant_request_id: str | None = None
     checkout_request_id: str | None = None
+    left_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +72,20 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswered:
-    """M-PESA answered a status query. Such an answer never carries an M-PESA code."""
+    """M-PESA answered a status query. Such an answer never carries an M-PESA code.
+
+    Args:
+        apart_ms: How long after the first "paid" of this run the question left, by a clock that cannot jump; None
+            where that was said before the program was started.
+    """
 
     outcome: Outcome
+    apart_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRefused:
+    """M-PESA answered a status query by refusing it: an answer that says nothing of the payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,26 @@ class CallbackArrived:
     amount_cents: Cents | None = None
     mpesa_code: str | None = None
     code_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackUnclear:
+    """A message with this attempt's own token that speaks of money and cannot be read for certain.
+
+    Args:
+        amount_cents: What was recognised as an amount; None for nothing, or for several.
+        mpesa_code: What was recognised as an M-PESA code; the same.
+    """
+
+    amount_cents: Cents | None = None
+    mpesa_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeardReceived:
+    """The money that a message had spoken of is received: its payment was given to the sale."""
+
+    mpesa_code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +196,10 @@ Event = (
     | DeadlinePassed
     | Asked
     | QueryAnswered
+    | QueryRefused
     | CallbackArrived
+    | CallbackUnclear
+    | HeardReceived
     | TwinArrived
     | CodeUsedElsewhere
     | GivenUp

@@ -57,12 +57,33 @@ def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS) -> Cents:
     return Cents(int(digits) * 100)
 
 
+_LARGEST_EXPONENT = 12
+_MOST_DIGITS = 1000
+
+
 def cents_of(value: Decimal) -> Cents | None:
-    """A decimal number of shillings as cents; None when it is not a whole number of cents."""
-    if not value.is_finite() or abs(value) > 10**12:
+    """A decimal number of shillings as cents; None when it is not a whole number of cents, or no such amount.
+
+    Exact for whatever number a stranger may write: no step of it rounds, overflows, or takes long.
+    """
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
         return None
-    scaled = value * 100
-    return Cents(int(scaled)) if scaled == scaled.to_integral_value() else None
+    if not any(digits):
+        return Cents(0)
+    if value.adjusted() > _LARGEST_EXPONENT or len(digits) > _MOST_DIGITS:
+        return None
+    whole = int("".join(map(str, digits)))
+    places = exponent + 2
+    if places >= 0:
+        cents = whole * 10**places
+    elif -places > len(digits):
+        return None
+    else:
+        cents, rest = divmod(whole, 10**-places)
+        if rest:
+            return None
+    return Cents(-cents if sign else cents)
 
 
 def whole_shillings(amount: int) -> Cents:

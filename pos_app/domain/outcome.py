@@ -46,6 +46,8 @@ class OutcomeKind(StrEnum):
     THROTTLED = "throttled"
     INTERNAL_ERROR = "internal_error"
     NO_CONNECTION = "no_connection"
+    TOO_LATE = "too_late"
+    WRONG_CLOCK = "wrong_clock"
     NO_ANSWER = "no_answer"
     NOT_UNDERSTOOD = "not_understood"
     OTHER = "other"

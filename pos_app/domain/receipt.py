@@ -13,7 +13,9 @@ class Receipt:
     """One receipt.
 
     Args:
-        mpesa_codes: Empty where M-PESA has not given one yet: "code to follow".
+        received_cents: What came in for the sale; paper says it where it is not just the amount.
+        mpesa_codes: Those that have come.
+        is_code_to_follow: Some of the money was paid and M-PESA has not given its code yet.
         is_copy: It was printed before.
         is_practice: No money moved.
     """
@@ -29,8 +31,9 @@ class Receipt:
     reference: Reference
     phone_masked: str
     amount_cents: Cents
+    received_cents: Cents
     mpesa_codes: tuple[str, ...]
-    is_paid: bool
+    is_code_to_follow: bool = False
     is_copy: bool = False
     is_practice: bool = False
 
@@ -54,6 +57,7 @@ class Closing:
     Args:
         made_at: Date and time, as it is printed.
         waiting, unknown, review: Over all days: what is still open when the day is closed.
+        part_paid: Sales of that day of which a part came in.
         unclaimed: Payments made straight to the till that day which no sale has.
         last_hash: The end of the ledger's chain: a ledger that is rewritten later does not hold it any more.
     """
@@ -73,6 +77,7 @@ class Closing:
     is_practice: bool = False
     unclaimed: int = 0
     unclaimed_cents: int = 0
+    part_paid: int = 0
 
     @property
     def lookup_text(self) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pos_app.domain.attempt import SaleId
+from pos_app.domain.attempt import Attempt, SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
+from pos_app.errors import Mistake
 
 
 class SaleState(StrEnum):
@@ -63,3 +65,15 @@ def sale_state(amount_cents: int, received_cents: int, *, is_voided: bool) -> Sa
     if received_cents > 0:
         return SaleState.PART_PAID
     return SaleState.VOIDED if is_voided else SaleState.OPEN
+
+
+def refuse_while_paid_is_said(attempts: Iterable[Attempt]) -> None:
+    """The promise of a sale: no new prompt and no void while "paid" may have been said for any of its attempts.
+
+    Proof ends it (the money is received), a payment with the code that was heard, or a person who settles it.
+
+    Raises:
+        Mistake: ``sale.said_paid``.
+    """
+    if any(attempt.speaks_of_money for attempt in attempts):
+        raise Mistake("sale.said_paid")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pos_app.addresses import is_loopback
-from pos_app.clock import Clock, SystemClock
-from pos_app.daraja import AsyncMpesaClient, Pacer
+from pos_app.clock import EARLIEST_MS, Clock, SystemClock, to_eat
+from pos_app.daraja import AsyncMpesaClient, NotSent, Pacer
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import Announce, AskSoon, SendPush
@@ -19,7 +21,7 @@ from pos_app.domain.flow import Rules
 from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft
-from pos_app.domain.schedule import GIVE_UP_ASKING_MS
+from pos_app.domain.schedule import LEAVES_WITHIN_MS, RECENT_MS, WaitReason
 from pos_app.domain.till_payment import Use
 from pos_app.engine import events as out
 from pos_app.engine.copies import keep_copies
@@ -28,20 +30,27 @@ from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.mail import Mail, read_callback
 from pos_app.engine.poller import Poller
 from pos_app.engine.practice_mode import PracticeMode, with_practice_account
-from pos_app.engine.sender import STOPPED, STOPPED_EARLY, new_token, push
+from pos_app.engine.prompt_names import PromptNames
+from pos_app.engine.sender import STOPPED, STOPPED_EARLY, TAKEN_BACK, new_token, push
 from pos_app.engine.till_payments import Registered, TillPayments
 from pos_app.errors import Mistake, Outside, TillError
-from pos_app.ledger.writer import Applied, LedgerWriter
+from pos_app.ledger.writer import Applied, LedgerWriter, token_hash
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
-from pos_app.web import StoppedBeforeSendingError
+from pos_app.web import Leaving, StoppedBeforeSendingError
 
 _log = logging.getLogger("pos_app.engine")
 RETRY_WRITE_S: Final = 2.0
 CLOCK_TOLERANCE_MS: Final = 60_000
+CLOCK_USELESS_MS: Final = 12 * 3_600_000
+"""A clock that is off by more dates sales on another day."""
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+"""Before a background duty that fell over begins again."""
 _STOPPED_EVENT: Final = ev.PushLost(STOPPED)
 _STOPPED_EARLY_EVENT: Final = ev.PushNotSent(STOPPED_EARLY)
+_TAKEN_BACK_EVENT: Final = ev.PushNotSent(TAKEN_BACK)
 PRACTICE_RESTARTED: Final = "The practice M-PESA was started anew and does not know this prompt."
 
 
@@ -52,6 +61,33 @@ class Counter:
     cashier: str = ""
     till_label: str = ""
     shop_name: str = ""
+
+
+@dataclass(slots=True)
+class _Departure:
+    """A push between Enter and its first byte.
+
+    Args:
+        entered_s: When the cashier wanted it, in monotonic seconds.
+        task: What sends it, while that runs.
+        left_at_ms: When its first byte left.
+        is_taken_back: The cashier changed their mind.
+    """
+
+    entered_s: float
+    task: asyncio.Task[None] | None = None
+    left_at_ms: int | None = None
+    is_taken_back: bool = False
+
+
+def _with_first_byte(event: ev.Event, left_at_ms: int | None) -> ev.Event:
+    if isinstance(event, (ev.PushAccepted, ev.PushRefused, ev.PushLost)):
+        return replace(event, left_at_ms=left_at_ms)
+    return event
+
+
+def _spoken(at_ms: int) -> str:
+    return to_eat(at_ms).strftime("%Y-%m-%d %H:%M")
 
 
 class Engine:
@@ -97,6 +133,8 @@ class Engine:
         self._poller: Poller | None = None
         self._inbox: Inbox | None = None
         self._payments: TillPayments | None = None
+        self._names: PromptNames | None = None
+        self._departures: dict[AttemptId, _Departure] = {}
 
     # Life
 
@@ -141,14 +179,14 @@ class Engine:
                 asked=self._asked,
                 pacer=pacer,
             )
-            self._spawn(self._poller.run(), "poller")
+            self._keep_up(self._poller.run, "poller", out.Light.MPESA)
             self._tell(out.LightChanged(out.Light.MPESA, out.Status.READY, "mpesa.set_up"))
         else:
             self._tell(out.LightChanged(out.Light.MPESA, out.Status.OFF, "mpesa.missing", ", ".join(access.missing())))
         following = await self._take_up()
         await self._listen(access)
         if access.environment is not Environment.PRACTICE:
-            self._spawn(keep_copies(self._path, self._clock, self._tell), "copies")
+            self._keep_up(lambda: keep_copies(self._path, self._clock, self._tell), "copies", out.Light.LEDGER)
         self._on_event(out.EngineStarted(following))
 
     async def _take_up(self) -> int:
@@ -157,7 +195,7 @@ class Engine:
         following = 0
         for attempt in await self._ledger.call(LedgerWriter.left_ready):
             await self._apply(attempt.id, ev.Withdrawn())
-        for attempt in await self._ledger.call(LedgerWriter.to_follow, now_ms - GIVE_UP_ASKING_MS):
+        for attempt in await self._ledger.call(LedgerWriter.to_follow, now_ms - RECENT_MS):
             if self.practice is not None:
                 if attempt.state in FOLLOWED:
                     await self._give_up_practice(attempt)
@@ -189,24 +227,27 @@ class Engine:
         async def take(mail: Mail) -> None:
             match mail.kind:
                 case "payment":
-                    await self._surely(lambda: payments.take(mail))
+                    await payments.take(mail)
                 case "claim":
-                    await self._surely(lambda: payments.note_claim(mail))
+                    await payments.note_claim(mail)
                 case _:
-                    await self._surely(lambda: self._take_callback(mail))
+                    await self._take_callback(mail)
 
         self._inbox = Inbox(
             relay,
             cursor,
-            take=take,
+            take=lambda mail: self._take_or_pass(mail, take),
             tell=self._tell,
             looked=self._looked,
             clock=self._clock,
             use_proxies=use_proxies,
         )
-        self._spawn(self._inbox.run(), "inbox")
+        self._keep_up(self._inbox.run, "inbox", out.Light.RELAY)
+        self._names = PromptNames(relay, use_proxies=use_proxies)
+        self._names.add(await self._ledger.call(LedgerWriter.live_token_digests))
+        self._keep_up(self._names.run, "prompt names")
         for attempt_id, code in await self._ledger.call(
-            LedgerWriter.paid_codes, self._clock.now_ms() - GIVE_UP_ASKING_MS
+            LedgerWriter.codes_to_reserve, self._clock.now_ms() - RECENT_MS
         ):
             self._claim_code(attempt_id, code)
 
@@ -222,6 +263,8 @@ class Engine:
             await self._inbox.aclose()
         if self._payments is not None:
             await self._payments.aclose()
+        if self._names is not None:
+            await self._names.aclose()
         if self._client is not None:
             await self._client.aclose()
         if self.practice is not None:
@@ -244,21 +287,27 @@ class Engine:
         """Asks at once for every closed attempt that would be asked about later: it may have been paid since."""
         if self._poller is None or self.practice is not None:
             return
-        since_ms = self._clock.now_ms() - GIVE_UP_ASKING_MS
+        since_ms = self._clock.now_ms() - RECENT_MS
         for attempt in await self._ledger.call(LedgerWriter.to_follow, since_ms):
-            if attempt.state not in FOLLOWED and self._poller.ask_now(attempt.id):
+            is_owed = attempt.state not in FOLLOWED and self._poller.follows(attempt.id)
+            if is_owed and self._poller.ask_now(attempt):
                 self._to_recheck.add(attempt.id)
 
     # Requests
 
-    async def request_payment(self, draft: Draft) -> Attempt:
+    async def request_payment(self, draft: Draft, *, anyway: bool = False) -> Attempt:
         """Records a sale and sends its prompt; returns when both are in the ledger, before any byte left.
 
+        Args:
+            anyway: Although a sale with this phone, amount and reference is not known yet.
+
         Raises:
-            Mistake: ``sale.wait_…`` or ``settings.missing``.
+            Mistake: ``sale.same_open``, ``sale.wait_…``, ``clock.…`` or ``settings.missing``.
             Outside: ``ledger.…``; then nothing was recorded and nothing is sent.
         """
         self._refuse_unset()
+        entered_s = time.monotonic()
+        await self._refuse_wrong_clock()
         token = new_token()
         counter = self._counter
         attempt = await self._ledger.call(
@@ -268,9 +317,9 @@ class Engine:
             self._clock.now_ms(),
             cashier=counter.cashier,
             till_label=counter.till_label,
+            anyway=anyway,
         )
-        self._tokens[attempt.id] = token
-        return (await self._apply(attempt.id, ev.SendRequested())).attempt
+        return await self._send(attempt, token, entered_s)
 
     async def send_again(self, sale_id: SaleId, msisdn: Msisdn | None = None) -> Attempt:
         """Prompts again: the same attempt if it never left, else a new one once the old is settled.
@@ -280,33 +329,71 @@ class Engine:
             Outside: ``ledger.…``
         """
         self._refuse_unset()
+        entered_s = time.monotonic()
+        await self._refuse_wrong_clock()
         last = await self._ledger.call(LedgerWriter.last_attempt_of, sale_id)
         if last.state is AttemptState.READY and last.id in self._tokens and msisdn in (None, last.msisdn):
-            return (await self._apply(last.id, ev.SendRequested())).attempt
+            return await self._send(last, self._tokens[last.id], entered_s)
         if last.state is AttemptState.READY:
             await self._apply(last.id, ev.Withdrawn())
         token = new_token()
         attempt = await self._ledger.call(
             LedgerWriter.record_attempt, sale_id, token, self._clock.now_ms(), msisdn=msisdn
         )
+        return await self._send(attempt, token, entered_s)
+
+    async def _send(self, attempt: Attempt, token: str, entered_s: float) -> Attempt:
         self._tokens[attempt.id] = token
+        self._departures[attempt.id] = _Departure(entered_s)
+        if self._names is not None:
+            # The relay is told whose callbacks are ours, and no prompt waits for it.
+            self._names.add([token_hash(token)])
         return (await self._apply(attempt.id, ev.SendRequested())).attempt
+
+    async def _refuse_wrong_clock(self) -> None:
+        """Nothing is dated by a clock that is plainly wrong, unless M-PESA itself says that it is right.
+
+        Raises:
+            Mistake: ``clock.behind`` (now, newest) or ``clock.wrong`` (minutes).
+        """
+        assert self._client is not None, "refused where nothing is set up"
+        now_ms = self._clock.now_ms()
+        newest_ms = max(await self._ledger.call(LedgerWriter.newest_event_ms), EARLIEST_MS)
+        ahead_ms = self._client.clock_ahead_ms
+        if now_ms < newest_ms - CLOCK_TOLERANCE_MS:
+            if ahead_ms is None:
+                with contextlib.suppress(NotSent):
+                    await self._client.fetch_token()
+                ahead_ms = self._client.clock_ahead_ms
+            if ahead_ms is None or abs(ahead_ms) > CLOCK_TOLERANCE_MS:
+                raise Mistake("clock.behind", now=_spoken(now_ms), newest=_spoken(newest_ms))
+        elif ahead_ms is not None and abs(ahead_ms) > CLOCK_USELESS_MS:
+            raise Mistake("clock.wrong", now=_spoken(now_ms), right=_spoken(now_ms - ahead_ms))
 
     async def check_now(self, attempt_id: AttemptId) -> Attempt:
         """Asks M-PESA as soon as the limiter allows."""
         attempt = await self._ledger.call(LedgerWriter.attempt, attempt_id)
         if self._poller is not None:
             self._poller.follow(attempt)
-            self._poller.ask_now(attempt_id)
+            self._poller.ask_now(attempt)
         await self._emit(attempt, attempt.state)
         return attempt
 
     async def withdraw(self, attempt_id: AttemptId) -> Attempt:
-        """Takes back an attempt that never left.
+        """Takes back an attempt that never left, also one that is still on its way to leaving.
 
         Raises:
-            Mistake: ``attempt.not_ready``.
+            Mistake: ``attempt.not_ready``: it has left.
         """
+        departure = self._departures.get(attempt_id)
+        if departure is not None and departure.task is not None and departure.left_at_ms is None:
+            departure.is_taken_back = True
+            departure.task.cancel()
+            await asyncio.gather(departure.task, return_exceptions=True)
+            if attempt_id in self._waiting_to_push:
+                # Cancelled before its first step: it did not even begin.
+                self._waiting_to_push.discard(attempt_id)
+                await self._apply(attempt_id, _TAKEN_BACK_EVENT)
         return (await self._apply(attempt_id, ev.Withdrawn())).attempt
 
     async def claim_code(self, attempt_id: AttemptId, code: str, by: str) -> Attempt:
@@ -379,7 +466,13 @@ class Engine:
         return (await self._apply(attempt_id, ev.GivenUp(by, reason))).attempt
 
     async def settle_review(self, sale_id: SaleId, by: str, reason: str) -> None:
-        """Notes that a person settled what needed one, for every attempt of a sale."""
+        """Notes that a person settled what needed one, for every attempt of a sale. What was heard stays in the events.
+
+        Raises:
+            Mistake: ``review.no_reason``.
+        """
+        if not reason.strip():
+            raise Mistake("review.no_reason")
         for attempt_id in await self._ledger.call(LedgerWriter.for_review, sale_id):
             await self._apply(attempt_id, ev.ReviewSettled(by, reason))
 
@@ -406,6 +499,22 @@ class Engine:
             await self._apply(attempt_id, event)
 
         await self._surely(write)
+
+    async def _take_or_pass(self, mail: Mail, take: Callable[[Mail], Coroutine[Any, Any, None]]) -> None:
+        """No message stops its reader: one that it falls over is kept as evidence, and passed."""
+        try:
+            await self._surely(lambda: take(mail))
+        except Exception:  # noqa: BLE001 - whatever a stranger can make it raise
+            _log.exception("a message of the relay was passed over")
+            try:
+                await self._surely(lambda: self._pass_over(mail))
+            except Exception:  # noqa: BLE001 - the same
+                _log.exception("a message of the relay could not be kept either")
+            self._on_event(out.EngineFailed("engine.message", {}))
+            self._on_event(out.StraysChanged())
+
+    async def _pass_over(self, mail: Mail) -> None:
+        await self._ledger.call(LedgerWriter.pass_over, mail.digest, mail.body, self._clock.now_ms(), mail.cursor)
 
     async def _surely(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
@@ -461,11 +570,12 @@ class Engine:
                 case SendPush():
                     self._waiting_to_push.add(attempt.id)
                     task = self._start(self._push(attempt), f"push {attempt.id}")
+                    self._departures[attempt.id].task = task
                     self._pushes.add(task)
                     task.add_done_callback(self._pushes.discard)
                 case AskSoon():
                     if self._poller is not None:
-                        self._poller.ask_now(attempt.id)
+                        self._poller.ask_now(attempt)
                 case Announce(news):
                     self._on_event(out.Announced(news, attempt))
 
@@ -479,37 +589,50 @@ class Engine:
             till = await payments.claim_for_prompt(mpesa_code)
             if till is not None:
                 await self._apply_surely(attempt_id, ev.CodeUsedElsewhere(till))
+            await self._surely(lambda: self._ledger.call(LedgerWriter.note_reserved, attempt_id))
 
         self._spawn(claim(), f"claim of attempt {attempt_id}")
 
     async def _emit(self, attempt: Attempt, before: AttemptState | None) -> None:
         next_ask = self._poller.next_ask_in_s(attempt.id) if self._poller is not None else None
         resend: float | None = None
+        is_said_paid = False
         if not attempt.is_live and attempt.state is not AttemptState.PAID:
             now_ms = self._clock.now_ms()
             wait = await self._ledger.call(LedgerWriter.wait_of, attempt.id, now_ms)
-            resend = 0.0 if wait is None else max(0.0, ((wait.until_ms or now_ms) - now_ms) / 1000)
-        self._on_event(out.AttemptChanged(attempt, before, next_ask, resend))
+            if wait is None:
+                resend = 0.0
+            elif wait.until_ms is not None:
+                resend = max(0.0, (wait.until_ms - now_ms) / 1000)
+            is_said_paid = wait is not None and wait.reason is WaitReason.SAID_PAID
+        self._on_event(out.AttemptChanged(attempt, before, next_ask, resend, is_said_paid))
 
     async def _push(self, attempt: Attempt) -> None:
-        token = self._tokens[attempt.id]
+        token, departure = self._tokens[attempt.id], self._departures[attempt.id]
         client = self._client
         assert client is not None, "a push needs a client"
         # Whatever ends this early, bytes may have left: the till says so before it closes.
         event: ev.Event = _STOPPED_EVENT
         self._waiting_to_push.discard(attempt.id)
+
+        def begun() -> None:
+            departure.left_at_ms = self._clock.now_ms()
+
+        leaving = Leaving(departure.entered_s + LEAVES_WITHIN_MS / 1000, begun)
         try:
-            event = await push(client, self._access, attempt, token)
+            event = await push(client, self._access, attempt, token, leaving)
         except StoppedBeforeSendingError:
-            event = _STOPPED_EARLY_EVENT
+            event = _TAKEN_BACK_EVENT if departure.is_taken_back else _STOPPED_EARLY_EVENT
             raise
         finally:
-            if event in (_STOPPED_EVENT, _STOPPED_EARLY_EVENT):
-                await self._apply(attempt.id, event)
+            departure.task = None
+            if event in (_STOPPED_EVENT, _STOPPED_EARLY_EVENT, _TAKEN_BACK_EVENT):
+                await self._apply(attempt.id, _with_first_byte(event, departure.left_at_ms))
         if not isinstance(event, ev.PushNotSent):
             del self._tokens[attempt.id]
+            del self._departures[attempt.id]
         self._light_of_push(event)
-        await self._apply_surely(attempt.id, event)
+        await self._apply_surely(attempt.id, _with_first_byte(event, departure.left_at_ms))
 
     def _light_of_push(self, event: ev.Event) -> None:
         match event:
@@ -544,6 +667,31 @@ class Engine:
         if self._lights.get(light.light) != light:
             self._lights[light.light] = light
             self._on_event(light)
+
+    def _keep_up(
+        self, begin: Callable[[], Coroutine[Any, Any, None]], name: str, light: out.Light | None = None
+    ) -> None:
+        """A background duty, for as long as the till runs: one that falls over says so and begins again."""
+
+        async def keep() -> None:
+            pause_s = FIRST_PAUSE_S
+            while True:
+                began_s = self._clock.monotonic_s()
+                try:
+                    await begin()
+                except Exception:  # noqa: BLE001 - a border: it becomes visible, is logged, and work goes on
+                    _log.exception("%s fell over and begins again", name)
+                else:
+                    return
+                if self._clock.monotonic_s() - began_s > LONGEST_PAUSE_S:
+                    pause_s = FIRST_PAUSE_S
+                self._on_event(out.EngineFailed("engine.part_again", {"part": name}))
+                if light is not None:
+                    self._tell(out.LightChanged(light, out.Status.BAD, "engine.part_again", name))
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+        self._spawn(keep(), name)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._start(work, name)

@@ -16,13 +16,15 @@ class AttemptChanged:
 
     Args:
         next_ask_in_s: Seconds to the next query; None where none is planned.
-        resend_in_s: Seconds until M-PESA takes another prompt for this sale; None while the attempt is live.
+        resend_in_s: Seconds until M-PESA takes another prompt for this sale; None while there can be none.
+        is_said_paid: "Paid" was said for its sale and is neither received nor settled: no new prompt, no void.
     """
 
     attempt: Attempt
     before: AttemptState | None
     next_ask_in_s: float | None = None
     resend_in_s: float | None = None
+    is_said_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pos_app.engine.events import Light, LightChanged, Status
 from pos_app.engine.mail import Mail, read_mail
 from pos_app.ledger.writer import Cursor
 from pos_app.settings.effective import RelayAccess
-from pos_app.web import Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, Request
+from pos_app.web import EXPIRED, NOT_YET_VALID, Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 _log = logging.getLogger("pos_app.engine.inbox")
 WAIT_S: Final = 25
@@ -34,6 +34,7 @@ BARREN_STREAMS: Final = 3
 """So many that broke one after the other, and brought nothing, are as good as none."""
 ROUND_LASTS_S: Final = 5.0
 """One that was shorter, and brought nothing, is not followed by the next at once."""
+LONGEST_IDENTITY: Final = 64
 _OF_A_STREAM: Final = (":", "retry:", "id:", "event:", "data:")
 
 Take = Callable[[Mail], Awaitable[None]]
@@ -76,6 +77,7 @@ class Inbox:
         self._pages_until_s = 0.0
         self._barren = 0
         self._has_begun_anew = False
+        self._identity = cursor.identity
         self.has_looked = False
         self._web = AsyncWeb(Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30), use_proxies=use_proxies)
 
@@ -123,8 +125,9 @@ class Inbox:
         asked_s = time.monotonic()
         try:
             answer = await self._web.send(self._request(f"&wait={wait_s}"))
-        except (NotSentError, MaybeSentError):
-            self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.unreachable"))
+        except (NotSentError, MaybeSentError) as error:
+            is_clock = error.params.get("kind") in (NOT_YET_VALID, EXPIRED)
+            self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.clock" if is_clock else "relay.unreachable"))
             return None
         latency_ms = int((time.monotonic() - asked_s) * 1000)
         page = self._page_of(answer)
@@ -174,7 +177,8 @@ class Inbox:
     def _request(self, more: str, **headers: str) -> Request:
         cursor, relay = self._cursor, self._relay
         mark = f"&mark={quote(cursor.mark)}" if cursor.mark else ""
-        url = f"{relay.url}/v1/inbox?after={cursor.position}{mark}{more}"
+        identity = f"&mailbox={quote(cursor.identity)}" if cursor.identity else ""
+        url = f"{relay.url}/v1/inbox?after={cursor.position}{mark}{identity}{more}"
         return Request("GET", url, {"Authorization": f"Bearer {relay.till}.{relay.token}", **headers})
 
     def _page_of(self, answer: Answer) -> Any:
@@ -198,6 +202,7 @@ class Inbox:
             _log.warning("the relay's mailbox began anew")
             self._has_begun_anew = True
             self._cursor = Cursor(self._cursor.mailbox, 0)
+        self._identity = _text(page.get("mailbox"))[:LONGEST_IDENTITY]
         return page
 
     def _tell_ready(self) -> None:
@@ -211,7 +216,7 @@ class Inbox:
 
     async def _deliver(self, message: Any) -> bool:
         """Takes it; False where it is none, or none that is new: it would come again at once, for ever."""
-        mail = read_mail(message, self._cursor.mailbox)
+        mail = read_mail(message, self._cursor.mailbox, self._identity)
         if mail is None or mail.cursor.position <= self._cursor.position:
             _log.warning("the relay sent something else than the next message")
             self._tell(LightChanged(Light.RELAY, Status.BAD, "relay.not_understood"))
@@ -220,6 +225,10 @@ class Inbox:
         self._heard_at = to_eat(self._clock.now_ms()).strftime("%H:%M")
         self._cursor = mail.cursor
         return True
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 async def _line(lines: AsyncIterator[str], due_s: float | None) -> str | None:

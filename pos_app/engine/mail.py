@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pos_app.daraja import CallbackUnreadable, StkCallback
-from pos_app.domain.events import CallbackArrived
+from pos_app.daraja.recognise import Recognised, recognise
+from pos_app.domain.events import CallbackArrived, CallbackUnclear
 from pos_app.domain.money import Cents, cents_of
+from pos_app.domain.outcome import OutcomeKind
 from pos_app.ledger.writer import Cursor
 
 _log = logging.getLogger("pos_app.engine.mail")
+_LARGEST_NUMBER: Final = 1 << 62
 _UNREADABLE_AMOUNT: Final = Cents(-1)
 """An amount that was named and cannot be read is another amount."""
 
@@ -35,11 +38,18 @@ class Mail:
     cursor: Cursor
 
 
-def read_mail(message: Any, mailbox: str) -> Mail | None:
-    """A message as the relay sends it; None where it has not even a place in the mailbox."""
+def read_mail(message: Any, mailbox: str, identity: str = "") -> Mail | None:
+    """A message as the relay sends it; None where it has not even a place in the mailbox.
+
+    Args:
+        identity: The mailbox's own name for itself, as its last page gave it.
+    """
     try:
-        cursor = Cursor(mailbox, int(message["id"]), str(message.get("mark", ""))[:32])
-    except (KeyError, TypeError, ValueError, AttributeError):
+        number = int(message["id"])
+        cursor = Cursor(mailbox, number, str(message.get("mark", ""))[:32], identity)
+        if not 0 < number < _LARGEST_NUMBER:
+            raise ValueError(number)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         _log.warning("the relay sent a message without a number")
         return None
     try:
@@ -51,11 +61,17 @@ def read_mail(message: Any, mailbox: str) -> Mail | None:
     return Mail(str(message.get("kind", "callback")), digest, body, cursor)
 
 
-def read_callback(body: bytes) -> CallbackArrived | None:
-    """A callback's body as an event; None where it cannot be read."""
+def read_callback(body: bytes) -> CallbackArrived | CallbackUnclear | None:
+    """A callback's body as an event; None where it cannot be read and speaks of no money."""
     try:
         callback = StkCallback.parse(body)
     except CallbackUnreadable:
+        callback = None
+    seen = recognise(body)
+    if seen.speaks_of_money and (callback is None or not _is_certain(callback, seen)):
+        amount = cents_of(seen.amount) if seen.amount is not None else None
+        return CallbackUnclear(amount, seen.mpesa_code)
+    if callback is None:
         return None
     amount = cents_of(callback.amount) if callback.amount is not None else None
     if amount is None and callback.has_amount:
@@ -63,3 +79,12 @@ def read_callback(body: bytes) -> CallbackArrived | None:
     return CallbackArrived(
         callback.outcome, callback.merchant_request_id, callback.checkout_request_id, amount, callback.mpesa_code
     )
+
+
+def _is_certain(callback: StkCallback, seen: Recognised) -> bool:
+    """Whether all that it says of money is what its result says, once."""
+    outcome = callback.outcome
+    if outcome.kind is OutcomeKind.PAID:
+        return len(seen.amounts) <= 1 and len(seen.codes) <= 1
+    # Nothing was paid, it says, or something that no table knows: then there is no code.
+    return not seen.codes and (outcome.is_final or not seen.amounts)

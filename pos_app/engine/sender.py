@@ -11,9 +11,12 @@ from pos_app.domain.attempt import Attempt
 from pos_app.domain.money import shillings_of
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.settings.effective import MpesaAccess
+from pos_app.web import Leaving
 
 STOPPED: Final = Outcome(OutcomeKind.NO_ANSWER, "STOPPED", "the till was closed", is_final=False)
 STOPPED_EARLY: Final = Outcome(OutcomeKind.NO_CONNECTION, "STOPPED", "the till was closed before it was sent")
+
+TAKEN_BACK: Final = Outcome(OutcomeKind.NO_CONNECTION, "TAKEN_BACK", "taken back before it left")
 
 
 def new_token() -> str:
@@ -24,8 +27,13 @@ def new_token() -> str:
     return secrets.token_hex(16)
 
 
-async def push(client: AsyncMpesaClient, access: MpesaAccess, attempt: Attempt, token: str) -> ev.Event:
+async def push(
+    client: AsyncMpesaClient, access: MpesaAccess, attempt: Attempt, token: str, leaving: Leaving
+) -> ev.Event:
     """Asks the customer's phone for the PIN.
+
+    Args:
+        leaving: By when it must have begun to leave.
 
     Returns:
         What happened, as an event. It is never sent again from here.
@@ -43,6 +51,7 @@ async def push(client: AsyncMpesaClient, access: MpesaAccess, attempt: Attempt, 
             account_reference=attempt.reference,
             transaction_desc=attempt.reference,
             passkey=access.passkey,
+            leaving=leaving,
         )
     except InvalidRequest as error:
         return ev.PushNotSent(Outcome(OutcomeKind.BAD_REQUEST, error.code, str(error)))

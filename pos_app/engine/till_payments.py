@@ -8,6 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from pos_app.clock import Clock
 from pos_app.daraja import AsyncMpesaClient, C2bConfirmation, CallbackUnreadable, MpesaApiException
@@ -27,6 +28,7 @@ from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Reques
 ALREADY: Final = "already registered"
 LONGEST_AGO_MS: Final = 400 * 86_400_000
 LONGEST_PAUSE_S: Final = 60.0
+MOST_AUTOMATIC: Final = 4
 ITSELF: Final = "till"
 """Who gives a payment to the sale that its code was noted for before it came."""
 
@@ -92,12 +94,20 @@ class TillPayments:
         self._clock = clock
         self._tell = tell
         self._applied = applied
-        # A claim and what becomes of it, one at a time: no late release may free what was claimed anew.
-        self._one_claim = asyncio.Lock()
+        # Of one code a claim and what becomes of it, one at a time: no late release may free what was claimed anew.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # What the till claims by itself: so few at once that a cashier's request never waits for a connection.
+        self._automatic = asyncio.Semaphore(MOST_AUTOMATIC)
         self._web = AsyncWeb(Patience(5, 10, 15), use_proxies=use_proxies)
 
     async def aclose(self) -> None:
         await self._web.aclose()
+
+    def _one_claim(self, mpesa_code: str) -> asyncio.Lock:
+        lock = self._locks.get(mpesa_code)
+        if lock is None:
+            lock = self._locks[mpesa_code] = asyncio.Lock()
+        return lock
 
     # From the mailbox
 
@@ -146,7 +156,7 @@ class TillPayments:
             Mistake: ``payment.…`` or ``sale.…``
             Outside: ``payment.no_claim`` where the relay cannot be asked; ``ledger.…``
         """
-        async with self._one_claim:
+        async with self._one_claim(mpesa_code):
             applied = await self._attach(mpesa_code, sale_id, by)
         await self._applied(applied)
         self._tell(PaymentArrived(None))
@@ -172,7 +182,7 @@ class TillPayments:
         pause_s = 1.0
         while True:
             try:
-                async with self._one_claim:
+                async with self._automatic, self._one_claim(mpesa_code):
                     await self._claim(mpesa_code)
             except Mistake as mistake:
                 return str(mistake.params.get("till", "?"))
@@ -189,7 +199,7 @@ class TillPayments:
             Mistake: ``payment.…``
             Outside: ``ledger.…``
         """
-        async with self._one_claim:
+        async with self._one_claim(mpesa_code):
             applied = await self._ledger.call(LedgerWriter.detach_payment, mpesa_code, by, reason, self._clock.now_ms())
             await self._release(mpesa_code)
         await self._applied(applied)

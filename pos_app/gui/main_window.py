@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import News
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     # The engine is imported by its own thread, after the first paint.
     from pos_app.engine.engine import Engine
 
+MANAGER = "manager"
+"""Who gives up and settles, as the ledger has it: a word of the ledger, not of a language."""
 LEFT_WIDTH = 348
 LEFT_WIDTH_NARROW = 300
 PHONE_FROM_WIDTH = 960
@@ -188,6 +190,7 @@ class MainWindow(QWidget):
         self.form.wanted.connect(self._payment_wanted)
         self.current.check_wanted.connect(self._check)
         self.current.resend_wanted.connect(self._resend)
+        self.current.take_back_wanted.connect(self._withdraw)
         self.current.claim_wanted.connect(self._claim_of)
         self.day.sale_opened.connect(self.open_sale)
         self.top.settings.clicked.connect(self.open_settings)
@@ -431,16 +434,46 @@ class MainWindow(QWidget):
 
     @Slot(object)
     def _payment_wanted(self, draft: Draft) -> None:
+        self._request(draft, anyway=False)
+
+    def _request(self, draft: Draft, *, anyway: bool) -> None:
         def answered(answer: RequestTaken | RequestFailed) -> None:
             if isinstance(answer, RequestFailed):
                 self.form.refuse(answer.code, answer.params)
+                if answer.code == "sale.same_open":
+                    self._ask_same(draft, answer)
                 return
             self.notice.clear()
             self.form.accept()
             if answer.attempt is not None:
                 self.current.show_attempt(answer.attempt.id, format_phone(draft.msisdn))
 
-        self.ask(lambda engine: engine.request_payment(draft), answered)
+        self.ask(lambda engine: engine.request_payment(draft, anyway=anyway), answered)
+
+    def _ask_same(self, draft: Draft, refused: RequestFailed) -> None:
+        """The commonest way to charge twice: asks before it happens, and offers to look first."""
+        box = QMessageBox(self)
+        box.setObjectName("sameSale")
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle(_("The same sale again?"))
+        box.setText(reason(refused.code, refused.params))
+        check = box.addButton(_("Check now"), QMessageBox.ButtonRole.AcceptRole)
+        again = box.addButton(_("Charge again"), QMessageBox.ButtonRole.DestructiveRole)
+        leave = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(check)
+        box.setEscapeButton(leave)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        attempt_id = int(refused.params["attempt"])
+
+        def chosen(button: QAbstractButton) -> None:
+            if button is check:
+                self.current.show_attempt(AttemptId(attempt_id), "")
+                self._check(attempt_id)
+            elif button is again:
+                self._request(draft, anyway=True)
+
+        box.buttonClicked.connect(chosen)
+        box.open()
 
     @Slot(int)
     def _check(self, attempt_id: int) -> None:
@@ -469,25 +502,27 @@ class MainWindow(QWidget):
         by = self._cashier()
         self.ask(lambda engine: engine.void_sale(SaleId(sale_id), by, why), self._answered)
 
-    @Slot(int, str)
-    def _settle(self, sale_id: int, note: str) -> None:
-        by = self._cashier()
-        self.ask(lambda engine: engine.settle_review(SaleId(sale_id), by, note), self._answered)
+    @Slot(int, str, str)
+    def _settle(self, sale_id: int, pin: str, note: str) -> None:
+        self._ask_manager(pin, lambda engine: engine.settle_review(SaleId(sale_id), MANAGER, note))
         self.notice.clear()
 
     @Slot(int, str, str)
     def _give_up(self, attempt_id: int, pin: str, why: str) -> None:
+        self._ask_manager(pin, lambda engine: engine.give_up(AttemptId(attempt_id), MANAGER, why))
+
+    def _ask_manager(self, pin: str, work: Work) -> None:
         """Only with the manager's PIN, which is checked off the GUI's thread."""
         installation = self.installation
         store, environment = installation.secrets(), installation.environment
 
-        async def work(engine: Engine) -> Attempt:
+        async def checked(engine: Engine) -> Attempt | None:
             import asyncio  # noqa: PLC0415 - the engine's thread has it
 
             await asyncio.to_thread(check_pin, store, environment, pin)
-            return await engine.give_up(AttemptId(attempt_id), _("manager"), why)
+            return await work(engine)
 
-        self.ask(work, self._answered)
+        self.ask(checked, self._answered)
 
     @Slot(int, str)
     def _receipt_made(self, sale_id: int, how: str) -> None:

@@ -89,8 +89,9 @@ class ReceiptDesk(QObject):
             reference=row.sale.reference,
             phone_masked=row.attempt.phone_masked,
             amount_cents=row.sale.amount_cents,
+            received_cents=row.sale.received_cents,
             mpesa_codes=row.codes,
-            is_paid=row.sale.received_cents >= row.sale.amount_cents,
+            is_code_to_follow=row.is_code_missing,
             is_copy=row.has_receipt or int(row.sale.id) in self._made,
             is_practice=self._installation.is_practice,
         )
@@ -111,8 +112,8 @@ class ReceiptDesk(QObject):
             reference=Reference("TEST"),
             phone_masked="0700•••000",
             amount_cents=Cents(25_000_000),
+            received_cents=Cents(25_000_000),
             mpesa_codes=("TESTCODE00",),
-            is_paid=True,
             is_practice=True,
         )
 
@@ -124,6 +125,7 @@ class ReceiptDesk(QObject):
             shop.name, shop.till_label, shop.cashier, totals.day, now.strftime("%Y-%m-%d %H:%M"), totals.sales,
             totals.paid_sales, totals.paid_cents, totals.waiting, totals.unknown, totals.review, last_hash,
             self._installation.is_practice, totals.unclaimed, totals.unclaimed_cents,
+            totals.part_paid,
         )  # fmt: skip
 
     def make_closing(self, closing: Closing) -> None:

@@ -43,7 +43,9 @@ def look_of_sale(row: SaleRow) -> tuple[str, Tone, str]:
         return _needs_you(row.review)
     state = row.sale.state
     if state in _SALES:
-        return *_SALES[state], sale_word(state)
+        return *_SALES[state], sale_word(state, is_code_missing=row.is_code_missing)
+    if row.is_said_paid:
+        return _needs_you(frozenset({Review.SAID_PAID}))
     return look_of(row.attempt)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from pos_app.errors import Outside
-from pos_app.paths import make_private
+from pos_app.files import sync_folder
+from pos_app.paths import keep_private, make_private, touch_private
 
 APPLICATION_ID: Final = 0x504F5331
 BUSY_TIMEOUT_S: Final = 5.0
@@ -74,10 +75,11 @@ def open_writer(path: Path) -> sqlite3.Connection:
     if not path.exists() and key_file(path).exists():
         raise problem("ledger.vanished", path)
     try:
-        make_private(path.parent)
+        keep_private(path.parent)
+        _refuse_truncated(path)
+        touch_private(path)
     except OSError:
         raise problem("ledger.read_only", path) from None
-    _refuse_truncated(path)
     with converting(path):
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
@@ -95,16 +97,22 @@ def open_writer(path: Path) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    path.chmod(0o600)
     return connection
 
 
 _NEW_TABLES: Final = {
     "till_payments (id, mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3, payer_sealed, evidence,"
-    " use, sale_id, taken_by)": 2,
+    " use, sale_id, taken_by, taken_sealed)": 2,
     "settled_strays (evidence_id, at_ms, settled_by, reason)": 3,
 }
 """Tables, and since which version: readers of an older ledger, or of a copy of one, see empty ones instead."""
+_NEW_COLUMNS: Final = {
+    "attempts": "NULL AS left_at_ms, 0 AS heard_settled, asked_at_ms AS answered_at_ms, asks AS answers",
+    "evidence": "NULL AS token_digest, NULL AS part_digest",
+    "till_payments": "NULL AS taken_sealed",
+}
+_COLUMNS_SINCE: Final = 4
+"""Columns that came with this version: readers of an older ledger see them as a view."""
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -131,6 +139,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
             for table, since in _NEW_TABLES.items():
                 if version < since:
                     connection.execute(f"CREATE TEMP TABLE {table}")
+            for table, columns in _NEW_COLUMNS.items() if version < _COLUMNS_SINCE else ():
+                is_there = connection.execute("SELECT 1 FROM main.sqlite_schema WHERE name = ?", (table,)).fetchone()
+                if is_there:
+                    view = f"CREATE TEMP VIEW {table} AS SELECT *, {columns} FROM main.{table}"  # noqa: S608 - our own
+                    connection.execute(view)
         except BaseException:
             connection.close()
             raise
@@ -159,6 +172,23 @@ def migrations() -> list[tuple[int, str]]:
     return [(int(name[:4]), (folder / name).read_text("utf-8")) for name in files]
 
 
+def schema_of(connection: sqlite3.Connection) -> dict[str, str]:
+    """Everything that a database is made of (tables, indexes, triggers), by name."""
+    rows = connection.execute(
+        "SELECT type || ' ' || name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    )
+    return {row[0]: " ".join(row[1].split()) for row in rows}
+
+
+def schema_of_version(version: int) -> dict[str, str]:
+    """The same as the migrations make it."""
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        for number, sql in migrations():
+            if number <= version:
+                fresh.executescript(sql)
+        return schema_of(fresh)
+
+
 def newest_version() -> int:
     """The schema this program writes."""
     return migrations()[-1][0]
@@ -168,6 +198,9 @@ def _refuse_truncated(path: Path) -> None:
     """A main file shorter than its own header says is a ruin, unless a WAL still holds the rest."""
     try:
         size = path.stat().st_size
+        if size == 0 and not key_file(path).exists():
+            # Made a moment before the power went, and nothing was ever in it.
+            return
         if size == 0:
             raise problem("ledger.damaged", path)
         wal = path.with_name(path.name + "-wal")
@@ -230,6 +263,7 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
     try:
         make_private(target.parent)
         draft.unlink(missing_ok=True)
+        touch_private(draft)
         with closing(sqlite3.connect(draft)) as copy:
             connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
@@ -237,6 +271,7 @@ def copy_to(connection: sqlite3.Connection, target: Path) -> None:
         if good:
             draft.chmod(0o600)
             draft.replace(target)
+            sync_folder(target.parent)
     except (OSError, sqlite3.Error) as error:
         raise Outside("file.unwritable", path=str(target)) from error
     finally:

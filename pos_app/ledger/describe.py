@@ -23,7 +23,10 @@ _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.DeadlinePassed: "deadline",
     ev.Asked: "",
     ev.QueryAnswered: "query",
+    ev.QueryRefused: "",
     ev.CallbackArrived: "callback",
+    ev.CallbackUnclear: "callback_unclear",
+    ev.HeardReceived: "heard_received",
     ev.TwinArrived: "twin",
     ev.CodeUsedElsewhere: "used_elsewhere",
     ev.GivenUp: "given_up",
@@ -40,6 +43,7 @@ _COLUMNS: Final[dict[str, Callable[[Attempt], Any]]] = {
     "checkout_request_id": lambda attempt: attempt.checkout_request_id,
     "mpesa_code": lambda attempt: attempt.mpesa_code,
     "heard_code": lambda attempt: attempt.heard_code,
+    "heard_settled": lambda attempt: int(attempt.heard_settled),
     "claimed_code": lambda attempt: attempt.claimed_code,
     "outcome_kind": lambda attempt: attempt.outcome and attempt.outcome.kind.value,
     "outcome_code": lambda attempt: attempt.outcome and attempt.outcome.code,
@@ -47,6 +51,7 @@ _COLUMNS: Final[dict[str, Callable[[Attempt], Any]]] = {
     "outcome_is_final": lambda attempt: attempt.outcome and int(attempt.outcome.is_final),
     "outcome_may_turn": lambda attempt: attempt.outcome and int(attempt.outcome.may_turn_paid),
     "sent_at_ms": lambda attempt: attempt.sent_at_ms,
+    "left_at_ms": lambda attempt: attempt.left_at_ms,
     "settled_at_ms": lambda attempt: attempt.settled_at_ms,
     "said_paid_at_ms": lambda attempt: attempt.said_paid_at_ms,
     "said_failed_at_ms": lambda attempt: attempt.said_failed_at_ms,
@@ -91,13 +96,15 @@ def _said(event: ev.Event) -> dict[str, Any]:
                 "amount_cents": event.amount_cents,
                 "mpesa_code": event.mpesa_code,
             }
+        case ev.CallbackUnclear():
+            return {"amount_cents": event.amount_cents, "mpesa_code": event.mpesa_code}
         case ev.GivenUp() | ev.ReviewSettled() | ev.SaleVoided():
             return {"by": event.by, "reason": event.reason}
         case ev.CodeClaimed():
             return {"by": event.by, "mpesa_code": event.code}
         case ev.CodeUsedElsewhere():
             return {"till": event.till}
-        case ev.TwinArrived():
+        case ev.TwinArrived() | ev.HeardReceived():
             return {"mpesa_code": event.mpesa_code}
         case ev.ReceiptMade():
             return {"how": event.how}

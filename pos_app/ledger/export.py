@@ -225,10 +225,11 @@ def _write_xlsx(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) -
             letter = chr(ord("A") + column)
             formula = f"=SUM({letter}2:{letter}{max(last, 2)})" if count else "=0"
             sheet.write_formula(last, column, formula, bold_money)
-        sheet.write_string(last + 3, 0, f"Payments straight to the till that no sale has: {frame.unclaimed}", bold)
-        sheet.write_number(last + 3, COLUMNS.index("received"), _shillings(frame.unclaimed_cents), bold_money)
+        # In the order of the rows: what was written is out of memory.
         sheet.write_string(last + 1, 0, f"Days {frame.first_day} to {frame.last_day}")
         sheet.write_string(last + 2, 0, f"Ledger hash {frame.last_hash or '-'}")
+        sheet.write_string(last + 3, 0, f"Payments straight to the till that no sale has: {frame.unclaimed}", bold)
+        sheet.write_number(last + 3, COLUMNS.index("received"), _shillings(frame.unclaimed_cents), bold_money)
     return count
 
 

@@ -99,10 +99,16 @@ class PaymentBook:
 
     def take_elsewhere(self, mpesa_code: str, till: str) -> bool:
         """Another till claimed a payment, or (an empty name) gave it back; False where it is used here."""
-        return (
-            self._db.execute(
-                "UPDATE till_payments SET use = ?, taken_by = ? WHERE mpesa_code = ? AND use IN ('', 'elsewhere')",
-                (Use.ELSEWHERE.value if till else Use.FREE.value, till, mpesa_code),
-            ).rowcount
-            == 1
+        # No event tells it, since no sale of this till is meant: the ledger's key stands for it instead.
+        sealed = self._vault.seal(elsewhere_note(mpesa_code, till)) if till else None
+        changed = self._db.execute(
+            "UPDATE till_payments SET use = ?, taken_by = ?, taken_sealed = ?"
+            " WHERE mpesa_code = ? AND use IN ('', 'elsewhere')",
+            (Use.ELSEWHERE.value if till else Use.FREE.value, till, sealed, mpesa_code),
         )
+        return changed.rowcount == 1
+
+
+def elsewhere_note(mpesa_code: str, till: str) -> bytes:
+    """What is sealed beside a payment that another till has."""
+    return json.dumps([mpesa_code, till]).encode()

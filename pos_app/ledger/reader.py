@@ -21,6 +21,7 @@ from pos_app.ledger.rows import (
     PAYMENT_COLUMNS,
     SALE_COLUMNS,
     SALE_WIDTH,
+    SPEAKS_OF_MONEY,
     EventRow,
     SaleRow,
     Stray,
@@ -58,7 +59,9 @@ _ROW_SQL = (
     "  p.use = 'pays')),"
     " (SELECT group_concat(r.review) FROM attempts r WHERE r.sale_id = s.id AND r.review <> ''),"
     " EXISTS (SELECT 1 FROM attempts m JOIN attempt_events e ON e.attempt_id = m.id AND e.kind = 'receipt'"
-    "  WHERE m.sale_id = s.id)"
+    "  WHERE m.sale_id = s.id),"
+    " EXISTS (SELECT 1 FROM attempts c WHERE c.sale_id = s.id AND c.state = 'paid' AND c.mpesa_code IS NULL),"
+    f" EXISTS (SELECT 1 FROM attempts a WHERE a.sale_id = s.id AND {SPEAKS_OF_MONEY})"
     " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"
 )
 
@@ -332,6 +335,10 @@ class LedgerReader:
         free, free_cents = self.unclaimed_between(day, day)
         with converting(self.path):
             review = self._db.execute("SELECT count(DISTINCT sale_id) FROM attempts WHERE review <> ''").fetchone()
+            part_paid = self._db.execute(
+                "SELECT count(*) FROM sales WHERE day = ? AND received_cents > 0 AND received_cents < amount_cents",
+                (day,),
+            ).fetchone()
         return Totals(
             day,
             sales=kept[0],
@@ -343,6 +350,7 @@ class LedgerReader:
             unclaimed=free,
             unclaimed_cents=Cents(free_cents),
             strays=self.stray_count(),
+            part_paid=part_paid[0],
         )
 
     def days(self) -> list[str]:
@@ -365,11 +373,13 @@ class LedgerReader:
 
 def _sale_row(row: tuple[object, ...] | sqlite3.Row) -> SaleRow:
     plain = tuple(row)
-    codes, review, has_receipt = str(plain[-3] or ""), str(plain[-2] or ""), bool(plain[-1])
+    codes, review = str(plain[-5] or ""), str(plain[-4] or "")
     return SaleRow(
         sale_of(plain[:SALE_WIDTH]),
-        attempt_of(plain[SALE_WIDTH:-3]),
+        attempt_of(plain[SALE_WIDTH:-5]),
         tuple(code for code in codes.split(",") if code),
         review_of(review),
-        has_receipt,
+        has_receipt=bool(plain[-3]),
+        is_code_missing=bool(plain[-2]),
+        is_said_paid=bool(plain[-1]),
     )

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
@@ -22,8 +22,14 @@ ATTEMPT_COLUMNS: Final = (
     " a.outcome_is_final, a.outcome_may_turn, a.created_at_ms, a.sent_at_ms, a.settled_at_ms, a.asked_at_ms, a.asks,"
     " a.said_paid_at_ms, a.said_failed_at_ms, a.review,"
     " s.received_cents - (a.state = 'paid') * a.amount_cents + a.amount_cents > s.amount_cents,"
-    " a.claimed_code, a.phone_sealed"
+    " a.claimed_code, a.phone_sealed, a.left_at_ms, a.heard_settled, a.answered_at_ms, a.answers"
 )
+_OF_MONEY: Final = " OR ".join(f"',' || a.review || ',' LIKE '%,{reason},%'" for reason in sorted(OF_MONEY))
+SPEAKS_OF_MONEY: Final = (
+    "(a.state <> 'paid' AND (a.said_paid_at_ms IS NOT NULL OR (a.heard_code IS NOT NULL AND NOT a.heard_settled)"
+    f" OR {_OF_MONEY}))"
+)
+"""`Attempt.speaks_of_money` for queries over many sales; a test holds the two together."""
 SALE_COLUMNS: Final = (
     "s.id, s.reference, s.amount_cents, s.received_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.is_voided"
 )
@@ -41,6 +47,8 @@ class SaleRow:
         codes: The M-PESA codes of all its paid attempts.
         review: Everything that needs a person, over all its attempts.
         has_receipt: A receipt was made of it: the next one is a copy.
+        is_code_missing: One of its prompts was paid and M-PESA has not given the code yet.
+        is_said_paid: "Paid" was said for one of its attempts and is neither received nor settled by a person.
     """
 
     sale: Sale
@@ -48,6 +56,8 @@ class SaleRow:
     codes: tuple[str, ...]
     review: frozenset[Review]
     has_receipt: bool = False
+    is_code_missing: bool = False
+    is_said_paid: bool = False
 
 
 PAYMENT_COLUMNS: Final = (
@@ -100,6 +110,7 @@ class Totals:
     """The numbers above the table. Waiting, unknown and review count over all days.
 
     Args:
+        part_paid: Sales of that day of which a part came in.
         unclaimed: Payments made straight to the till that day which nobody gave to a sale.
         strays: Messages that belong to no payment of this till, over all days.
     """
@@ -114,6 +125,7 @@ class Totals:
     unclaimed: int = 0
     unclaimed_cents: Cents = NOTHING
     strays: int = 0
+    part_paid: int = 0
 
 
 def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:
@@ -144,6 +156,10 @@ def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:
         review=review_of(row[23]),
         paid_elsewhere=bool(row[24]),
         claimed_code=row[25],
+        left_at_ms=row[27],
+        heard_settled=bool(row[28]),
+        answered_at_ms=row[29],
+        answers=row[30],
     )
 
 

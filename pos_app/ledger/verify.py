@@ -9,18 +9,25 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
+from pos_app.clock import EARLIEST_MS, EAT, day_of
 from pos_app.domain.attempt import AttemptState
+from pos_app.domain.money import cents_of
 from pos_app.errors import Outside
 from pos_app.i18n import _
 from pos_app.ledger import chain
-from pos_app.ledger.db import converting, key_beside, open_reader
+from pos_app.ledger.db import converting, key_beside, open_reader, schema_of, schema_of_version
 from pos_app.ledger.describe import SET_COLUMNS
 from pos_app.ledger.head import is_behind, read_head
-from pos_app.ledger.vault import KEY_CHECK, open_vault
+from pos_app.ledger.payment_book import elsewhere_note
+from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
 
+_PAID_IN_FULL_SINCE: Final = 4
+_CLOCK_TOLERANCE_MS: Final = 60_000
 _ATTEMPTS: Final = (
     "SELECT id, sale_id, amount_cents, phone_head || '•••' || phone_last3, phone_sealed,"  # noqa: S608 - our own names
     f" lower(hex(token_hash)), created_at_ms, state, {', '.join(SET_COLUMNS)} FROM attempts ORDER BY id"
@@ -32,7 +39,7 @@ class Finding:
     """Something that does not fit.
 
     Args:
-        check: ``file``, ``key``, ``chain``, ``attempt``, ``sale`` or ``totals``.
+        check: ``file``, ``schema``, ``key``, ``chain``, ``attempt``, ``sale``, ``evidence``, ``payment`` or ``totals``.
         row: The first bad row, in the words of the database.
         found: What is wrong with it.
     """
@@ -44,13 +51,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of a check."""
+    """The result of a check.
+
+    Args:
+        findings: What does not fit.
+        notes: What fits and is odd all the same: a clock that stood wrong while sales were dated by it.
+    """
 
     sales: int
     events: int
     last_hash: str
     environment: str
     findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...] = ()
 
 
 def verify(path: Path) -> Verdict:
@@ -61,8 +74,10 @@ def verify(path: Path) -> Verdict:
     """
     with closing(open_reader(path)) as db, converting(path):
         db.execute("BEGIN")
+        vault = _vault(db, path)
         findings = [*_file(db), *_key(db, path), *_chain(db), *_head(db, path)]
         findings += [*_attempts(db), *_sales(db), *_evidence(db), *_payments(db), *_totals(db)]
+        findings += [*_bodies(db, vault), *_arrivals(db, vault), *_schema(db)]
         last = db.execute("SELECT hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
         named = db.execute("SELECT value FROM facts WHERE name = 'environment'").fetchone()
         return Verdict(
@@ -71,6 +86,7 @@ def verify(path: Path) -> Verdict:
             last[0].hex() if last is not None else "",
             named[0] if named is not None else "",
             tuple(findings),
+            tuple(_clock(db)),
         )
 
 
@@ -98,17 +114,37 @@ def _file(db: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("file", f"{table} {row}", _("points to nothing in {table}").format(table=parent))
 
 
-def _key(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
-    """The key beside it must be its own; a copy without one is looked at all the same."""
+def _schema(db: sqlite3.Connection) -> Iterator[Finding]:
+    """Tables, indexes and triggers are those that the migrations made: without them nothing holds the rules."""
+    kept = schema_of(db)
+    told = schema_of_version(db.execute("PRAGMA user_version").fetchone()[0])
+    for name in sorted(kept.keys() | told.keys()):
+        if name not in kept:
+            yield Finding("schema", name, _("is missing"))
+        elif name not in told:
+            yield Finding("schema", name, _("does not belong to a ledger"))
+        elif kept[name] != told[name]:
+            yield Finding("schema", name, _("was changed"))
+
+
+def _vault(db: sqlite3.Connection, path: Path) -> Vault | None:
+    """What opens what is sealed, where the ledger's own key stands beside it."""
     row = db.execute("SELECT value FROM facts WHERE name = 'key'").fetchone()
     found = key_beside(path)
     if row is None or found is None:
-        return
+        return None
     try:
-        fits = open_vault(found, may_create=False).open(bytes.fromhex(row[0])) == KEY_CHECK
+        vault = open_vault(found, may_create=False)
+        return vault if vault.open(bytes.fromhex(row[0])) == KEY_CHECK else None
     except (Outside, ValueError):
-        fits = False
-    if not fits:
+        return None
+
+
+def _key(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    """The key beside it must be its own; a copy without one is looked at all the same."""
+    found = key_beside(path)
+    has_one = db.execute("SELECT 1 FROM facts WHERE name = 'key'").fetchone() is not None
+    if found is not None and has_one and _vault(db, path) is None:
         yield Finding("key", found.name, _("is not the key of this ledger: one of the two was replaced"))
 
 
@@ -173,6 +209,7 @@ def _replayed(events: list[tuple[int, str, str]]) -> dict[str, Any]:
         "created_at_ms": asked.get("created_at_ms"),
         "state": AttemptState.READY.value,
         "review": "",
+        "heard_settled": 0,
     }
     for _attempt_id, to_state, details in events:
         made |= json.loads(details).get("set", {})
@@ -226,16 +263,110 @@ def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
-    """A callback that counted must still be there as it came."""
+    """A callback that counted must still be there as it came, and nothing that came may be gone."""
     for event_id, attempt_id in db.execute(
-        "SELECT e.id, e.attempt_id FROM attempt_events e WHERE e.kind = 'callback' AND NOT EXISTS"
+        "SELECT e.id, e.attempt_id FROM attempt_events e WHERE e.kind IN ('callback', 'callback_unclear')"
+        " AND json_extract(e.details, '$.evidence') IS NOT NULL AND NOT EXISTS"
         " (SELECT 1 FROM evidence v WHERE v.attempt_id = e.attempt_id"
-        "  AND lower(hex(v.digest)) = json_extract(e.details, '$.evidence'))"
-        " AND json_extract(e.details, '$.evidence') IS NOT NULL ORDER BY e.id"
+        "  AND lower(hex(v.digest)) = json_extract(e.details, '$.evidence')) ORDER BY e.id"
     ):
         yield Finding(
             "attempt", f"attempt {attempt_id}", _("the evidence of event {number} is gone").format(number=event_id)
         )
+    for table, check in (("evidence", "evidence"), ("till_payments", "payment")):
+        count, last = db.execute(f"SELECT count(*), coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608
+        if count != last:
+            row = db.execute(
+                f"SELECT min(t.id) + 1 FROM (SELECT 0 AS id UNION ALL SELECT id FROM {table}) t"  # noqa: S608
+                f" WHERE NOT EXISTS (SELECT 1 FROM {table} n WHERE n.id = t.id + 1)"
+            ).fetchone()
+            yield Finding(check, f"{check} {row[0]}", _("is missing: what came is never deleted"))
+
+
+def _bodies(db: sqlite3.Connection, vault: Vault | None) -> Iterator[Finding]:
+    """Each message is what its digest says, and its token is that of its attempt."""
+    for number, verdict, digest, part_digest, token_digest, token_hash, sealed in db.execute(
+        "SELECT v.id, v.verdict, v.digest, v.part_digest, v.token_digest, a.token_hash, v.body_sealed"
+        " FROM evidence v LEFT JOIN attempts a ON a.id = v.attempt_id ORDER BY v.id"
+    ):
+        name = f"evidence {number}"
+        if token_hash is not None and token_digest not in (None, token_hash):
+            yield Finding("evidence", name, _("came for another attempt than the one it stands at"))
+            continue
+        token = token_digest or token_hash
+        if vault is None or token is None:
+            continue
+        body = vault.open(sealed)
+        if body is None or hashlib.sha256(token + body).digest() != (part_digest or digest):
+            yield Finding("evidence", name, _("is not what came ({verdict})").format(verdict=verdict))
+
+
+def _arrivals(db: sqlite3.Connection, vault: Vault | None) -> Iterator[Finding]:
+    """Each payment that came straight to the till is listed as it came; one that another till has was not hidden."""
+    if vault is None:
+        return
+    kept = {
+        row[0]: row[1:]
+        for row in db.execute(
+            "SELECT mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, use, taken_by, taken_sealed, evidence"
+            " FROM till_payments"
+        )
+    }
+    for digest, sealed in db.execute("SELECT digest, body_sealed FROM evidence WHERE verdict = 'payment' ORDER BY id"):
+        told = _told_by(vault.open(sealed))
+        if told is None:
+            continue
+        name = f"payment {told.mpesa_code}"
+        if told.mpesa_code not in kept:
+            yield Finding("payment", name, _("is missing, its evidence is there"))
+            continue
+        amount, day, paid_at_ms, received_at_ms, *_use, evidence = kept[told.mpesa_code]
+        if evidence != digest:
+            # The same payment told once more, in other words.
+            continue
+        if amount != told.amount_cents or paid_at_ms not in (told.paid_at_ms, received_at_ms):
+            yield Finding("payment", name, _("is not listed as it came"))
+        elif day != day_of(paid_at_ms):
+            yield Finding("payment", name, _("is listed on another day than it came"))
+    for code, (*_what, use, taken_by, taken_sealed, _evidence_digest) in kept.items():
+        if use == "elsewhere" and vault.open(taken_sealed or b"") != elsewhere_note(code, taken_by):
+            yield Finding("payment", f"payment {code}", _("is said to be another till's, and no till said so"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a confirmation says."""
+
+    mpesa_code: str
+    amount_cents: int | None
+    paid_at_ms: int | None
+
+
+def _told_by(body: bytes | None) -> _Told | None:
+    try:
+        fields = json.loads(body or b"", parse_float=Decimal)
+        code = str(fields["TransID"]).strip().upper()
+        amount = cents_of(Decimal(str(fields["TransAmount"]).strip().replace(",", "")))
+    except (ValueError, KeyError, TypeError, RecursionError, InvalidOperation):
+        return None
+    try:
+        at = datetime.strptime(str(fields.get("TransTime", "")).strip(), "%Y%m%d%H%M%S").replace(tzinfo=EAT)
+        paid_at_ms: int | None = int(at.timestamp() * 1000)
+    except ValueError:
+        paid_at_ms = None
+    return _Told(code, amount, paid_at_ms)
+
+
+def _clock(db: sqlite3.Connection) -> Iterator[Finding]:
+    """Where the PC's clock went back while the ledger was written, or stood before there was such a program."""
+    newest = 0
+    for event_id, at_ms in db.execute("SELECT id, at_ms FROM attempt_events ORDER BY id"):
+        if at_ms < max(newest - _CLOCK_TOLERANCE_MS, EARLIEST_MS):
+            yield Finding(
+                "clock", f"event {event_id}", _("is dated before the one before it: the PC's clock was wrong")
+            )
+            newest = at_ms
+        newest = max(newest, at_ms)
 
 
 def _payments(db: sqlite3.Connection) -> Iterator[Finding]:
@@ -264,10 +395,13 @@ def _payments(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _totals(db: sqlite3.Connection) -> Iterator[Finding]:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    # Before, a sale counted as paid with its first shilling.
+    is_paid = "received_cents >= amount_cents" if version >= _PAID_IN_FULL_SINCE else "received_cents > 0"
     counted = {
         row[0]: row[1:]
         for row in db.execute(
-            "SELECT day, count(*), coalesce(sum(received_cents > 0), 0), coalesce(sum(received_cents), 0)"
+            f"SELECT day, count(*), coalesce(sum({is_paid}), 0), coalesce(sum(received_cents), 0)"  # noqa: S608
             " FROM sales GROUP BY day"
         )
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pos_app.clock import day_of, to_eat
 from pos_app.domain import events as ev
@@ -18,16 +18,17 @@ from pos_app.domain.commands import Command
 from pos_app.domain.flow import DEFAULT_RULES, Rules, step
 from pos_app.domain.money import whole_shillings
 from pos_app.domain.phone import Msisdn
-from pos_app.domain.sale import Draft
-from pos_app.domain.schedule import SAME_AMOUNT_WAIT_MS, Wait, WaitReason, resend_wait
+from pos_app.domain.sale import Draft, refuse_while_paid_is_said
+from pos_app.domain.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, WaitReason, left_ms, resend_wait
 from pos_app.domain.till_payment import TillPayment, Use, claim_subject
 from pos_app.errors import Bug, Mistake
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
 from pos_app.ledger.describe import changed_columns, describe
 from pos_app.ledger.head import Head, HeadFile, head_of, is_behind, read_head
+from pos_app.ledger.one_writer import hold
 from pos_app.ledger.payment_book import PaymentBook
-from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, attempt_of
+from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, SPEAKS_OF_MONEY, attempt_of
 from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
 
 
@@ -65,11 +66,27 @@ class Cursor:
         mailbox: Which relay's, and which till's.
         position: Number of the last message that the ledger has; 0 for none.
         mark: That message's own.
+        identity: The mailbox's own name for itself: another one under the same address was set up afresh.
     """
 
     mailbox: str
     position: int
     mark: str = ""
+    identity: str = ""
+
+
+STRANGERS_A_DAY: Final = 500
+STRANGER_KEPT_BYTES: Final = 1024
+STRANGER_BYTES_A_DAY: Final = 256 * 1024
+"""What messages with a token of nobody may leave here on one day, and how much of each is kept."""
+
+
+def _prompted_ms(state: str, sent_at_ms: int, left_at_ms: int | None, now_ms: int) -> int:
+    """When a phone was prompted; what is on its way now may leave this very moment."""
+    if left_at_ms is None and state == AttemptState.SENDING:
+        return now_ms
+    at_ms = left_ms(AttemptState(state), sent_at_ms, left_at_ms)
+    return min(at_ms, max(now_ms, sent_at_ms))
 
 
 def token_hash(token: str) -> bytes:
@@ -86,7 +103,8 @@ class LedgerWriter:
         environment: Which M-PESA's sales belong in it: practice sales never mix with real ones.
 
     Raises:
-        Outside: as `pos_app.ledger.db.open_writer`; ``ledger.other_environment`` for another
+        Outside: as `pos_app.ledger.db.open_writer`; ``ledger.in_use`` where another program writes it;
+            ``ledger.other_environment`` for another
             M-PESA's ledger, ``.replaced`` for one that lacks what was written before,
             ``.key_missing`` where the key beside it is not its own.
     """
@@ -94,7 +112,12 @@ class LedgerWriter:
     def __init__(self, path: Path, environment: str = "practice") -> None:
         self.path = path
         self._head = Head("", 0, "")
-        self._db = open_writer(path)
+        self._lock = hold(path)
+        try:
+            self._db = open_writer(path)
+        except BaseException:
+            self._lock.release()
+            raise
         self._head_file = HeadFile(path)
         try:
             with converting(path):
@@ -135,6 +158,7 @@ class LedgerWriter:
         """Closes the file; everything is on the disk already."""
         self._db.close()
         self._head_file.close()
+        self._lock.release()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -155,14 +179,29 @@ class LedgerWriter:
 
     # Sales and attempts
 
-    def record_sale(self, draft: Draft, token: str, now_ms: int, *, cashier: str = "", till_label: str = "") -> Attempt:
+    def record_sale(
+        self,
+        draft: Draft,
+        token: str,
+        now_ms: int,
+        *,
+        cashier: str = "",
+        till_label: str = "",
+        anyway: bool = False,
+    ) -> Attempt:
         """A new sale with its first attempt, ready to be sent.
 
+        Args:
+            anyway: Although a sale with this phone, amount and reference is not known yet.
+
         Raises:
-            Mistake: ``sale.wait_…`` where M-PESA would refuse the prompt.
+            Mistake: ``sale.same_open`` (reference, sale, attempt) where it seems to be that sale again;
+                ``sale.wait_…`` where M-PESA would refuse the prompt.
             Outside: ``ledger.…``; then nothing was recorded.
         """
         with self._transaction() as db:
+            if not anyway:
+                self._refuse_same_open(draft)
             self._refuse_wait(self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=False), now_ms)
             cursor = db.execute(
                 "INSERT INTO sales (reference, amount_cents, day, created_at_ms, cashier, till_label)"
@@ -175,7 +214,7 @@ class LedgerWriter:
         """Another attempt for an open sale, to the same phone unless told otherwise.
 
         Raises:
-            Mistake: ``sale.not_found``, ``.voided``, ``.already_paid``, ``.live_attempt``, ``.wait_…``.
+            Mistake: ``sale.not_found``, ``.voided``, ``.already_paid``, ``.live_attempt``, ``.said_paid``, ``.wait_…``.
         """
         with self._transaction() as db:
             row = db.execute(
@@ -192,37 +231,66 @@ class LedgerWriter:
             # Whatever came in by other ways is not asked for again.
             due = whole_shillings(row[1] - row[2])
             draft = Draft(due, msisdn or last.msisdn, row[0])
+            if not last.is_live:
+                refuse_while_paid_is_said(self._attempts_of(sale_id))
             wait = self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=last.is_live)
             self._refuse_wait(wait, now_ms)
             return self._add_attempt(sale_id, draft, token, now_ms)
+
+    def _refuse_same_open(self, draft: Draft) -> None:
+        """The commonest way to charge twice: the sale that is not known yet, typed in anew."""
+        rows = self._db.execute(
+            "SELECT s.id, a.id, a.phone_sealed FROM attempts a JOIN sales s ON s.id = a.sale_id"  # noqa: S608 - our own
+            " WHERE a.phone_tail = ? AND s.amount_cents = ? AND s.reference = ? COLLATE NOCASE AND NOT s.is_voided"
+            " AND s.received_cents < s.amount_cents"
+            f" AND (a.state IN ('sending', 'pending', 'unknown') OR {SPEAKS_OF_MONEY})"
+            " ORDER BY a.id DESC",
+            (self.vault.tail(draft.msisdn), draft.amount_cents, draft.reference),
+        )
+        for sale_id, attempt_id, sealed in rows:
+            if self.vault.open(sealed) == draft.msisdn.encode():
+                raise Mistake("sale.same_open", reference=draft.reference, sale=sale_id, attempt=attempt_id)
 
     def wait_of(self, attempt_id: AttemptId, now_ms: int) -> Wait | None:
         """What stands in the way of prompting the sale of this attempt again."""
         with converting(self.path):
             last = self._attempt(attempt_id)
-            return self._wait(last.msisdn, last.amount_cents, now_ms, has_live_attempt=last.is_live)
-
-    def _wait(self, msisdn: Msisdn, amount_cents: int, now_ms: int, *, has_live_attempt: bool) -> Wait | None:
-        recent = [
-            (row[0], row[1])
-            for row in self._db.execute(
-                "SELECT sent_at_ms, amount_cents, phone_sealed FROM attempts"
-                " WHERE phone_tail = ? AND sent_at_ms > ? AND state <> 'rejected'",
-                (self.vault.tail(msisdn), now_ms - SAME_AMOUNT_WAIT_MS),
+            return self._wait(
+                last.msisdn,
+                last.amount_cents,
+                now_ms,
+                has_live_attempt=last.is_live,
+                is_said_paid=any(attempt.speaks_of_money for attempt in self._attempts_of(last.sale_id)),
             )
-            if self.vault.open(row[2]) == msisdn.encode()
+
+    def _wait(
+        self, msisdn: Msisdn, amount_cents: int, now_ms: int, *, has_live_attempt: bool, is_said_paid: bool = False
+    ) -> Wait | None:
+        """By the first bytes of earlier prompts; one that is on its way may leave this very moment."""
+        since_ms = now_ms - SAME_AMOUNT_WAIT_MS - LEAVES_WITHIN_MS
+        recent = [
+            (_prompted_ms(row[0], row[1], row[2], now_ms), row[3])
+            for row in self._db.execute(
+                "SELECT state, sent_at_ms, left_at_ms, amount_cents, phone_sealed FROM attempts"
+                " WHERE phone_tail = ? AND sent_at_ms > ? AND state <> 'rejected'",
+                (self.vault.tail(msisdn), since_ms),
+            )
+            if self.vault.open(row[4]) == msisdn.encode()
         ]
         return resend_wait(
             now_ms,
             has_live_attempt=has_live_attempt,
-            last_prompt_ms=max((sent for sent, _ in recent), default=None),
-            last_same_amount_ms=max((sent for sent, amount in recent if amount == amount_cents), default=None),
+            is_said_paid=is_said_paid,
+            last_prompt_ms=max((at_ms for at_ms, _ in recent), default=None),
+            last_same_amount_ms=max((at_ms for at_ms, amount in recent if amount == amount_cents), default=None),
         )
 
     @staticmethod
     def _refuse_wait(wait: Wait | None, now_ms: int) -> None:
         if wait is None:
             return
+        if wait.reason is WaitReason.SAID_PAID:
+            raise Mistake("sale.said_paid")
         if wait.reason is WaitReason.LIVE_ATTEMPT or wait.until_ms is None:
             raise Mistake("sale.live_attempt")
         seconds = max(1, -(-(wait.until_ms - now_ms) // 1000))
@@ -284,7 +352,7 @@ class LedgerWriter:
         *,
         token_digest: bytes,
         body: bytes,
-        event: ev.CallbackArrived | None,
+        event: ev.CallbackArrived | ev.CallbackUnclear | None,
         now_ms: int,
         cursor: Cursor,
         rules: Rules = DEFAULT_RULES,
@@ -294,7 +362,7 @@ class LedgerWriter:
         Args:
             token_digest: SHA-256 of the token in the callback's address; it says whose callback it is.
             body: As it came.
-            event: What it says; None where it cannot be read.
+            event: What it says; None where it cannot be read and does not speak of money.
             cursor: Its place in the mailbox.
 
         Returns:
@@ -303,22 +371,46 @@ class LedgerWriter:
         with self._transaction():
             self._note_cursor(cursor, now_ms)
             attempt = self._find_attempt("a.token_hash", token_digest)
-            verdict = "read" if event is not None else "unreadable"
             if attempt is None:
-                verdict = "unknown token"
-            digest = hashlib.sha256(token_digest + body).digest()
-            if not self._keep_evidence(attempt.id if attempt is not None else None, now_ms, verdict, digest, body):
+                self._keep_strangers(now_ms, token_digest, body)
                 return None
-            if attempt is None or event is None:
+            verdict = "read" if isinstance(event, ev.CallbackArrived) else "unreadable"
+            digest = self._keep_evidence(attempt.id, now_ms, verdict, token_digest, body)
+            if digest is None or event is None:
                 return None
             return self._apply(attempt, event, now_ms, rules, evidence=digest)
 
+    def pass_over(self, token_digest: bytes, body: bytes, now_ms: int, cursor: Cursor) -> None:
+        """Keeps a message that its reader fell over, as far as it may be kept, and moves on: it stops nobody."""
+        with self._transaction():
+            self._note_cursor(cursor, now_ms)
+            attempt = self._find_attempt("a.token_hash", token_digest)
+            if attempt is None:
+                self._keep_strangers(now_ms, token_digest, body)
+            else:
+                self._keep_evidence(attempt.id, now_ms, "unreadable", token_digest, body)
+
+    def _keep_strangers(self, now_ms: int, token_digest: bytes, body: bytes) -> None:
+        """Keeps the beginning of a message with a token of nobody, up to so many and so much a day.
+
+        Anybody can send such messages, and what stands here is never deleted.
+        """
+        day, part = day_of(now_ms), body[:STRANGER_KEPT_BYTES]
+        db = self._db
+        db.execute("INSERT INTO strangers (day) VALUES (?) ON CONFLICT DO NOTHING", (day,))
+        kept, size = db.execute("SELECT kept, bytes FROM strangers WHERE day = ?", (day,)).fetchone()
+        if kept >= STRANGERS_A_DAY or size + len(part) > STRANGER_BYTES_A_DAY:
+            db.execute("UPDATE strangers SET dropped = dropped + 1 WHERE day = ?", (day,))
+        elif self._keep_evidence(None, now_ms, "unknown token", token_digest, body, part=part) is not None:
+            db.execute("UPDATE strangers SET kept = kept + 1, bytes = bytes + ? WHERE day = ?", (len(part), day))
+
     def _note_cursor(self, cursor: Cursor, now_ms: int) -> None:
         self._db.execute(
-            "INSERT INTO cursors (mailbox, position, mark, read_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (mailbox)"
+            "INSERT INTO cursors (mailbox, position, mark, identity, read_at_ms) VALUES (?, ?, ?, ?, ?)"
             # As it is, not the highest ever: a mailbox that began anew counts from its own beginning.
-            " DO UPDATE SET position = excluded.position, mark = excluded.mark, read_at_ms = excluded.read_at_ms",
-            (cursor.mailbox, cursor.position, cursor.mark, now_ms),
+            " ON CONFLICT (mailbox) DO UPDATE SET position = excluded.position, mark = excluded.mark,"
+            " identity = excluded.identity, read_at_ms = excluded.read_at_ms",
+            (cursor.mailbox, cursor.position, cursor.mark, cursor.identity, now_ms),
         )
 
     # Payments made straight to the till
@@ -339,9 +431,9 @@ class LedgerWriter:
         """
         with self._transaction() as db:
             self._note_cursor(cursor, now_ms)
-            digest = hashlib.sha256(token_digest + body).digest()
             verdict = "payment" if payment is not None else "unreadable payment"
-            self._keep_evidence(None, now_ms, verdict, digest, body)
+            self._keep_evidence(None, now_ms, verdict, token_digest, body)
+            digest = hashlib.sha256(token_digest + body).digest()
             if payment is None or not self._payments.keep(payment, digest, now_ms):
                 return PaymentTaken(None)
             found = db.execute("SELECT id FROM attempts WHERE mpesa_code = ?", (payment.mpesa_code,)).fetchone()
@@ -383,6 +475,10 @@ class LedgerWriter:
             if is_paid:
                 raise Mistake("sale.already_paid")
             self._payments.use(payment, Use.PAYS, before, now_ms, by=by)
+            for attempt in self._attempts_of(sale_id):
+                if attempt.heard_code == mpesa_code:
+                    # What a message had spoken of is received now: it stands in the way of nothing.
+                    self._apply(attempt, ev.HeardReceived(mpesa_code), now_ms, DEFAULT_RULES)
             return Applied(before, self._attempt(before.id), ())
 
     def _refuse_heard_code(self, mpesa_code: str, sale_id: SaleId) -> None:
@@ -395,14 +491,20 @@ class LedgerWriter:
         if row is not None:
             raise Mistake("payment.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
 
-    def paid_codes(self, since_ms: int) -> list[tuple[AttemptId, str]]:
-        """The codes that prompts were paid with since a time."""
+    def codes_to_reserve(self, since_ms: int) -> list[tuple[AttemptId, str]]:
+        """The codes that prompts were paid with since a time, and of which the relay has not confirmed anything."""
         with converting(self.path):
             rows = self._db.execute(
-                "SELECT id, mpesa_code FROM attempts WHERE mpesa_code IS NOT NULL AND settled_at_ms >= ? ORDER BY id",
+                "SELECT id, mpesa_code FROM attempts WHERE mpesa_code IS NOT NULL AND settled_at_ms >= ?"
+                " AND NOT is_reserved ORDER BY id",
                 (since_ms,),
             ).fetchall()
         return [(AttemptId(row[0]), row[1]) for row in rows]
+
+    def note_reserved(self, attempt_id: AttemptId) -> None:
+        """The relay confirmed that the money of this attempt's code is this till's: it is not asked again."""
+        with self._transaction() as db:
+            db.execute("UPDATE attempts SET is_reserved = 1 WHERE id = ?", (attempt_id,))
 
     def detach_payment(self, mpesa_code: str, by: str, reason: str, now_ms: int) -> Applied:
         """Takes a payment back from the sale it was given to; it is free again.
@@ -449,14 +551,39 @@ class LedgerWriter:
         return int(row[0])
 
     def _keep_evidence(
-        self, attempt_id: AttemptId | None, now_ms: int, verdict: str, digest: bytes, body: bytes
-    ) -> bool:
+        self,
+        attempt_id: AttemptId | None,
+        now_ms: int,
+        verdict: str,
+        token_digest: bytes,
+        body: bytes,
+        *,
+        part: bytes | None = None,
+    ) -> bytes | None:
+        """Keeps a message, sealed as it came.
+
+        Args:
+            part: What is kept of it; the whole if None.
+
+        Returns:
+            The digest that knows it again; None for one that is here already.
+        """
+        digest = hashlib.sha256(token_digest + body).digest()
+        part_digest = hashlib.sha256(token_digest + part).digest() if part is not None and part != body else None
         cursor = self._db.execute(
-            "INSERT INTO evidence (attempt_id, received_at_ms, source, verdict, digest, body_sealed)"
-            " VALUES (?, ?, 'callback', ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-            (attempt_id, now_ms, verdict, digest, self.vault.seal(body)),
+            "INSERT INTO evidence (attempt_id, received_at_ms, source, verdict, digest, body_sealed, token_digest,"
+            " part_digest) VALUES (?, ?, 'callback', ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+            (
+                attempt_id,
+                now_ms,
+                verdict,
+                digest,
+                self.vault.seal(body if part is None else part),
+                token_digest,
+                part_digest,
+            ),
         )
-        return cursor.rowcount == 1
+        return digest if cursor.rowcount == 1 else None
 
     def _apply(
         self, before: Attempt, event: ev.Event, now_ms: int, rules: Rules, *, evidence: bytes | None = None
@@ -468,10 +595,7 @@ class LedgerWriter:
                 event = replace(event, code_taken=True)
             else:
                 free_code = event.mpesa_code
-        if isinstance(event, ev.CodeClaimed):
-            self._refuse_used_code(event.code, before)
-        if isinstance(event, ev.SaleVoided):
-            self._refuse_received(before.sale_id)
+        self._refuse_for_sale(before, event)
         decision = step(before, event, now_ms, rules)
         after = decision.attempt
         if after.mpesa_code != free_code:
@@ -489,6 +613,15 @@ class LedgerWriter:
         if after.mpesa_code not in (None, before.mpesa_code):
             self._payments.prove(after, now_ms)
         return Applied(before, after, decision.commands)
+
+    def _refuse_for_sale(self, attempt: Attempt, event: ev.Event) -> None:
+        """What the sale forbids, or another one: an attempt alone cannot know it."""
+        if isinstance(event, ev.CodeClaimed):
+            self._refuse_used_code(event.code, attempt)
+        if isinstance(event, ev.SaleVoided):
+            self._refuse_received(attempt.sale_id)
+        if isinstance(event, (ev.SaleVoided, ev.SendRequested)):
+            refuse_while_paid_is_said(self._attempts_of(attempt.sale_id))
 
     def _is_code_taken(self, mpesa_code: str | None, attempt: Attempt) -> bool:
         if mpesa_code is None:
@@ -523,8 +656,10 @@ class LedgerWriter:
     def _store(self, before: Attempt, after: Attempt, changed: dict[str, Any]) -> None:
         """What changed alone: an index whose columns stay is not written."""
         columns = dict(changed)
-        if (before.asked_at_ms, before.asks) != (after.asked_at_ms, after.asks):
-            columns |= {"asked_at_ms": after.asked_at_ms, "asks": after.asks}
+        # When it was asked, and that it was answered, is no evidence: no event tells it.
+        for name in ("asked_at_ms", "asks", "answered_at_ms", "answers"):
+            if getattr(before, name) != getattr(after, name):
+                columns[name] = getattr(after, name)
         if columns:
             names = ", ".join(f"{name} = ?" for name in columns)
             self._db.execute(
@@ -567,6 +702,10 @@ class LedgerWriter:
             raise Mistake("sale.not_found")
         return attempt
 
+    def _attempts_of(self, sale_id: SaleId) -> list[Attempt]:
+        rows = self._db.execute("SELECT id FROM attempts WHERE sale_id = ? ORDER BY id", (sale_id,)).fetchall()
+        return [self._attempt(row[0]) for row in rows]
+
     def attempt(self, attempt_id: AttemptId) -> Attempt:
         """One attempt, its phone in full."""
         with converting(self.path):
@@ -587,20 +726,42 @@ class LedgerWriter:
     def for_review(self, sale_id: SaleId) -> list[AttemptId]:
         """The attempts of a sale that need a person."""
         with converting(self.path):
-            rows = self._db.execute("SELECT id FROM attempts WHERE sale_id = ? AND review <> ''", (sale_id,))
-            return [AttemptId(row[0]) for row in rows]
+            attempts = self._attempts_of(sale_id)
+        return [attempt.id for attempt in attempts if attempt.review or attempt.speaks_of_money]
 
     def to_follow(self, since_ms: int) -> list[Attempt]:
-        """Attempts that may still turn paid: all live ones, and those closed without money since a time."""
+        """Attempts of which a question is still owed.
+
+        All live ones; those closed without money since a time; and, however old, those closed or paid that no answer
+        has been had for since.
+        """
         with converting(self.path):
-            rows = self._db.execute(
-                f"SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN sales s ON s.id = a.sale_id"  # noqa: S608
-                " WHERE a.state IN ('sending', 'pending', 'unknown')"
-                " OR (a.state IN ('declined', 'abandoned') AND a.checkout_request_id IS NOT NULL AND a.sent_at_ms >= ?)"
-                " ORDER BY a.id",
+            ids = self._db.execute(
+                "SELECT id FROM attempts WHERE state IN ('sending', 'pending', 'unknown')"
+                " UNION SELECT id FROM attempts WHERE state IN ('declined', 'abandoned', 'paid')"
+                "  AND checkout_request_id IS NOT NULL AND sent_at_ms >= ?"
+                "  AND NOT (state = 'paid' AND mpesa_code IS NOT NULL)"
+                " UNION SELECT id FROM attempts WHERE state IN ('declined', 'abandoned', 'rejected', 'paid')"
+                "  AND checkout_request_id IS NOT NULL AND (answers = 0 OR said_paid_at_ms IS NOT NULL)"
+                "  AND NOT (state = 'paid' AND mpesa_code IS NOT NULL)"
+                " ORDER BY id",
                 (since_ms,),
             ).fetchall()
-        return [attempt_of(row, (self.vault.open(row[PHONE_SEALED]) or b"").decode()) for row in rows]
+            return [self._attempt(row[0]) for row in ids]
+
+    def live_token_digests(self) -> list[bytes]:
+        """The digests of the tokens whose callbacks are still to come."""
+        with converting(self.path):
+            rows = self._db.execute(
+                "SELECT token_hash FROM attempts WHERE state IN ('sending', 'pending', 'unknown') ORDER BY id"
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def newest_event_ms(self) -> int:
+        """When the newest event was written, by the clock of then; 0 for a new ledger."""
+        with converting(self.path):
+            row = self._db.execute("SELECT at_ms FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
+        return row[0] if row is not None else 0
 
     def left_ready(self) -> list[Attempt]:
         """Attempts that were recorded and never left."""
@@ -611,5 +772,7 @@ class LedgerWriter:
     def cursor(self, mailbox: str) -> Cursor:
         """How far a relay's mailbox is read."""
         with converting(self.path):
-            row = self._db.execute("SELECT position, mark FROM cursors WHERE mailbox = ?", (mailbox,)).fetchone()
+            row = self._db.execute(
+                "SELECT position, mark, identity FROM cursors WHERE mailbox = ?", (mailbox,)
+            ).fetchone()
         return Cursor(mailbox, *row) if row is not None else Cursor(mailbox, 0)

@@ -72,19 +72,33 @@ def lay_out(receipt: Receipt) -> list[Element]:
     elements.append(Pair(_("Phone"), receipt.phone_masked))
     elements.append(Rule())
     elements.append(Pair(_("Amount"), format_ksh(receipt.amount_cents), is_bold=True))
-    if not receipt.is_paid:
-        elements.append(Text(_("NOT PAID"), Size.LARGE, is_bold=True))
-    else:
-        elements.append(Text(_("Paid by M-PESA"), Size.NORMAL))
-        if receipt.mpesa_codes:
-            elements.extend(Text(code, Size.HUGE, is_bold=True) for code in receipt.mpesa_codes)
-        else:
-            elements.append(Text(_("M-PESA code to follow"), Size.NORMAL, is_bold=True))
+    elements.extend(_paid(receipt))
     elements.append(Rule())
     elements.append(Code(receipt.lookup_text))
     elements.append(Text(_("Not a tax invoice"), Size.SMALL))
     if receipt.footer:
         elements.append(Text(receipt.footer, Size.SMALL))
+    return elements
+
+
+def _paid(receipt: Receipt) -> list[Element]:
+    """What was received, and what is still owed or was too much."""
+    if receipt.received_cents <= 0:
+        return [Text(_("NOT PAID"), Size.LARGE, is_bold=True)]
+    rest = receipt.amount_cents - receipt.received_cents
+    elements: list[Element] = []
+    if rest > 0:
+        elements.append(Text(_("PART PAID"), Size.LARGE, is_bold=True))
+    if rest != 0:
+        elements.append(Pair(_("Received by M-PESA"), format_ksh(receipt.received_cents), is_bold=True))
+        elements.append(
+            Pair(_("Still to pay") if rest > 0 else _("Paid too much"), format_ksh(abs(rest)), is_bold=True)
+        )
+    else:
+        elements.append(Text(_("Paid by M-PESA"), Size.NORMAL))
+    elements.extend(Text(code, Size.HUGE, is_bold=True) for code in receipt.mpesa_codes)
+    if receipt.is_code_to_follow or not receipt.mpesa_codes:
+        elements.append(Text(_("M-PESA code to follow"), Size.NORMAL, is_bold=True))
     return elements
 
 
@@ -105,6 +119,8 @@ def lay_out_closing(closing: Closing) -> list[Element]:
     elements.append(Rule())
     elements.append(Pair(_("Sales"), str(closing.sales)))
     elements.append(Pair(_("Paid sales"), str(closing.paid_sales)))
+    if closing.part_paid:
+        elements.append(Pair(_("Part paid"), str(closing.part_paid)))
     elements.append(Pair(_("Paid by M-PESA"), format_ksh(closing.paid_cents), is_bold=True))
     elements.append(Pair(_("Waiting"), str(closing.waiting)))
     elements.append(Pair(_("Not known yet"), str(closing.unknown)))

@@ -28,6 +28,7 @@ KEEP_ALIVE_S = 15.0
 PAGE_BYTES = 400 * 1024
 """Of bodies: a till takes an answer of 1 MiB, and bodies grow by a third on their way."""
 DIGEST_BYTES = 32
+MOST_NAMES = 500
 LONGEST_NUMBER = 18
 """Digits: what every database takes for a whole number."""
 
@@ -45,6 +46,7 @@ def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = N
         routes=[
             Route("/a", relay.agree, methods=["POST"]),
             Route("/v1/inbox", relay.inbox, methods=["GET"]),
+            Route("/v1/prompts", relay.name_prompts, methods=["PUT"]),
             Route("/v1/payments/{digest}", relay.expect, methods=["PUT"]),
             Route("/v1/claims/{subject}", relay.claim, methods=["PUT", "DELETE"]),
             Route("/healthz", relay.health, methods=["GET"]),
@@ -110,7 +112,14 @@ class _Relay:
         self._metrics.delivered(len(sent))
         messages = [_as_json(message) for message in sent]
         has_more = len(page.messages) > len(sent) or len(page.messages) == PAGE
-        document = {"till": till, "cursor": last, "reset": page.is_reset, "more": has_more, "messages": messages}
+        document = {
+            "till": till,
+            "mailbox": self._mail.identity,
+            "cursor": last,
+            "reset": page.is_reset,
+            "more": has_more,
+            "messages": messages,
+        }
         return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
     async def _stream(self, request: Request, till: str, cursor: Cursor) -> AsyncIterator[bytes]:
@@ -134,6 +143,20 @@ class _Relay:
                         yield b": still here\n\n"
             except StoreError:
                 return
+
+    async def name_prompts(self, request: Request) -> Response:
+        """A till names the digests of its live prompts' tokens: a list of SHA-256, each in hexadecimal."""
+        till, refused = await self._till_of(request)
+        if refused is not None:
+            return refused
+        try:
+            digests = _digests(await _body(request))
+            await self._mail.name_prompts(till, digests, int(time.time() * 1000))
+        except ValueError:
+            return JSONResponse({"error": f"a list of at most {MOST_NAMES} SHA-256 in hexadecimal is needed"}, 422)
+        except StoreError:
+            return Response(status_code=503)
+        return Response(status_code=204)
 
     async def expect(self, request: Request) -> Response:
         """A till names the digest of the token in the address where its shop's payments will come."""
@@ -218,7 +241,8 @@ def _cursor(request: Request) -> Cursor:
     last_event = request.headers.get("last-event-id")
     if last_event is not None:
         return Cursor(int(last_event))
-    return Cursor(int(request.query_params.get("after", "0")), request.query_params.get("mark", ""))
+    query = request.query_params
+    return Cursor(int(query.get("after", "0")), query.get("mark", ""), query.get("mailbox", ""))
 
 
 def _credential(request: Request) -> tuple[str, str]:
@@ -232,6 +256,36 @@ def _credential(request: Request) -> tuple[str, str]:
 def _is_still(request: Request, page: Page) -> bool:
     """Whether a till was not shut out, or given another token, while it waited."""
     return matches(_credential(request)[1], page.digest)
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a small request.
+
+    Raises:
+        ValueError: it is not small.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_NAMES * 80:
+            raise ValueError(len(body))
+    return body
+
+
+def _digests(body: bytes) -> list[bytes]:
+    """The digests in a list.
+
+    Raises:
+        ValueError: it is no such list.
+    """
+    try:
+        named = json.loads(body)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    found = [_sha256(text) if isinstance(text, str) else None for text in named] if isinstance(named, list) else [None]
+    if len(found) > MOST_NAMES or None in found:
+        raise ValueError("no digests")
+    return [digest for digest in found if digest is not None]
 
 
 def _sha256(text: str) -> bytes | None:

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from pos_app.relay.auth import CALLBACK_TOKEN, TILL_NAME, digest
 from pos_app.relay.guard import Guard
 from pos_app.relay.metrics import Metrics
-from pos_app.relay.store import Kind, Letter, Mail, StoreError
+from pos_app.relay.store import CrowdedOutError, Kind, Letter, Mail, StoreError
 
 MAX_BODY_BYTES: Final = 64 * 1024
 KINDS: Final = {"c": Kind.CALLBACK, "p": Kind.PAYMENT}
@@ -23,7 +23,8 @@ KINDS: Final = {"c": Kind.CALLBACK, "p": Kind.PAYMENT}
 
 _log = logging.getLogger("pos_app.relay")
 _STATUS: Final = {
-    "kept": 200, "unknown": 404, "not_allowed": 403, "too_large": 413, "cut_off": 400, "too_often": 429, "failed": 500,
+    "kept": 200, "unknown": 404, "not_allowed": 403, "too_large": 413, "cut_off": 400, "too_often": 429,
+    "crowded_out": 429, "failed": 500,
 }  # fmt: skip
 """What becomes of a callback, and its HTTP status."""
 ACCEPTED: Final = b'{"ResultCode":0,"ResultDesc":"Accepted"}'
@@ -66,6 +67,9 @@ class Callbacks:
         await send({"type": "http.response.body", "body": ACCEPTED if is_kept else b""})
 
     async def _keep(self, scope: Scope, receive: Receive, kind: Kind, till: str, token: str) -> str:
+        if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
+            # Before anything keeps a name of a stranger's choice.
+            return "unknown"
         caller = self._guard.caller(scope)
         if not caller.is_admitted:
             return "not_allowed"
@@ -77,10 +81,11 @@ class Callbacks:
             return "too_large"
         except _GoneError:
             return "cut_off"
-        if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
-            return "unknown"
+        now_ms = max(int(time.time() * 1000), self._mail.floor_ms)
         try:
-            is_kept = await self._mail.put(Letter(till, digest(token), body, int(time.time() * 1000), kind))
+            is_kept = await self._mail.put(Letter(till, digest(token), body, now_ms, kind))
+        except CrowdedOutError:
+            return "crowded_out"
         except StoreError as error:
             _log.error("a callback could not be stored: %s", error)
             return "failed"

@@ -13,8 +13,8 @@ LARGEST: Final = 200
 MOST_WAITING: Final = 5_000
 """More than this on their way is a flood, or a disk that stands still: refused, never promised."""
 
-Commit = Callable[[Sequence[Letter]], Awaitable[list[bool]]]
-"""Writes a group in one transaction; for each letter whether its till is known."""
+Commit = Callable[[Sequence[Letter]], Awaitable[list[bool | StoreError]]]
+"""Writes a group in one transaction; for each letter whether its till is known, or why there was no room for it."""
 
 
 class Groups:
@@ -67,5 +67,9 @@ class Groups:
             return
         for (_, kept), result in zip(group, results, strict=True):
             # Whoever sent it may be gone; it is kept all the same.
-            if not kept.done():
+            if kept.done():
+                continue
+            if isinstance(result, StoreError):
+                kept.set_exception(result)
+            else:
                 kept.set_result(result)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
+TRUSTED: Final = "trusted_ms"
+"""The fact that says what time it is, as far as the mailbox has seen time pass (`pos_app.relay.retention`)."""
 PAGE: Final = 100
 """Messages a page, at most."""
 
@@ -74,10 +77,12 @@ class Cursor:
     Args:
         id: Of the last message it has; 0 for none.
         mark: That message's; empty where the till does not say.
+        mailbox: The identity of the mailbox that it read; empty where the till does not say.
     """
 
     id: int = 0
     mark: str = ""
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +133,22 @@ class StoreError(Exception):
     """The store could not take or give mail; nothing was promised."""
 
 
+class CrowdedOutError(StoreError):
+    """There is no room left today for messages with a token that its till has not named."""
+
+
 class Mail(Protocol):
     """Keeps mail until its till has it. Belongs to one loop."""
+
+    @property
+    def identity(self) -> str:
+        """The mailbox's own name for itself: one that was set up afresh is another."""
+        ...
+
+    @property
+    def floor_ms(self) -> int:
+        """What time it is at least: a clock that was set back makes no message older than the mail before it."""
+        ...
 
     async def start(self) -> None:
         """Gets ready on the running loop."""
@@ -151,7 +170,16 @@ class Mail(Protocol):
         """Keeps a message; when it returns, it is on the disk. False where nobody is meant by it.
 
         Raises:
+            CrowdedOutError: strangers have used up their room in this mailbox for today.
             StoreError: it could not be kept.
+        """
+        ...
+
+    async def name_prompts(self, till: str, digests: Sequence[bytes], now_ms: int) -> None:
+        """A till names the tokens of prompts of its own: their callbacks never count as a stranger's.
+
+        Raises:
+            StoreError: they were not noted.
         """
         ...
 
@@ -246,8 +274,26 @@ class Tills(Protocol):
         """
         ...
 
-    def purge(self, *, read_before_ms: int, unread_before_ms: int) -> int:
+    def purge(self, *, read_before_ms: int, unread_before_ms: int, claims_before_ms: int = 0) -> int:
         """Deletes read mail that is older than one time and unread mail older than another; how many.
+
+        Also claims older than a third time, and what was noted of prompts and strangers before the second.
+
+        Raises:
+            Outside: ``relay.store``.
+        """
+        ...
+
+    def fact(self, name: str) -> int:
+        """A number that the mailbox keeps about itself; 0 for one that it does not know.
+
+        Raises:
+            Outside: ``relay.store``.
+        """
+        ...
+
+    def set_fact(self, name: str, value: int) -> None:
+        """Keeps such a number.
 
         Raises:
             Outside: ``relay.store``.

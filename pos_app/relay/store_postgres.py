@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -26,7 +27,9 @@ from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
 from pos_app.relay.store import (
     PAGE,
+    TRUSTED,
     Claim,
+    CrowdedOutError,
     Cursor,
     Kind,
     Letter,
@@ -37,6 +40,7 @@ from pos_app.relay.store import (
     claim_notice,
     mark_of,
 )
+from pos_app.relay.strangers import DAY_MS, DayOf, Quota, Used, admit, day_of, prompt_of
 
 _log = logging.getLogger("pos_app.relay.store")
 _SCHEMA: Final = """
@@ -57,6 +61,15 @@ CREATE INDEX IF NOT EXISTS tills_of_shop ON tills (shop);
 CREATE TABLE IF NOT EXISTS claims (
     shop text NOT NULL, subject bytea NOT NULL, till text NOT NULL, at_ms bigint NOT NULL, PRIMARY KEY (shop, subject)
 );
+CREATE TABLE IF NOT EXISTS prompts (
+    till text NOT NULL, digest bytea NOT NULL, at_ms bigint NOT NULL, messages bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (till, digest)
+);
+CREATE INDEX IF NOT EXISTS prompts_by_age ON prompts (at_ms);
+CREATE TABLE IF NOT EXISTS strangers (
+    till text NOT NULL, day bigint NOT NULL, messages bigint NOT NULL, bytes bigint NOT NULL, PRIMARY KEY (till, day)
+);
+CREATE TABLE IF NOT EXISTS facts (name text PRIMARY KEY, value bigint NOT NULL);
 """
 _CHANNEL: Final = "pos_app_relay"
 _PUT_CALLBACKS: Final = f"""
@@ -108,7 +121,8 @@ class PostgresStore:
         Outside: ``relay.store``.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, quota: Quota | None = None) -> None:
+        self._quota = quota or Quota()
         try:
             self._address = make_conninfo(address, connect_timeout=5, application_name="pos-app relay")
             shown = psycopg.conninfo.conninfo_to_dict(address)
@@ -120,10 +134,24 @@ class PostgresStore:
             # Processes that start together make the tables one after the other.
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
             connection.execute(_SCHEMA)
+            for name, value in (("mailbox", secrets.randbits(62)), (TRUSTED, int(time.time() * 1000))):
+                connection.execute(
+                    "INSERT INTO facts (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING", (name, value)
+                )
+        self._identity = f"{self.fact('mailbox'):016x}"
+        self._floor_ms = self.fact(TRUSTED)
         self._arrivals = Arrivals()
         self._groups = Groups(self._commit_surely)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._listener: asyncio.Task[None] | None = None
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    @property
+    def floor_ms(self) -> int:
+        return self._floor_ms
 
     async def start(self) -> None:
         self._pool = AsyncConnectionPool(
@@ -154,7 +182,7 @@ class PostgresStore:
     async def put(self, letter: Letter) -> bool:
         return await self._groups.put(letter)
 
-    async def _commit_surely(self, group: Sequence[Letter]) -> list[bool]:
+    async def _commit_surely(self, group: Sequence[Letter]) -> list[bool | StoreError]:
         """Tries again over a restart of the server. A group that was kept after all comes twice: the till sees that."""
         ends = time.monotonic() + _TRIES_WITHIN_S
         while True:
@@ -165,12 +193,72 @@ class PostgresStore:
                     raise
                 await asyncio.sleep(0.2)
 
-    async def _commit(self, group: Sequence[Letter]) -> list[bool]:
+    async def _commit(self, group: Sequence[Letter]) -> list[bool | StoreError]:
         async with self._connection() as connection:
-            if all(letter.kind is Kind.CALLBACK for letter in group):
-                return await self._write_callbacks(connection, group)
+            callbacks = [letter for letter in group if letter.kind is Kind.CALLBACK]
+            named = await self._named(connection, callbacks)
+            own = [
+                letter
+                for letter in callbacks
+                if named.get(prompt_of(letter), self._quota.of_a_prompt) < self._quota.of_a_prompt
+            ]
+            if len(own) == len(group):
+                return list(await self._write_callbacks(connection, group))
             async with connection.transaction():
-                return await self._write(connection, group)
+                crowded = await self._crowded_out(connection, callbacks, named)
+                admitted = [letter for letter in group if id(letter) not in crowded]
+                results = iter(await self._write(connection, admitted))
+            return [CrowdedOutError() if id(one) in crowded else next(results) for one in group]
+
+    @staticmethod
+    async def _named(
+        connection: psycopg.AsyncConnection[Any], letters: Sequence[Letter]
+    ) -> dict[tuple[str, bytes], int]:
+        """How many messages came before for each of their prompts that its till has named; counts these as well."""
+        if not letters:
+            return {}
+        found = await connection.execute(
+            "WITH wanted AS (SELECT till, digest, count(*) AS came"
+            "  FROM unnest(%b::text[], %b::bytea[]) AS w (till, digest) GROUP BY till, digest ORDER BY till, digest)"
+            " UPDATE prompts p SET messages = messages + came FROM wanted w"
+            " WHERE p.till = w.till AND p.digest = w.digest"
+            " RETURNING p.till, p.digest, p.messages - w.came",
+            ([letter.till for letter in letters], [letter.token_digest for letter in letters]),
+        )
+        return {(row[0], bytes(row[1])): int(row[2]) for row in await found.fetchall()}
+
+    async def _crowded_out(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        letters: Sequence[Letter],
+        named: dict[tuple[str, bytes], int],
+    ) -> set[int]:
+        """Those for which strangers have left no room, by their identity; what the others use is noted."""
+        found = await connection.execute(
+            "SELECT name FROM tills WHERE name = ANY(%s) AND NOT is_revoked", ([letter.till for letter in letters],)
+        )
+        known = {row[0] for row in await found.fetchall()}
+        meant = [letter for letter in letters if letter.till in known]
+        days = sorted({day_of(letter) for letter in meant})
+        used: dict[DayOf, Used] = {}
+        for day in days:
+            # Its row is locked until the commit: processes share one quota.
+            await connection.execute(
+                "INSERT INTO strangers (till, day, messages, bytes) VALUES (%s, %s, 0, 0) ON CONFLICT DO NOTHING", day
+            )
+            row = await (
+                await connection.execute(
+                    "SELECT messages, bytes FROM strangers WHERE till = %s AND day = %s FOR UPDATE", day
+                )
+            ).fetchone()
+            used[day] = Used(*row) if row is not None else Used()
+        admission = admit(meant, self._quota, named, used.__getitem__)
+        for day, now in admission.used.items():
+            await connection.execute(
+                "UPDATE strangers SET messages = %s, bytes = %s WHERE till = %s AND day = %s",
+                (now.messages, now.size, *day),
+            )
+        return {id(letter) for letter, is_in in zip(meant, admission.is_admitted, strict=True) if not is_in}
 
     @staticmethod
     async def _write_callbacks(connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]) -> list[bool]:
@@ -251,7 +339,10 @@ class PostgresStore:
     async def after(self, till: str, cursor: Cursor) -> Page:
         async with self._connection() as connection:
             reader = await self._reader(connection, till)
-            is_reset = cursor.id > reader.newest or await self._is_of_another_life(connection, till, cursor)
+            is_another = cursor.mailbox not in ("", self._identity)
+            is_reset = (
+                is_another or cursor.id > reader.newest or await self._is_of_another_life(connection, till, cursor)
+            )
             start = 0 if is_reset else cursor.id
             await self._note_seen(connection, till, reader, start)
             messages = await self._messages(connection, till, start) if start < reader.newest else ()
@@ -343,6 +434,14 @@ class PostgresStore:
             ).fetchone()
         return bytes(row[0]) if row is not None else None
 
+    async def name_prompts(self, till: str, digests: Sequence[bytes], now_ms: int) -> None:
+        async with self._connection() as connection:
+            await connection.execute(
+                "INSERT INTO prompts (till, digest, at_ms) SELECT t.name, d.digest, %s FROM tills t,"
+                " unnest(%s::bytea[]) AS d (digest) WHERE t.name = %s ON CONFLICT DO NOTHING",
+                (now_ms, list(digests), till),
+            )
+
     async def expect_payments(self, till: str, token_digest: bytes, now_ms: int) -> None:
         async with self._connection() as connection:
             await connection.execute(
@@ -423,13 +522,29 @@ class PostgresStore:
             ).fetchall()
         return [TillRow(*row) for row in rows]
 
-    def purge(self, *, read_before_ms: int, unread_before_ms: int) -> int:
+    def purge(self, *, read_before_ms: int, unread_before_ms: int, claims_before_ms: int = 0) -> int:
         with self._manage() as connection:
+            connection.execute("DELETE FROM claims WHERE at_ms < %s", (claims_before_ms,))
+            connection.execute("DELETE FROM prompts WHERE at_ms < %s", (unread_before_ms,))
+            connection.execute("DELETE FROM strangers WHERE day < %s", (unread_before_ms // DAY_MS,))
             return connection.execute(
                 "DELETE FROM mail USING tills WHERE tills.name = mail.till AND (received_at_ms < %s OR"
                 " (received_at_ms < %s AND id <= position))",
                 (unread_before_ms, read_before_ms),
             ).rowcount
+
+    def fact(self, name: str) -> int:
+        with self._manage() as connection:
+            row = connection.execute("SELECT value FROM facts WHERE name = %s", (name,)).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def set_fact(self, name: str, value: int) -> None:
+        with self._manage() as connection:
+            connection.execute(
+                "INSERT INTO facts (name, value) VALUES (%s, %s) ON CONFLICT (name)"
+                " DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
 
     def _change(self, sql: str, *values: object) -> None:
         with self._manage() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,13 +14,15 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from pos_app.errors import Mistake, Outside
-from pos_app.paths import make_private
+from pos_app.paths import keep_private, touch_private
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import LARGEST, Groups
 from pos_app.relay.store import (
     PAGE,
+    TRUSTED,
     Claim,
+    CrowdedOutError,
     Cursor,
     Kind,
     Letter,
@@ -30,6 +33,7 @@ from pos_app.relay.store import (
     claim_notice,
     mark_of,
 )
+from pos_app.relay.strangers import DAY_MS, DayOf, Quota, Used, admit, prompt_of
 from pos_app.threads import in_thread
 
 _SCHEMA: Final = """
@@ -52,6 +56,16 @@ CREATE TABLE IF NOT EXISTS claims (
     shop TEXT NOT NULL, subject BLOB NOT NULL, till TEXT NOT NULL, at_ms INTEGER NOT NULL,
     PRIMARY KEY (shop, subject)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS prompts (
+    till TEXT NOT NULL, digest BLOB NOT NULL, at_ms INTEGER NOT NULL, messages INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (till, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS prompts_by_age ON prompts (at_ms);
+CREATE TABLE IF NOT EXISTS strangers (
+    till TEXT NOT NULL, day INTEGER NOT NULL, messages INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    PRIMARY KEY (till, day)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 _ADD_SHOPS: Final = """
 ALTER TABLE tills ADD COLUMN shop TEXT NOT NULL DEFAULT '';
@@ -101,15 +115,22 @@ class SqliteStore:
         Outside: ``relay.store``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, quota: Quota | None = None) -> None:
         self._path = path
+        self._quota = quota or Quota()
         try:
-            make_private(path.parent)
+            keep_private(path.parent)
+            touch_private(path)
             self._write = self._connect()
             self._write.executescript(_SCHEMA)
             if not any(row[1] == "shop" for row in self._write.execute("PRAGMA table_info(tills)")):
                 self._write.executescript(_ADD_SHOPS)
-            path.chmod(0o600)
+            facts = {"mailbox": secrets.randbits(62), TRUSTED: int(time.time() * 1000)}
+            self._write.executemany(
+                "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", facts.items()
+            )
+            self._identity = f"{self._fact(self._write, 'mailbox'):016x}"
+            self._floor_ms = self._fact(self._write, TRUSTED)
             self._read = self._connect()
             # All it writes is how far a till has read. A power cut may forget that: the mail is read again.
             self._notes = self._connect()
@@ -123,6 +144,14 @@ class SqliteStore:
         self._arrivals = Arrivals()
         self._newest = 0
         self._has_failed = self._follows_failure = False
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    @property
+    def floor_ms(self) -> int:
+        return self._floor_ms
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
@@ -159,28 +188,72 @@ class SqliteStore:
     async def put(self, letter: Letter) -> bool:
         return await self._groups.put(letter)
 
-    async def _commit_soon(self, group: Sequence[Letter]) -> list[bool]:
+    async def _commit_soon(self, group: Sequence[Letter]) -> list[bool | StoreError]:
         loop = asyncio.get_running_loop()
         return await self._run(self._writer, lambda: self._commit(group, loop))
 
-    def _commit(self, group: Sequence[Letter], loop: asyncio.AbstractEventLoop) -> list[bool]:
+    def _commit(self, group: Sequence[Letter], loop: asyncio.AbstractEventLoop) -> list[bool | StoreError]:
         """Writes a group, and tells those who wait; for each letter whether it was for anybody."""
         digests: dict[str, bytes] = {}
         kept: list[tuple[str, ...]]
         with self._writing() as db:
-            if all(letter.kind is Kind.CALLBACK for letter in group):
-                digests = self._put_callbacks(db, group)
-                kept = [(letter.till,) if letter.till in digests else () for letter in group]
+            known = self._known(db, group)
+            crowded = self._crowded_out(db, [one for one in group if one.kind is Kind.CALLBACK and one.till in known])
+            admitted = [one for one in group if id(one) not in crowded]
+            if all(letter.kind is Kind.CALLBACK for letter in admitted):
+                digests = known
+                self._put_callbacks(db, [letter for letter in admitted if letter.till in known])
+                kept = [(letter.till,) if letter.till in known else () for letter in admitted]
             else:
-                kept = [self._put_one(db, letter) for letter in group]
+                kept = [self._put_one(db, letter) for letter in admitted]
             written = self._numbered([till for tills in kept for till in tills])
             if digests and not written.leaves_gap:
-                written.pages.update(self._pages([one for one in group if one.till in digests], digests))
+                written.pages.update(self._pages([one for one in admitted if one.till in digests], digests))
             if written.pages:
                 # On its way to the till while the disk takes it (docs/decisions/0008); M-PESA is answered after.
                 loop.call_soon_threadsafe(self._arrivals.ring, list(written.pages), written.pages)
         self._tell(written, loop)
-        return [bool(tills) for tills in kept]
+        results = iter(kept)
+        return [CrowdedOutError() if id(one) in crowded else bool(next(results)) for one in group]
+
+    @staticmethod
+    def _known(db: sqlite3.Connection, group: Sequence[Letter]) -> dict[str, bytes]:
+        """The digest of the token of each till that is named, looked up once."""
+        named = list({letter.till for letter in group})
+        marks = ", ".join("?" * len(named))
+        return dict(
+            db.execute(f"SELECT name, digest FROM tills WHERE is_revoked = 0 AND name IN ({marks})", named)  # noqa: S608
+        )
+
+    def _crowded_out(self, db: sqlite3.Connection, letters: Sequence[Letter]) -> set[int]:
+        """Those for which strangers have left no room, by their identity; what the others use is noted."""
+        if not letters:
+            return set()
+        wanted = {prompt_of(letter) for letter in letters}
+        marks = ", ".join(["(?, ?)"] * len(wanted))
+        named = {
+            (row[0], row[1]): row[2]
+            for row in db.execute(
+                f"SELECT till, digest, messages FROM prompts WHERE (till, digest) IN (VALUES {marks})",  # noqa: S608
+                [value for pair in wanted for value in pair],
+            )
+        }
+
+        def used_on(day: DayOf) -> Used:
+            row = db.execute("SELECT messages, bytes FROM strangers WHERE till = ? AND day = ?", day).fetchone()
+            return Used(*row) if row is not None else Used()
+
+        admission = admit(letters, self._quota, named, used_on)
+        db.executemany(
+            "UPDATE prompts SET messages = messages + 1 WHERE till = ? AND digest = ?",
+            [prompt_of(letter) for letter in letters if prompt_of(letter) in named],
+        )
+        db.executemany(
+            "INSERT INTO strangers (till, day, messages, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (till, day)"
+            " DO UPDATE SET messages = excluded.messages, bytes = excluded.bytes",
+            [(*day, used.messages, used.size) for day, used in admission.used.items()],
+        )
+        return {id(letter) for letter, is_in in zip(letters, admission.is_admitted, strict=True) if not is_in}
 
     def _tell(self, written: _Written, loop: asyncio.AbstractEventLoop) -> None:
         """Wakes those who wait. From the thread that writes, for every kind: in the order of the transactions."""
@@ -231,22 +304,12 @@ class SqliteStore:
         return tuple(row[0] for row in rows)
 
     @staticmethod
-    def _put_callbacks(db: sqlite3.Connection, group: Sequence[Letter]) -> dict[str, bytes]:
-        """The same for callbacks alone, which is nearly all there is; the tills that get theirs, looked up once."""
-        named = list({letter.till for letter in group})
-        marks = ", ".join("?" * len(named))
-        known: dict[str, bytes] = dict(
-            db.execute(f"SELECT name, digest FROM tills WHERE is_revoked = 0 AND name IN ({marks})", named)  # noqa: S608
-        )
+    def _put_callbacks(db: sqlite3.Connection, letters: Sequence[Letter]) -> None:
+        """The same for callbacks alone, which is nearly all there is."""
         db.executemany(
             "INSERT INTO mail (till, token_digest, body, received_at_ms) VALUES (?, ?, ?, ?)",
-            [
-                (letter.till, letter.token_digest, letter.body, letter.received_at_ms)
-                for letter in group
-                if letter.till in known
-            ],
+            [(letter.till, letter.token_digest, letter.body, letter.received_at_ms) for letter in letters],
         )
-        return known
 
     def _pages(self, letters: Sequence[Letter], digests: dict[str, bytes]) -> dict[str, Page]:
         """What was written just now, for the tills that wait."""
@@ -290,6 +353,8 @@ class SqliteStore:
             await self._run(self._writer, note)
 
     def _is_of_another_life(self, till: str, cursor: Cursor) -> bool:
+        if cursor.mailbox not in ("", self._identity):
+            return True
         newest = self._read.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mail'").fetchone()
         if cursor.id > max(self._newest, newest[0] if newest is not None else 0):
             return True
@@ -324,6 +389,17 @@ class SqliteStore:
 
     async def till_digest(self, name: str) -> bytes | None:
         return await self._run(self._reader, lambda: self._digest_of(name))
+
+    async def name_prompts(self, till: str, digests: Sequence[bytes], now_ms: int) -> None:
+        def note() -> None:
+            with self._transaction(self._write) as db:
+                db.executemany(
+                    "INSERT INTO prompts (till, digest, at_ms) SELECT name, ?, ? FROM tills WHERE name = ?"
+                    " ON CONFLICT DO NOTHING",
+                    [(digest, now_ms, till) for digest in digests],
+                )
+
+        await self._run(self._writer, note)
 
     async def expect_payments(self, till: str, token_digest: bytes, now_ms: int) -> None:
         def note() -> None:
@@ -419,9 +495,12 @@ class SqliteStore:
             ).fetchall()
         return [TillRow(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
 
-    def purge(self, *, read_before_ms: int, unread_before_ms: int) -> int:
+    def purge(self, *, read_before_ms: int, unread_before_ms: int, claims_before_ms: int = 0) -> int:
         deleted = 0
         with self._converting():
+            self._manage.execute("DELETE FROM claims WHERE at_ms < ?", (claims_before_ms,))
+            self._manage.execute("DELETE FROM prompts WHERE at_ms < ?", (unread_before_ms,))
+            self._manage.execute("DELETE FROM strangers WHERE day < ?", (unread_before_ms // DAY_MS,))
             while True:
                 # A little at a time: callbacks wait for nothing long.
                 count = self._manage.execute(
@@ -432,6 +511,22 @@ class SqliteStore:
                 deleted += count
                 if count < _PURGE_AT_ONCE:
                     return deleted
+
+    def fact(self, name: str) -> int:
+        with self._converting():
+            return self._fact(self._manage, name)
+
+    def set_fact(self, name: str, value: int) -> None:
+        with self._converting():
+            self._manage.execute(
+                "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
+
+    @staticmethod
+    def _fact(connection: sqlite3.Connection, name: str) -> int:
+        row = connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return row[0] if row is not None else 0
 
     def _change(self, sql: str, *values: object) -> None:
         with self._converting():

@@ -19,6 +19,11 @@ _LIGHTS: dict[str, tuple[str, str]] = {
     ),
     "relay.off": (N_("off"), N_("No relay is set. M-PESA is asked for results instead.")),
     "relay.unreachable": (N_("away"), REASONS["relay.unreachable"]),
+    "relay.clock": (N_("clock wrong"), REASONS["relay.clock"]),
+    "engine.part_again": (
+        N_("restarted"),
+        N_("A part of the till fell over ({detail}) and begins again by itself. The log has the details."),
+    ),
     "relay.refused": (N_("refused"), REASONS["relay.refused"]),
     "relay.not_understood": (N_("error"), N_("The relay's answer is not understood. Check its address.")),
     "printer.ready": (N_("ready"), N_("The printer {detail} is set.")),

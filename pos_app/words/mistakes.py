@@ -43,6 +43,17 @@ REASONS: dict[str, str] = {
     "attempt.not_ready": N_("This payment has already left the till."),
     "attempt.not_unknown": N_("Only a payment that is not known yet can be given up."),
     "sale.live_attempt": N_("This sale has a payment that may still be paid. Wait until it is settled."),
+    "sale.said_paid": N_(
+        "M-PESA said “paid” for this sale, and it is not cleared yet. Do not charge again: wait for the second answer, or look it up in the M-PESA statement and settle it."
+    ),
+    "sale.same_open": N_(
+        "{reference} for this phone and amount is not confirmed yet. Check it before you charge again."
+    ),
+    "clock.behind": N_(
+        "This PC's clock says {now}, and that cannot be: the newest entry is of {newest}. Set the date and time, then send again."
+    ),
+    "clock.wrong": N_("This PC's clock says {now}, M-PESA's says {right}. Set the date and time, then send again."),
+    "review.no_reason": N_("Write what you found: it stays in the sale's history."),
     "sale.voided": N_("This sale was voided. Type it in anew."),
     "sale.not_voidable": N_("Only a sale that is not paid, and of which nothing can still be paid, can be voided."),
     "claim.empty": N_("Type the M-PESA code that the customer shows, for example TKN7RT61SV."),
@@ -118,7 +129,7 @@ REASONS: dict[str, str] = {
         "This ledger belongs to another M-PESA (practice, sandbox and production never mix): {path}. Nothing was changed."
     ),
     "ledger.replaced": N_(
-        "The ledger is not the one this till wrote last: its end is missing, or another file was put in its place: {path}. Put the right one back, or accept a copy with: pos-app restore FILE (copies: {copies})."
+        "The ledger is not the one this till wrote last: its end is missing, or another file was put in its place: {path}. Put the right one back, take a copy with: pos-app restore FILE (copies: {copies}), or accept that the end is missing with: pos-app restore --accept-missing-end."
     ),
     "ledger.missing": N_("There is no ledger yet: no sale was made here."),
     "ledger.unreadable": N_("The ledger cannot be opened: {path}. Check the disk and the folder's permissions."),
@@ -148,6 +159,19 @@ REASONS: dict[str, str] = {
     "server.port": N_("Port {port} is taken or not allowed. Choose another one."),
     "engine.bug": N_(
         "A part of the till fell over ({part}). What is in the ledger is safe; start the till again. The log has the details."
+    ),
+    "engine.part_again": N_(
+        "A part of the till fell over ({part}) and begins again by itself. What is in the ledger is safe. The log has the details."
+    ),
+    "engine.message": N_(
+        "A message of the relay could not be read. It is kept, and reading goes on. The log has the details."
+    ),
+    "relay.clock": N_(
+        "The relay's certificate is not valid at the time that this PC shows. Set this PC's date and time."
+    ),
+    "copy.whole": N_("Nothing is missing at the end of this ledger: {path}. Nothing was changed."),
+    "copy.no_key": N_(
+        "The key to this copy is missing ({key}): without it the till cannot open the copy. Nothing was changed. Find the key, or take another copy."
     ),
     "printer.none": N_("No printer is set. Choose one in Settings, or save the receipt as PDF."),
     "printer.address": N_("A printer's address is a host, host:port, or the path of a device such as /dev/usb/lp0."),

@@ -203,6 +203,18 @@ WORDS: dict[K, OutcomeWords] = {
         N_("Check the internet connection, then send again."),
         N_("Our connection is down. You have not been charged."),
     ),
+    K.TOO_LATE: OutcomeWords(
+        N_("Not sent"),
+        N_("M-PESA could not be reached within 30 seconds, so the request was not sent. Nothing was charged."),
+        N_("Is the customer still here? Then send again. Else take cash, or withdraw it."),
+        N_("M-PESA took too long. You have not been charged."),
+    ),
+    K.WRONG_CLOCK: OutcomeWords(
+        N_("PC clock wrong?"),
+        N_("M-PESA's certificate is not valid at the time that this PC shows. Nothing was sent to the customer."),
+        N_("Set this PC's date and time, then send again."),
+        N_("Our till's clock is wrong. You have not been charged."),
+    ),
     K.NO_ANSWER: OutcomeWords(
         N_("No answer"), N_("The request may have reached M-PESA, but no answer came back."), _WAIT, _WAIT_CUSTOMER
     ),
@@ -213,7 +225,7 @@ WORDS: dict[K, OutcomeWords] = {
         N_("Not paid"),
         N_("M-PESA gave a reason this till does not know."),
         N_("Read M-PESA's own words below, and ask for another way to pay."),
-        _NOT_CHARGED,
+        N_("M-PESA says that it did not take this payment. Keep the SMS if one comes."),
     ),
 }
 

@@ -6,6 +6,7 @@ from pos_app.domain.attempt import Attempt, AttemptState, Review
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.domain.sale import SaleState
 from pos_app.i18n import N_, _
+from pos_app.words.mistakes import reason
 from pos_app.words.outcomes import words_of
 
 S = AttemptState
@@ -29,6 +30,8 @@ _SALE: dict[SaleState, str] = {
     SaleState.OVERPAID: N_("Paid twice"),
     SaleState.VOIDED: N_("Voided"),
 }
+
+_CODE_TO_FOLLOW = N_("Paid, code to follow")
 
 _REVIEW: dict[Review, tuple[str, str]] = {
     Review.OTHER_AMOUNT: (
@@ -57,6 +60,18 @@ _REVIEW: dict[Review, tuple[str, str]] = {
         N_("Other code than shown"),
         N_("The customer showed another M-PESA code than the one that paid. Ask to see the message again."),
     ),
+    Review.SAID_PAID: (
+        N_("Said to be paid"),
+        N_(
+            "M-PESA said that this was paid and has not proved it. Look the payment up in the M-PESA statement, then settle it here. Charge nothing again before that."
+        ),
+    ),
+    Review.UNREADABLE: (
+        N_("Message not clear"),
+        N_(
+            "A message for this payment speaks of money and cannot be read for certain. Look the payment up in the M-PESA statement, then settle it here."
+        ),
+    ),
     Review.PAID_LATE: (
         N_("Paid late"),
         N_("The payment arrived after the sale was closed as not paid. Hand over the goods or pay the money back."),
@@ -76,6 +91,8 @@ def attempt_word(attempt: Attempt) -> str:
         return words_of(attempt.outcome.kind).word
     if attempt.is_being_confirmed and attempt.state in (S.PENDING, S.UNKNOWN):
         return _("Paid? Checking")
+    if attempt.state is S.PAID and attempt.mpesa_code is None:
+        return _(_CODE_TO_FOLLOW)
     return state_word(attempt.state)
 
 
@@ -84,8 +101,10 @@ def state_word(state: AttemptState) -> str:
     return _(_STATE[state])
 
 
-def sale_word(state: SaleState) -> str:
+def sale_word(state: SaleState, *, is_code_missing: bool = False) -> str:
     """The word for a sale's state."""
+    if state is SaleState.PAID and is_code_missing:
+        return _(_CODE_TO_FOLLOW)
     return _(_SALE[state])
 
 
@@ -113,6 +132,8 @@ def customer_sentence(attempt: Attempt) -> str:
     """What to tell the customer now."""
     if _never_left(attempt):
         return _("Our connection is down. You have not been charged.")
+    if attempt.speaks_of_money and not attempt.is_live:
+        return _("One moment: M-PESA may have taken the money. Please keep the SMS.")
     if attempt.state in (S.DECLINED, S.REJECTED, S.PAID, S.READY) and attempt.outcome is not None:
         return words_of(attempt.outcome.kind).customer
     if attempt.is_being_confirmed:
@@ -140,8 +161,14 @@ def cashier_sentence(attempt: Attempt) -> str:
         return _("M-PESA says paid. Wait for the second answer before you hand over the goods.")
     if _never_left(attempt):
         return _("M-PESA gave the till no access, so nothing was sent. Send again in a minute, or take cash.")
+    if attempt.state is S.PAID and attempt.mpesa_code is None:
+        return _("M-PESA said paid twice. Hand over the goods; the M-PESA code is to follow.")
+    if attempt.speaks_of_money and not attempt.is_live:
+        return reason("sale.said_paid")
     if attempt.state in (S.DECLINED, S.REJECTED, S.READY) and attempt.outcome is not None:
         return words_of(attempt.outcome.kind).cashier
+    if attempt.state is S.UNKNOWN and attempt.outcome is not None and attempt.outcome.kind is OutcomeKind.OTHER:
+        return _("Not known yet: do not charge again. M-PESA gave a reason that the till does not know, and is asked.")
     if attempt.state is S.UNKNOWN and attempt.checkout_request_id is None:
         return _("Not known yet: do not charge again. M-PESA gave no number to ask by: wait for its own message.")
     return _(

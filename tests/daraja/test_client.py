@@ -397,9 +397,7 @@ def test_queries_with_wrong_parameters(client: MpesaClient) -> None:
     assert caught.value.field == "timestamp"
 
 
-@pytest.mark.parametrize(
-    "body", [{"access_token": ""}, {"access_token": "t", "expires_in": "x"}, {"access_token": "t\n"}, [], {"hello": 1}]
-)
+@pytest.mark.parametrize("body", [{"access_token": ""}, {"access_token": "t\n"}, [], {"hello": 1}])
 def test_a_token_that_is_none_means_that_nothing_left(server: Mpesa, client: MpesaClient, body: object) -> None:
     server.fault("token", "json", body=body)
     with pytest.raises(NotSent) as caught:
@@ -466,4 +464,4 @@ def test_an_answer_without_a_date_leaves_the_clock_alone() -> None:
 
     account = _Account.check("k", "s", "sandbox", None, None)
     account.note(Answer(200, {}, b""))
-    assert account.clock_ahead_ms is None
+    assert account.clock_ahead_ms() is None

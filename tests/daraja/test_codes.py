@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pos_app.daraja import CallbackUnreadable, StkCallback, explain
 from pos_app.daraja.codes import RESULTS, error_meaning, result_outcome, spell_code
-from pos_app.daraja.wire import ErrorBody, parse_json
+from pos_app.daraja.wire import ErrorBody, StkQueryResponse, parse_json
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.words.outcomes import WORDS
 
@@ -29,16 +29,24 @@ def test_codes_that_are_not_known_settle_nothing() -> None:
     assert result_outcome("1037").may_turn_paid
     assert not result_outcome(1032, "The transaction is being processed").is_final
     assert result_outcome(0, "The service request is processed successfully.").kind is OutcomeKind.PAID
-    assert [spell_code(value) for value in (0, 0.0, " 0 ", "00", 1032.0, None, True)] == [
-        "0",
-        "0",
-        "0",
-        "0",
-        "1032",
-        "",
-        "",
-    ]
+    assert [spell_code(value) for value in (0, "0", 1032.0, " 1032 ", "0017", None, True)] == [
+        "0", "0", "1032", "1032", "17", "", "",
+    ]  # fmt: skip
     assert explain("500.001.1001", "Merchant does not exist").kind is OutcomeKind.UNKNOWN_MERCHANT
+
+
+@pytest.mark.parametrize("spelled", ["00", "00000000", "0.0", " 0 ", "0\n", 0.0, "O", "+0", "0x0", "٠", [0], {"a": 0}])
+def test_only_a_plain_zero_is_paid(spelled: object) -> None:
+    assert not result_outcome(spelled).is_final
+    answer = StkQueryResponse.model_validate({"ResponseCode": "0", "ResultCode": spelled})
+    assert not answer.is_successful() and answer.is_pending()
+
+
+def test_a_result_beside_a_refused_query_settles_nothing() -> None:
+    for result in ("0", "1032"):
+        answer = StkQueryResponse.model_validate({"ResponseCode": "1", "ResultCode": result})
+        assert not answer.is_successful() and answer.is_pending()
+    assert StkQueryResponse.model_validate({"ResultCode": "0"}).is_successful()
 
 
 def callback(**changed: object) -> bytes:
@@ -72,7 +80,7 @@ def test_callbacks_that_lack_something() -> None:
     masked = StkCallback.parse(callback(CallbackMetadata={"Item": [{"Name": "PhoneNumber", "Value": "254708***430"}]}))
     assert masked.phone == "254708***430"
     odd = StkCallback.parse(callback(ResultCode=31337, ResultDesc="new"))
-    assert odd.outcome.is_final and odd.outcome.kind is OutcomeKind.OTHER
+    assert not odd.outcome.is_final and odd.outcome.kind is OutcomeKind.OTHER
 
 
 @pytest.mark.parametrize(
@@ -162,7 +170,9 @@ def test_an_error_code_is_explained_too() -> None:
         (430, "", "", "maybe", OutcomeKind.NOT_UNDERSTOOD),
         (500, "500.003.03", "", "throttled", OutcomeKind.THROTTLED),
         (500, "policies.ratelimit.SpikeArrestViolation", "", "throttled", OutcomeKind.THROTTLED),
-        (500, "", "Spike arrest violation", "throttled", OutcomeKind.THROTTLED),
+        (500, "", "Spike arrest violation", "maybe", OutcomeKind.INTERNAL_ERROR),
+        (500, "500.003.02", "Error Occurred: Spike Arrest Violation", "throttled", OutcomeKind.THROTTLED),
+        (400, "500.003.02", "System is busy. Please try again in few minutes.", "maybe", OutcomeKind.SYSTEM_BUSY),
         (500, "500.001.1001", "The transaction is being processed", "pending", OutcomeKind.STILL_PROCESSING),
         (500, "500.001.1001", "Unable to lock subscriber", "refused", OutcomeKind.LINE_BUSY),
         (500, "500.001.1001", "Wrong credentials", "refused", OutcomeKind.WRONG_PASSKEY),

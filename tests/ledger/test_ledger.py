@@ -688,11 +688,15 @@ def test_a_copy_goes_where_there_is_no_ledger_and_brings_its_key(
     kept = copies.restore(copy, tmp_path / "third" / "ledger.sqlite3")
     assert kept is not None and verify(kept).findings == ()
     assert len(list((tmp_path / "third").glob("replaced-*-ledger.key"))) == 1
-    # A copy without its key, put back where the key still is.
+    # A copy without its key goes where the key still is, and nowhere else.
     (tmp_path / "copy.sqlite3.key").unlink()
-    path.with_name("ledger.key").rename(tmp_path / "kept.key")
     assert copies.restore(copy, path) is not None
     assert verify(path).findings == ()
+    path.with_name("ledger.key").rename(tmp_path / "kept.key")
+    before = path.read_bytes()
+    with pytest.raises(Mistake) as caught:
+        copies.restore(copy, path)
+    assert caught.value.code == "copy.no_key" and path.read_bytes() == before
 
 
 def test_silent_facts_and_unknown_sales(ledger: LedgerWriter, path: Path) -> None:

@@ -134,7 +134,7 @@ def test_several_pay_one_sale_and_only_the_rest_is_prompted_for(ledger: LedgerWr
         payment = replace(PAYMENT, mpesa_code=f"CODE00000{number}", amount_cents=Cents(shillings * 100))
         arrive(ledger, payment, b"%d" % number, number + 1)
         ledger.attach_payment(payment.mpesa_code, attempt.sale_id, "Asha", T)
-    assert sale(path).sale.state is SaleState.PART_PAID and totals(path) == (1, 60_000, 0, 0)
+    assert sale(path).sale.state is SaleState.PART_PAID and totals(path) == (0, 60_000, 0, 0)
     with pytest.raises(Mistake):
         ledger.apply(attempt.id, ev.SaleVoided("Asha", "x"), T)
     again = ledger.record_attempt(attempt.sale_id, "token-rest", T + 900_000)
@@ -344,5 +344,7 @@ def test_the_cursor_follows_a_mailbox_that_began_anew(ledger: LedgerWriter) -> N
 def test_the_codes_that_prompts_were_paid_with(ledger: LedgerWriter) -> None:
     attempt = prompt(ledger, 1)
     ledger.apply(attempt.id, callback(attempt), T)
-    assert ledger.paid_codes(T) == [(attempt.id, PAYMENT.mpesa_code)]
-    assert ledger.paid_codes(T + 1) == []
+    assert ledger.codes_to_reserve(T) == [(attempt.id, PAYMENT.mpesa_code)]
+    assert ledger.codes_to_reserve(T + 1) == []
+    ledger.note_reserved(attempt.id)
+    assert ledger.codes_to_reserve(T) == [], "what the relay confirmed is not sent again"

@@ -193,7 +193,7 @@ async def _print_receipts(till: Till, printed: list[Attempt]) -> None:
             shop="Shop", till_label="Till 1", cashier="Asha", header="", footer="", day="2026-11-24", time="10:00",
             sale=attempt.sale_id, reference=attempt.reference, phone_masked=attempt.phone_masked,
             amount_cents=attempt.amount_cents, mpesa_codes=(attempt.mpesa_code,) if attempt.mpesa_code else (),
-            is_paid=True,
+            received_cents=attempt.amount_cents,
         )  # fmt: skip
         await asyncio.to_thread(printer_for(printer).print, lay_out(receipt), PaperKind.MM80)
         await till.engine.note_receipt(attempt.sale_id, "paper")

@@ -28,7 +28,8 @@ class SaleDialog(QDialog):
         resend_wanted: the sale's id.
         claim_wanted: the attempt's id and the code that the customer shows.
         give_up_wanted: the attempt's id, the manager's PIN and a reason.
-        void_wanted, settle_wanted: the sale's id and a reason.
+        void_wanted: the sale's id and a reason.
+        settle_wanted: the sale's id, the manager's PIN and how it was settled.
         print_wanted: a `SaleRow`.
     """
 
@@ -38,7 +39,7 @@ class SaleDialog(QDialog):
     claim_wanted = Signal(int, str)
     give_up_wanted = Signal(int, str, str)
     void_wanted = Signal(int, str)
-    settle_wanted = Signal(int, str)
+    settle_wanted = Signal(int, str, str)
     print_wanted = Signal(object)
 
     def __init__(
@@ -112,7 +113,16 @@ class SaleDialog(QDialog):
             ((_("Reason"), False),),
             _("Void the sale"),
         )
-        self.settle = AskRow("settle", _("What was done about it?"), ((_("How it was settled"), False),), _("Settled"))
+        self.settle = AskRow(
+            "settle",
+            _(
+                "Look in the M-PESA statement first. Write what you found, for example: “not in the statement”. What"
+                " was heard stays in the history, and if the money comes after all, the till rings."
+            )
+            + pin_hint,
+            ((_("Manager's PIN"), True), (_("How it was settled"), False)),
+            _("Settled"),
+        )
         self._questions = {"claim": self.claim, "give_up": self.give_up, "void": self.void, "settle": self.settle}
         self.claim.answered.connect(self._claim)
         self.give_up.answered.connect(self._give_up)
@@ -134,7 +144,7 @@ class SaleDialog(QDialog):
     def _make_buttons(self) -> QHBoxLayout:
         self.check = button(_("Check now"), "saleCheck")
         self.resend = button(_("Send again"), "saleResend")
-        self.withdraw = button(_("Withdraw"), "saleWithdraw", tip=_("Take back a payment that never left the till"))
+        self.withdraw = button(_("Withdraw"), "saleWithdraw", tip=_("Take back a payment that has not left the till"))
         self.print = button(_("Receipt…"), "salePrint")
         self.copy = button(_("Copy code"), "saleCopy")
         close = button(_("Close"), "saleClose")
@@ -192,6 +202,8 @@ class SaleDialog(QDialog):
         self._line.setText(" · ".join(part for part in parts if part))
         self._customer.setText(f"“{customer_sentence(attempt)}”")
         needs = [review_step(reason_) for reason_ in sorted(row.review)]
+        if row.is_said_paid and not needs:
+            needs = [reason("sale.said_paid")]
         own = own_words(attempt)
         self._next.setText("\n".join(needs) or cashier_sentence(attempt) + (f" ({own})" if own else ""))
         self._events.clear()
@@ -258,8 +270,9 @@ class SaleDialog(QDialog):
 
     @Slot(object)
     def _settle(self, answer: list[str]) -> None:
-        if self._has_reason(self.settle, answer[0]):
-            self.settle_wanted.emit(self.sale_id, answer[0])
+        pin, how = answer
+        if self._has_reason(self.settle, how):
+            self.settle_wanted.emit(self.sale_id, pin, how)
 
     @staticmethod
     def _has_reason(question: AskRow, text: str) -> bool:

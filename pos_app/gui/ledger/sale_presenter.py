@@ -34,15 +34,16 @@ def possible(row: SaleRow) -> Possible:
     """What the cashier may do with a sale as it is."""
     attempt, sale = row.attempt, row.sale
     is_paid = bool(sale.received_cents)
+    is_full = sale.received_cents >= sale.amount_cents
     is_voided = sale.state is SaleState.VOIDED
     return Possible(
         check=attempt.state in FOLLOWED and attempt.checkout_request_id is not None,
-        resend=not is_paid and not is_voided and attempt.state not in FOLLOWED,
-        withdraw=attempt.state is AttemptState.READY,
+        resend=not is_full and not is_voided and not row.is_said_paid and attempt.state not in FOLLOWED,
+        withdraw=attempt.state in (AttemptState.READY, AttemptState.SENDING),
         receipt=is_paid,
         copy_code=bool(row.codes),
         claim=not is_paid and attempt.state in _CLAIMABLE,
         give_up=attempt.state is AttemptState.UNKNOWN,
-        void=not is_paid and not is_voided and attempt.state in _CLOSED,
-        settle=bool(row.review),
+        void=not is_paid and not is_voided and not row.is_said_paid and attempt.state in _CLOSED,
+        settle=bool(row.review) or row.is_said_paid,
     )

@@ -11,6 +11,7 @@ from pos_app.engine.events import AttemptChanged
 from pos_app.gui.theme import Tone
 from pos_app.gui.tones import look_of
 from pos_app.i18n import _
+from pos_app.words.mistakes import reason
 from pos_app.words.states import cashier_sentence, customer_sentence, own_words
 
 PROMPT_LIFE_S = 60
@@ -38,6 +39,7 @@ class CurrentCard:
     resend_text: str
     can_resend: bool
     can_claim: bool
+    can_take_back: bool
 
 
 def card_of(
@@ -58,6 +60,9 @@ def card_of(
     if is_practice and attempt.state is AttemptState.PENDING and not attempt.is_being_confirmed:
         customer = _("Practice: enter PIN 1234 on the customer's phone (F12).")
     next_step = cashier_sentence(attempt)
+    if change.is_said_paid and not attempt.speaks_of_money:
+        # It was said of an earlier prompt of this sale.
+        next_step = reason("sale.said_paid")
     words = own_words(attempt)
     count, share = _count(attempt, now_ms)
     resend_text, can_resend = _resend(change, heard_s)
@@ -77,6 +82,7 @@ def card_of(
         resend_text=resend_text,
         can_resend=can_resend,
         can_claim=attempt.state is AttemptState.UNKNOWN,
+        can_take_back=attempt.state is AttemptState.SENDING,
     )
 
 
@@ -96,7 +102,7 @@ def _count(attempt: Attempt, now_ms: int) -> tuple[int | None, float]:
 
 def _resend(change: AttemptChanged, heard_s: float) -> tuple[str, bool]:
     attempt = change.attempt
-    if attempt.state is AttemptState.READY:
+    if attempt.state is AttemptState.READY and not change.is_said_paid and not attempt.speaks_of_money:
         return _("Send again"), True
     if attempt.is_live or attempt.state is AttemptState.PAID or change.resend_in_s is None:
         return "", False

@@ -20,13 +20,14 @@ class CurrentView(QWidget):
     """The payment at hand.
 
     Signals:
-        check_wanted: the attempt's id.
+        check_wanted, take_back_wanted: the attempt's id.
         resend_wanted, claim_wanted: the sale's id.
     """
 
     check_wanted = Signal(int)
     resend_wanted = Signal(int)
     claim_wanted = Signal(int)
+    take_back_wanted = Signal(int)
 
     def __init__(self, *, is_practice: bool) -> None:
         super().__init__()
@@ -45,6 +46,7 @@ class CurrentView(QWidget):
         self.check = button(_("Check now"), "checkNow", tip=_("F5: ask M-PESA for the result"))
         self.resend = button(_("Send again"), "sendAgain", tip=_("F8: prompt the same phone again"))
         self.claim = button(_("Customer shows a code…"), "showsCode")
+        self.take_back = button(_("Take back"), "takeBack", tip=_("As long as the request has not left the till"))
         head = QHBoxLayout()
         head.setSpacing(14)
         head.addWidget(self._ring, 0, Qt.AlignmentFlag.AlignTop)
@@ -65,12 +67,14 @@ class CurrentView(QWidget):
             self._column.addWidget(widget)
         self._column.addLayout(buttons)
         self._column.addWidget(self.claim)
+        self._column.addWidget(self.take_back)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._card)
         self.check.clicked.connect(self.ask_check)
         self.resend.clicked.connect(self.ask_resend)
         self.claim.clicked.connect(self._ask_claim)
+        self.take_back.clicked.connect(self._ask_take_back)
         self._timer = QTimer(self)
         self._timer.setInterval(1000)
         self._timer.timeout.connect(self._tick)
@@ -122,6 +126,11 @@ class CurrentView(QWidget):
             self.resend_wanted.emit(self._changes[self._shown][0].attempt.sale_id)
 
     @Slot()
+    def _ask_take_back(self) -> None:
+        if self._shown is not None:
+            self.take_back_wanted.emit(self._shown)
+
+    @Slot()
     def _ask_claim(self) -> None:
         if self._shown in self._changes:
             self.claim_wanted.emit(self._changes[self._shown][0].attempt.sale_id)
@@ -167,6 +176,7 @@ class CurrentView(QWidget):
         self.resend.setText(shown.resend_text)
         self.resend.setEnabled(shown.can_resend)
         self.claim.setVisible(shown.can_claim)
+        self.take_back.setVisible(shown.can_take_back)
         if not self._timer.isActive():
             self._timer.start()
 
@@ -175,6 +185,6 @@ class CurrentView(QWidget):
         self._word.setText(_("No payment yet"))
         dress(self._word, tone="muted")
         self._customer.setText(_("Type amount, phone and order, then press Enter. The customer enters the PIN."))
-        for widget in (self._line, self._next, self._footer, self.check, self.resend, self.claim):
+        for widget in (self._line, self._next, self._footer, self.check, self.resend, self.claim, self.take_back):
             widget.hide()
         self._timer.stop()

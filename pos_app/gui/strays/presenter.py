@@ -50,6 +50,7 @@ def row_of(stray: Stray) -> StrayRow:
 
 def _recognised(stray: Stray) -> tuple[str, Decimal | None, str | None]:
     from pos_app.daraja import C2bConfirmation, CallbackUnreadable, StkCallback  # noqa: PLC0415 - seldom wanted
+    from pos_app.daraja.recognise import recognise  # noqa: PLC0415
 
     if stray.body is None:
         return _SEALED, None, None
@@ -59,7 +60,8 @@ def _recognised(stray: Stray) -> tuple[str, Decimal | None, str | None]:
             return _NOT_TAKEN, payment.amount, payment.mpesa_code
         callback = StkCallback.parse(stray.body)
     except CallbackUnreadable:
-        return _UNREADABLE, None, None
+        seen = recognise(stray.body)
+        return _UNREADABLE, seen.amount, seen.mpesa_code
     is_paid = callback.outcome.kind is OutcomeKind.PAID
     return _PAID if is_paid else _NOT_PAID, callback.amount, callback.mpesa_code
 

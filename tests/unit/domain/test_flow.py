@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pos_app.domain import events as ev
@@ -120,8 +122,29 @@ def test_declined_by_an_explicit_word_only(event: ev.Event) -> None:
 @pytest.mark.parametrize("outcome", [PENDING, ODD])
 def test_what_is_not_final_settles_nothing(outcome: Outcome) -> None:
     pending().hear(ev.QueryAnswered(outcome)).is_now(S.PENDING)
-    book = pending().hear(callback(outcome, code=None, amount=None)).is_now(S.PENDING)
+    book = pending().hear(callback(outcome, code=None, amount=None))
+    book.is_now(S.UNKNOWN if outcome is ODD else S.PENDING)
     assert book.commands == (AskSoon(),)
+
+
+def test_an_end_that_no_table_knows_is_declined_only_when_a_query_agrees() -> None:
+    def ended() -> Playbook:
+        return pending().hear(callback(ODD, code=None, amount=None)).is_now(S.UNKNOWN)
+
+    book = ended()
+    assert (book.attempt.outcome.code, book.attempt.outcome.text) == (ODD.code, ODD.text), "M-PESA's own words"
+    other = replace(ODD, code="8888")
+    book.hear(ev.QueryAnswered(PENDING), ev.QueryAnswered(other), ev.QueryRefused()).is_now(S.UNKNOWN)
+    assert book.attempt.outcome.code == ODD.code
+    book.hear(ev.QueryAnswered(ODD)).is_now(S.DECLINED)
+    ended().hear(ev.QueryAnswered(CANCELLED)).is_now(S.DECLINED)
+    ended().hear(ev.QueryAnswered(PAID)).hear(ev.QueryAnswered(PAID), after_s=12).is_now(S.PAID)
+    # The callback beat the answer to the push: nobody waits for a PIN any more.
+    early = Playbook(state=S.SENDING, sent_at_ms=1).hear(callback(ODD, code=None, amount=None))
+    early.hear(ev.PushAccepted("m-1", "ws-1")).is_now(S.UNKNOWN)
+    assert early.attempt.checkout_request_id == "ws-1"
+    # What nobody but a query said is no end.
+    pending().hear(ev.QueryAnswered(ODD), ev.QueryAnswered(ODD)).is_now(S.PENDING)
 
 
 def test_a_code_that_nobody_knows_is_kept_in_its_own_words_and_concludes_nothing() -> None:

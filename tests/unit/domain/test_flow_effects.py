@@ -119,7 +119,8 @@ def test_a_no_by_callback_is_dated_too() -> None:
 
 def test_paid_then_failed_once_closed_must_be_said_twice_again() -> None:
     book = Playbook(state=S.ABANDONED, checkout_request_id="ws-1", sent_at_ms=1)
-    book.hear(QUERY_PAID, QUERY_FAILED).hear(QUERY_PAID, after_s=60).is_now(S.ABANDONED)
+    book.hear(QUERY_PAID, QUERY_FAILED).is_now(S.ABANDONED, Review.CONTRADICTION)
+    book.hear(QUERY_PAID, after_s=60).is_now(S.ABANDONED, Review.CONTRADICTION)
 
 
 def test_an_answer_that_settles_nothing_keeps_the_reason_of_an_unknown() -> None:

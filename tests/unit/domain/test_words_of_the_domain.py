@@ -58,7 +58,7 @@ def test_numbers_that_are_neither_mobile_nor_landline(text: str, mistake: str) -
 def test_a_receipts_compact_text() -> None:
     receipt = Receipt(
         "Shop", "", "", "", "", "2026-11-23", "10:42", 17, Reference("A0044"), "0712•••678", Cents(125_000),
-        ("TKN7RT61SV",), True,
+        Cents(125_000), ("TKN7RT61SV",),
     )  # fmt: skip
     assert receipt.lookup_text == "POS1/A0044/20261123/17/1250/TKN7RT61SV"
     assert replace(receipt, mpesa_codes=()).lookup_text == "POS1/A0044/20261123/17/1250"
