@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ from pos_app.receipts.thermal_printer import ThermalPrinter
 from pos_app.settings.effective import access
 from pos_app.settings.model import Settings
 from pos_app.settings.secrets import FileStore
+from pos_app.web import Leaving
 
 STEPS = ("random", "after_journal", "bytes_left", "after_answer", "in_commit", "printing", "exporting")
 PLANTS = ("resend", "late_journal")
@@ -126,15 +128,15 @@ def plant(bug: str) -> None:
     real_push = sender.push
     if bug == "resend":
 
-        async def twice(client: Any, reached: Any, attempt: Attempt, token: str) -> ev.Event:
-            event = await real_push(client, reached, attempt, token)
-            return await real_push(client, reached, attempt, token) if isinstance(event, ev.PushLost) else event
+        async def twice(*what: Any) -> ev.Event:
+            event = await real_push(*what)
+            return await real_push(*what) if isinstance(event, ev.PushLost) else event
 
         engine_module.push = twice  # type: ignore[assignment]
     elif bug == "late_journal":
         real_request = Engine.request_payment
 
-        async def late(self: Engine, draft: Draft) -> Attempt:
+        async def late(self: Engine, draft: Draft, **how: Any) -> Attempt:
             token = sender.new_token()
             pretended = Attempt(
                 0,
@@ -144,8 +146,9 @@ def plant(bug: str) -> None:
                 "",
                 draft.reference,  # type: ignore[arg-type]
             )
-            await real_push(self._client, self._access, pretended, token)  # type: ignore[arg-type]
-            return await real_request(self, draft)
+            leaving = Leaving(time.monotonic() + 30, lambda: None)
+            await real_push(self._client, self._access, pretended, token, leaving)  # type: ignore[arg-type]
+            return await real_request(self, draft, **how)
 
         Engine.request_payment = late  # type: ignore[method-assign]
 
