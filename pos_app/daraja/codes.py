@@ -181,12 +181,11 @@ def _classify(status: int, code: str, text: str, speaker: Speaker) -> tuple[str,
     if status == 429:
         return ErrorClass.THROTTLED, K.THROTTLED
     is_readable = speaker is not Speaker.NOBODY and status not in _TELLS_NOTHING and 400 <= status <= 500
-    if status == 401 and is_readable:
-        return ErrorClass.TOKEN, K.NO_PRODUCT if _NO_PRODUCT.search(text) else K.WRONG_CREDENTIALS
+    if status == 401:
+        lacks_product = is_readable and _NO_PRODUCT.search(text)
+        return ErrorClass.TOKEN, K.NO_PRODUCT if lacks_product else K.WRONG_CREDENTIALS
     if is_readable and code:
         return _by_code(status, code, text)
-    if status == 401:
-        return ErrorClass.TOKEN, K.WRONG_CREDENTIALS
     return ErrorClass.MAYBE, K.INTERNAL_ERROR if status >= 500 else K.NOT_UNDERSTOOD
 
 

@@ -361,7 +361,8 @@ def _clock(db: sqlite3.Connection) -> Iterator[Finding]:
     """Where the PC's clock went back while the ledger was written, or stood before there was such a program."""
     newest = 0
     for event_id, at_ms in db.execute("SELECT id, at_ms FROM attempt_events ORDER BY id"):
-        if at_ms < max(newest - _CLOCK_TOLERANCE_MS, EARLIEST_MS):
+        is_impossible = at_ms < EARLIEST_MS and not 0 < newest < EARLIEST_MS
+        if is_impossible or at_ms < newest - _CLOCK_TOLERANCE_MS:
             yield Finding(
                 "clock", f"event {event_id}", _("is dated before the one before it: the PC's clock was wrong")
             )

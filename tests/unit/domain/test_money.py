@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 
 from pos_app.domain.money import cents_of, format_ksh, parse_amount, whole_shillings
@@ -45,3 +47,16 @@ def test_decimals_of_a_callback() -> None:
 
 def test_what_is_left_is_asked_for_in_whole_shillings() -> None:
     assert [whole_shillings(cents) for cents in (100, 101, 199, 200, 1)] == [100, 200, 200, 200, 100]
+
+
+@pytest.mark.parametrize(
+    ("number", "cents"),
+    [
+        ("1E+999999999", None), ("-1E+999999999", None), ("1E-999999999", None), ("0E+999999999", 0), ("NaN", None),
+        ("Infinity", None), ("1000000000000", 100_000_000_000_000), ("10000000000000", None), ("1.005", None),
+        ("1.00000000000000000000000000000001", None), ("12.50", 1250), ("12.500", 1250), ("1E+3", 100_000), ("-3.5", -350),
+        ("0." + "0" * 2000, 0), ("1." + "0" * 2000, None),
+    ],
+)  # fmt: skip
+def test_numbers_of_strangers_are_cents_or_nothing_and_never_a_crash(number: str, cents: int | None) -> None:
+    assert cents_of(Decimal(number)) == cents
