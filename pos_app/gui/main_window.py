@@ -11,7 +11,7 @@ from PySide6.QtCore import QSettings, Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
 from pos_app.domain.money import format_ksh
 from pos_app.domain.phone import format_phone
@@ -39,6 +39,7 @@ from pos_app.gui.ledger.day_view import DayView
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
+from pos_app.gui.ledger.sale_presenter import possible
 from pos_app.gui.payments.desk import InboxDesk
 from pos_app.gui.practice.phone_dock import PhoneDock
 from pos_app.gui.practice.phone_line import PhoneLine
@@ -543,7 +544,7 @@ class MainWindow(QWidget):
     def check_selected(self) -> None:
         """F5: the payment at hand, or the selected one where the table has the focus."""
         row = self.day.selected_row() if self.day.table.hasFocus() else None
-        if row is not None and row.attempt.state in (AttemptState.PENDING, AttemptState.UNKNOWN):
+        if row is not None and possible(row).check:
             self._check(row.attempt.id)
         else:
             self.current.ask_check()

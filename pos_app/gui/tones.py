@@ -33,6 +33,8 @@ def look_of(attempt: Attempt) -> tuple[str, Tone, str]:
     """Icon, tone and word for an attempt; what needs a person comes first."""
     if attempt.review:
         return _needs_you(attempt.review)
+    if attempt.speaks_of_money and not attempt.is_live:
+        return "needs_you", Tone.NEEDS_YOU, attempt_word(attempt)
     icon, tone = _TONES[attempt.state]
     return icon, tone, attempt_word(attempt)
 

@@ -18,6 +18,7 @@ from pos_app.errors import Mistake, Outside
 from pos_app.ledger.db import converting, key_file, open_reader
 from pos_app.ledger.rows import (
     ATTEMPT_COLUMNS,
+    NEEDS_YOU,
     PAYMENT_COLUMNS,
     SALE_COLUMNS,
     SALE_WIDTH,
@@ -50,7 +51,7 @@ _WHERE: dict[Filter, str] = {
     Filter.PAID: "s.received_cents >= s.amount_cents",
     Filter.NOT_PAID: "s.received_cents < s.amount_cents AND a.state IN"
     " ('declined', 'rejected', 'abandoned', 'withdrawn')",
-    Filter.NEEDS_YOU: "EXISTS (SELECT 1 FROM attempts r WHERE r.sale_id = s.id AND r.review <> '')",
+    Filter.NEEDS_YOU: f"s.id IN ({NEEDS_YOU})",
 }
 _ROW_SQL = (
     f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"  # noqa: S608
@@ -334,7 +335,7 @@ class LedgerReader:
             ).fetchone()
         free, free_cents = self.unclaimed_between(day, day)
         with converting(self.path):
-            review = self._db.execute("SELECT count(DISTINCT sale_id) FROM attempts WHERE review <> ''").fetchone()
+            review = self._db.execute(f"SELECT count(*) FROM ({NEEDS_YOU})").fetchone()  # noqa: S608 - our own words
             part_paid = self._db.execute(
                 "SELECT count(*) FROM sales WHERE day = ? AND received_cents > 0 AND received_cents < amount_cents",
                 (day,),

@@ -30,6 +30,15 @@ SPEAKS_OF_MONEY: Final = (
     f" OR {_OF_MONEY}))"
 )
 """`Attempt.speaks_of_money` for queries over many sales; a test holds the two together."""
+NEEDS_YOU: Final = (
+    "SELECT sale_id FROM attempts WHERE review <> ''"
+    " UNION SELECT sale_id FROM attempts WHERE checkout_request_id IS NOT NULL"
+    "  AND (answers = 0 OR said_paid_at_ms IS NOT NULL) AND state IN ('declined', 'abandoned', 'rejected', 'paid')"
+    "  AND said_paid_at_ms IS NOT NULL AND state <> 'paid'"
+    " UNION SELECT sale_id FROM attempts WHERE heard_code IS NOT NULL AND NOT heard_settled"
+    "  AND state IN ('declined', 'abandoned', 'rejected')"
+)
+"""The sales that need a person: each part by an index of its own."""
 SALE_COLUMNS: Final = (
     "s.id, s.reference, s.amount_cents, s.received_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.is_voided"
 )

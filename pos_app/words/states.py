@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pos_app.domain.attempt import Attempt, AttemptState, Review
+from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.domain.sale import SaleState
 from pos_app.i18n import N_, _
@@ -85,12 +85,13 @@ _REVIEW: dict[Review, tuple[str, str]] = {
 
 def attempt_word(attempt: Attempt) -> str:
     """The large word for an attempt, its reason included: ``Wrong PIN`` rather than ``Not paid``."""
-    if attempt.state is S.DECLINED and attempt.outcome is not None:
-        return words_of(attempt.outcome.kind).word
-    if attempt.state is S.REJECTED and attempt.outcome is not None:
-        return words_of(attempt.outcome.kind).word
-    if attempt.is_being_confirmed and attempt.state in (S.PENDING, S.UNKNOWN):
+    if attempt.is_being_confirmed and attempt.state is not S.SENDING:
         return _("Paid? Checking")
+    if attempt.speaks_of_money and not attempt.is_live:
+        # Whatever its end was called: M-PESA has said "paid" since, and nobody must read that it is not.
+        return review_word(min(attempt.review & OF_MONEY, default=Review.SAID_PAID))
+    if attempt.state in (S.DECLINED, S.REJECTED) and attempt.outcome is not None:
+        return words_of(attempt.outcome.kind).word
     if attempt.state is S.PAID and attempt.mpesa_code is None:
         return _(_CODE_TO_FOLLOW)
     return state_word(attempt.state)

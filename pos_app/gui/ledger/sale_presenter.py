@@ -37,7 +37,7 @@ def possible(row: SaleRow) -> Possible:
     is_full = sale.received_cents >= sale.amount_cents
     is_voided = sale.state is SaleState.VOIDED
     return Possible(
-        check=attempt.state in FOLLOWED and attempt.checkout_request_id is not None,
+        check=(attempt.state in FOLLOWED or attempt.speaks_of_money) and attempt.checkout_request_id is not None,
         resend=not is_full and not is_voided and not row.is_said_paid and attempt.state not in FOLLOWED,
         withdraw=attempt.state in (AttemptState.READY, AttemptState.SENDING),
         receipt=is_paid,

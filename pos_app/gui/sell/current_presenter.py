@@ -78,7 +78,7 @@ def card_of(
         _footer(change, heard_s, also_waiting, can_be_resent=bool(resend_text)),
         count,
         share,
-        can_check=attempt.state in FOLLOWED and attempt.checkout_request_id is not None,
+        can_check=(attempt.state in FOLLOWED or attempt.speaks_of_money) and attempt.checkout_request_id is not None,
         resend_text=resend_text,
         can_resend=can_resend,
         can_claim=attempt.state is AttemptState.UNKNOWN,
