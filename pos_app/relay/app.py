@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -262,13 +262,16 @@ async def _body(request: Request) -> bytes:
     """The body of a small request.
 
     Raises:
-        ValueError: it is not small.
+        ValueError: it is not small, or not whole.
     """
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_NAMES * 80:
-            raise ValueError(len(body))
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_NAMES * 80:
+                raise ValueError(len(body))
+    except ClientDisconnect:
+        raise ValueError("cut off") from None
     return body
 
 

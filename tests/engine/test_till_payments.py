@@ -73,9 +73,13 @@ def test_registered_then_a_payment_by_hand_is_listed_and_pays_a_sale(tmp_path: P
         assert (payment.first_name, payment.phone_masked, payment.amount_cents, payment.use) == (
             mpesa.mpesa.customer(BUYER).name, "•••126", 62_000, Use.FREE,
         )  # fmt: skip
-        assert [one.payment.mpesa_code for one in till.events if isinstance(one, PaymentArrived) and one.payment] == [
-            code
-        ]
+
+        def told() -> list[str]:
+            return [one.payment.mpesa_code for one in till.events if isinstance(one, PaymentArrived) and one.payment]
+
+        # It is in the ledger a moment before it is told.
+        until(told)
+        assert told() == [code]
         till.run(till.engine.attach_payment(code, attempt.sale_id, "Asha"))
         assert sale_state(till, attempt.sale_id) is SaleState.PAID
         with pytest.raises(Mistake) as caught:

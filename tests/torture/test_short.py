@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from torture.fuzz import fuzz
 from torture.run import torture
@@ -13,6 +15,8 @@ def test_sixty_power_cuts_lose_nothing_and_charge_nobody_twice() -> None:
     assert [violation for shop in shops for violation in shop.violations] == []
     assert sum(shop.kills for shop in shops) >= 60
     assert sum(len(shop.mpesa.books.payments) for shop in shops) > 10, "nobody paid: it proved nothing"
+    people = sum((shop.people for shop in shops), Counter())
+    assert people["sent again"] > 3 and people["voided"] > 3 and people["till_payment"] > 3, people
     assert sum(shop.printer.torn for shop in shops) > 0, "no receipt was torn off: it proved nothing"
 
 

@@ -13,19 +13,22 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pos_app import paths
 from pos_app.daraja.client import AsyncMpesaClient
 from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt
+from pos_app.domain import schedule
+from pos_app.domain.attempt import Attempt, Review
 from pos_app.domain.commands import News
 from pos_app.domain.money import parse_amount
 from pos_app.domain.phone import parse_phone
@@ -36,6 +39,7 @@ from pos_app.engine import engine as engine_module
 from pos_app.engine import inbox, sender
 from pos_app.engine.engine import Counter, Engine
 from pos_app.engine.events import Announced, EngineEvent
+from pos_app.errors import Mistake, Outside
 from pos_app.ledger.export import Format, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.writer import LedgerWriter
@@ -49,7 +53,7 @@ from pos_app.settings.secrets import FileStore
 from pos_app.web import Leaving
 
 STEPS = ("random", "after_journal", "bytes_left", "after_answer", "in_commit", "printing", "exporting")
-PLANTS = ("resend", "late_journal")
+PLANTS = ("resend", "late_journal", "no_promise")
 
 
 def die() -> None:
@@ -133,6 +137,8 @@ def plant(bug: str) -> None:
             return await real_push(*what) if isinstance(event, ev.PushLost) else event
 
         engine_module.push = twice  # type: ignore[assignment]
+    elif bug == "no_promise":
+        Attempt.speaks_of_money = property(lambda _self: False)  # type: ignore[assignment,method-assign]
     elif bug == "late_journal":
         real_request = Engine.request_payment
 
@@ -172,6 +178,8 @@ async def sell(arguments: argparse.Namespace) -> None:
     till = Till(printed.append)
     await till.engine.start()
     say(started=True)
+    people = asyncio.create_task(do_as_people_do(till, random.Random(arguments.first)))
+    people.add_done_callback(lambda done: None if done.cancelled() else done.result())
     if arguments.step == "exporting":
         threading.Thread(target=_export_for_ever, args=(till.ledger, arguments.passes), daemon=True).start()
     for number in range(arguments.first, arguments.first + arguments.sales):
@@ -185,6 +193,37 @@ async def sell(arguments: argparse.Namespace) -> None:
     while True:
         await asyncio.sleep(0.02)
         await _print_receipts(till, printed)
+
+
+async def do_as_people_do(till: Till, chance: random.Random) -> None:
+    """A cashier and a manager in a hurry: sends again, gives up, voids, settles, gives payments to sales and takes back."""
+    # Nobody at this counter waits for two minutes; M-PESA's own rule about them stands.
+    schedule.PHONE_WAIT_MS = schedule.SAME_AMOUNT_WAIT_MS = 0  # type: ignore[misc]
+    engine = till.engine
+    while True:
+        await asyncio.sleep(chance.uniform(0.01, 0.08))
+        with contextlib.closing(LedgerReader(till.ledger)) as reader:
+            found = list(reader.ids(day=None))[:24]
+            row = reader.sale(chance.choice(found)) if found else None  # type: ignore[arg-type]
+            free = reader.free_payments()
+        if row is None:
+            continue
+        sale, attempt = row.sale.id, row.attempt.id
+        wishes: list[Callable[[], Any]] = [
+            partial(engine.send_again, sale),
+            partial(engine.send_again, sale),
+            partial(engine.check_now, attempt),
+            partial(engine.withdraw, attempt),
+            partial(engine.give_up, attempt, "manager", "the customer left"),
+            partial(engine.void_sale, sale, "manager", "the customer left"),
+            partial(engine.settle_review, sale, "manager", "not in the statement"),
+        ]
+        if free:
+            wishes += [partial(engine.attach_payment, chance.choice(free).mpesa_code, sale, "Asha")] * 2
+        if row.codes and not row.attempt.mpesa_code:
+            wishes.append(partial(engine.detach_payment, row.codes[0], "Asha", "another sale's"))
+        with contextlib.suppress(Mistake, Outside):
+            await chance.choice(wishes)()
 
 
 async def _print_receipts(till: Till, printed: list[Attempt]) -> None:
@@ -230,10 +269,13 @@ async def listen() -> None:
 
 
 def _only_unknowable(till: Till) -> bool:
-    """What has no number to ask by, and no mail any more, stays unknown: that is the truth."""
+    """What has no number to ask by, and no mail any more, stays unknown, and what M-PESA contradicted: that is the truth."""
     mailbox = till.engine._inbox
     has_read = mailbox is not None and mailbox.has_looked
-    return has_read and all(attempt.checkout_request_id is None for attempt in till.engine.following)
+    return has_read and all(
+        attempt.checkout_request_id is None or Review.CONTRADICTION in attempt.review
+        for attempt in till.engine.following
+    )
 
 
 def main() -> None:
