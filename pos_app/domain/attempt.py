@@ -106,6 +106,7 @@ class Attempt:
         answered_at_ms: When it last answered such a question, whatever it said.
         answers: How many questions it answered since the attempt was sent or, once it is closed or paid, since then.
         said_paid_at_ms: The first of the agreeing answers "paid" that carried no code.
+        is_said_by_callback: That first one was a callback's, which M-PESA sends at the end and once.
         said_failed_at_ms: A failure that contradicts an earlier "paid".
         heard_code: An M-PESA code from a callback that did not prove everything.
         heard_settled: That code's money was received by another way, or a person settled it.
@@ -135,6 +136,7 @@ class Attempt:
     answered_at_ms: int | None = None
     answers: int = 0
     said_paid_at_ms: int | None = None
+    is_said_by_callback: bool = False
     said_failed_at_ms: int | None = None
     review: frozenset[Review] = field(default_factory=frozenset)
     paid_elsewhere: bool = False

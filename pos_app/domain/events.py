@@ -111,15 +111,24 @@ class CallbackUnclear:
     Args:
         amount_cents: What was recognised as an amount; None for nothing, or for several.
         mpesa_code: What was recognised as an M-PESA code; the same.
+        checkout_request_id: Of the prompt that it names: M-PESA can be asked by it.
     """
 
     amount_cents: Cents | None = None
     mpesa_code: str | None = None
+    checkout_request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HeardReceived:
     """The money that a message had spoken of is received: its payment was given to the sale."""
+
+    mpesa_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeardGivenBack:
+    """That payment was taken back from the sale: what the message had spoken of is not received any more."""
 
     mpesa_code: str
 
@@ -200,6 +209,7 @@ Event = (
     | CallbackArrived
     | CallbackUnclear
     | HeardReceived
+    | HeardGivenBack
     | TwinArrived
     | CodeUsedElsewhere
     | GivenUp

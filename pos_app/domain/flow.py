@@ -75,10 +75,12 @@ def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Dec
         case ev.QueryAnswered():
             return _on_query(_answered(attempt, now_ms), event, now_ms, rules)
         case ev.QueryRefused():
-            return Decision(_answered(attempt, now_ms))
+            # It says nothing of what is closed or paid: the question that is owed for that stays owed.
+            is_open = attempt.state in (S.PENDING, S.UNKNOWN)
+            return Decision(_answered(attempt, now_ms) if is_open else attempt)
         case ev.CallbackArrived():
             return _on_callback(attempt, event, now_ms)
-        case ev.CallbackUnclear() | ev.HeardReceived() | ev.TwinArrived() | ev.CodeUsedElsewhere():
+        case _ if isinstance(event, OtherNews):
             return _on_other_news(attempt, event)
         case ev.Restarted():
             return Decision(replace(attempt, state=S.UNKNOWN) if attempt.state is S.SENDING else attempt)
@@ -88,7 +90,7 @@ def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Dec
             return _on_wish(attempt, event, now_ms)
 
 
-OtherNews = ev.CallbackUnclear | ev.HeardReceived | ev.TwinArrived | ev.CodeUsedElsewhere
+OtherNews = ev.CallbackUnclear | ev.HeardReceived | ev.HeardGivenBack | ev.TwinArrived | ev.CodeUsedElsewhere
 
 
 def _on_other_news(attempt: Attempt, event: OtherNews) -> Decision:
@@ -99,6 +101,10 @@ def _on_other_news(attempt: Attempt, event: OtherNews) -> Decision:
         case ev.HeardReceived(code):
             is_about_it = attempt.heard_code == code and not attempt.is_live and attempt.state is not S.PAID
             return Decision(_heard_is_settled(attempt) if is_about_it else attempt)
+        case ev.HeardGivenBack(code):
+            if attempt.heard_code not in (None, code) or attempt.state is S.PAID or attempt.is_live:
+                return Decision(attempt)
+            return _for_review(replace(attempt, heard_code=code, heard_settled=False), Review.SAID_PAID)
         case ev.TwinArrived(code):
             is_wanted = attempt.state is S.PAID and attempt.mpesa_code is None
             return _code_followed(attempt, code) if is_wanted else Decision(attempt)
@@ -210,7 +216,9 @@ def _on_push(attempt: Attempt, event: PushEvent, now_ms: int) -> Decision:
 def _on_accepted(attempt: Attempt, event: ev.PushAccepted) -> Decision:
     if attempt.checkout_request_id not in (None, event.checkout_request_id):
         # A callback with our token named another prompt: whose money is it?
-        return _for_review(replace(attempt, left_at_ms=event.left_at_ms), Review.OTHER_PROMPT, AskSoon())
+        state = S.UNKNOWN if attempt.state is S.SENDING else attempt.state
+        other = replace(attempt, state=state, left_at_ms=event.left_at_ms)
+        return _for_review(other, Review.OTHER_PROMPT, AskSoon())
     known = replace(
         attempt,
         left_at_ms=event.left_at_ms,
@@ -245,20 +253,28 @@ def _on_query(attempt: Attempt, event: ev.QueryAnswered, now_ms: int, rules: Rul
 
 def _not_settled_by(attempt: Attempt, outcome: Outcome, now_ms: int) -> Decision:
     """An answer that settles nothing: "still processing", or a code that is not in the tables."""
+    if attempt.state is S.PAID:
+        # It was asked whether the payment stands, and this does not say so: the question stays owed, for a while.
+        return Decision(replace(attempt, answered_at_ms=None))
     if attempt.state not in (S.PENDING, S.UNKNOWN):
-        if attempt.state is S.PAID or attempt.said_paid_at_ms is None:
+        if attempt.said_paid_at_ms is None:
             return Decision(attempt)
         # A closed attempt of which "paid" was said and not said again: only a person can say what that was.
         return _for_review(replace(attempt, said_paid_at_ms=None), Review.SAID_PAID)
     if _ended_oddly(attempt):
         return _after_an_odd_end(attempt, outcome, now_ms)
-    # "Paid" followed by "still processing": the first was early, as one source reports.
-    return Decision(_unsettled(replace(attempt, said_paid_at_ms=None), outcome))
+    # A query's "paid" followed by "still processing" was early, as one source reports. A callback's is not: M-PESA
+    # reports once, at the end.
+    said_paid_at_ms = attempt.said_paid_at_ms if attempt.is_said_by_callback else None
+    return Decision(_unsettled(replace(attempt, said_paid_at_ms=said_paid_at_ms), outcome))
 
 
 def _after_an_odd_end(attempt: Attempt, outcome: Outcome, now_ms: int) -> Decision:
     """A query that says what the callback said makes two voices of it; any other answer changes nothing."""
     heard = attempt.outcome
+    if attempt.said_paid_at_ms is not None and not attempt.is_said_by_callback:
+        # A query's "paid" before an end that no table knows: neither is the last word.
+        return _for_review(replace(attempt, said_paid_at_ms=None), Review.SAID_PAID)
     if heard is None or (outcome.kind, outcome.code) != (heard.kind, heard.code) or attempt.speaks_of_money:
         return Decision(attempt)
     return _declined(attempt, heard, now_ms)
@@ -314,6 +330,7 @@ def _on_unclear_callback(attempt: Attempt, event: ev.CallbackUnclear) -> Decisio
         return Decision(attempt)
     if attempt.state in (S.READY, S.WITHDRAWN):
         return _for_review(attempt, Review.UNREADABLE)
+    attempt = replace(attempt, checkout_request_id=attempt.checkout_request_id or event.checkout_request_id)
     return _for_review(_with_heard(attempt, event.mpesa_code), Review.UNREADABLE, AskSoon())
 
 
@@ -344,6 +361,8 @@ def _on_callback(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> De
 
 def _callback_said_something(attempt: Attempt, outcome: Outcome) -> Decision:
     """A result code that no table knows: not known, in M-PESA's own words, until a query says more."""
+    if outcome.kind is OutcomeKind.OTHER and _looks_like_zero(outcome.code):
+        return _on_unclear_callback(attempt, ev.CallbackUnclear())
     if outcome.kind is not OutcomeKind.OTHER or attempt.state not in (S.SENDING, S.PENDING, S.UNKNOWN):
         return Decision(attempt, (AskSoon(),))
     # M-PESA reports once, at the end: that it is over is known, and nothing else.
@@ -357,6 +376,11 @@ def _names_another_prompt(attempt: Attempt, event: ev.CallbackArrived) -> bool:
         (attempt.merchant_request_id, event.merchant_request_id),
     )
     return any(ours is not None and theirs is not None and ours != theirs for ours, theirs in pairs)
+
+
+def _looks_like_zero(code: str) -> bool:
+    """Whether a code may be another spelling of "paid", and is none of "not paid"."""
+    return bool(code.strip()) and set(code.strip()) <= set("0.+-eE") and "0" in code
 
 
 def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> Decision:
@@ -377,6 +401,7 @@ def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, now_ms: int
             heard_code=event.mpesa_code or attempt.heard_code,
             heard_settled=False,
             said_paid_at_ms=attempt.said_paid_at_ms or now_ms,
+            is_said_by_callback=True,
         )
         if attempt.is_live:
             return Decision(heard, (AskSoon(),))

@@ -45,7 +45,8 @@ _WHILE_OPEN = (
 """Up to so many answers, or to such an age, the pause between two questions; None for the usual one. Then: a day."""
 _WHILE_IT_MAY_TURN = ((10, 10 * MINUTE_MS, None), (20, HOUR_MS, 5 * MINUTE_MS), (43, DAY_MS, HOUR_MS))
 """The same for what is closed and may still turn paid; None for five times the usual one. Then: never."""
-_CHECKS_OF_PAID = 3
+_CHECKS_OF_PAID = 10
+"""So many answers that came too early, or said nothing, and it is asked no more by itself."""
 
 
 @dataclass(frozen=True, slots=True)

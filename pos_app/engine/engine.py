@@ -333,7 +333,11 @@ class Engine:
         await self._refuse_wrong_clock()
         last = await self._ledger.call(LedgerWriter.last_attempt_of, sale_id)
         if last.state is AttemptState.READY and last.id in self._tokens and msisdn in (None, last.msisdn):
-            return await self._send(last, self._tokens[last.id], entered_s)
+            try:
+                return await self._send(last, self._tokens[last.id], entered_s)
+            except Mistake as mistake:
+                if mistake.code != "sale.other_due":
+                    raise
         if last.state is AttemptState.READY:
             await self._apply(last.id, ev.Withdrawn())
         token = new_token()

@@ -7,7 +7,7 @@ import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -163,10 +163,11 @@ def restore(copy: Path, ledger: Path, environment: str = "practice", *, even_if_
             head_file(ledger).unlink(missing_ok=True)
             _restore_key(key, ledger, stamp)
             draft.replace(ledger)
+            # From here on nothing is left to go on with.
+            _note_of(ledger).unlink(missing_ok=True)
             sync_folder(ledger.parent)
             with closing(open_reader(ledger)) as db:
                 write_head(ledger, head_of(db))
-            _note_of(ledger).unlink(missing_ok=True)
         except (OSError, sqlite3.Error) as error:
             raise Outside("file.unwritable", path=str(ledger)) from error
     return kept
@@ -248,16 +249,30 @@ def _stamp_of(ledger: Path) -> str:
     note = _note_of(ledger)
     with contextlib.suppress(OSError):
         found = note.read_text("ascii").strip()
-        if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", found):
+        # With a ledger in place and one kept under that stamp, the restore of then was done but for its note.
+        is_under_way = not (ledger.exists() and _kept_as(ledger, found).exists())
+        if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", found) and is_under_way:
             return found
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = _fresh_stamp(ledger)
     write_private(note, stamp.encode(), code="file.unwritable")
+    return stamp
+
+
+def _kept_as(ledger: Path, stamp: str) -> Path:
+    return ledger.with_name(f"replaced-{stamp}-{ledger.name}")
+
+
+def _fresh_stamp(ledger: Path) -> str:
+    """One under which nothing is kept yet: what is kept is never overwritten."""
+    at = datetime.now(UTC)
+    while _kept_as(ledger, stamp := at.strftime("%Y%m%dT%H%M%SZ")).exists():
+        at += timedelta(seconds=1)
     return stamp
 
 
 def _put_aside(ledger: Path, stamp: str) -> Path | None:
     """Moves what is there under another name, its WAL with it. The WAL is emptied first where that can be done."""
-    kept = ledger.with_name(f"replaced-{stamp}-{ledger.name}")
+    kept = _kept_as(ledger, stamp)
     if ledger.exists():
         with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(ledger, timeout=1.0)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

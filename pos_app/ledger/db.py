@@ -107,7 +107,8 @@ _NEW_TABLES: Final = {
 }
 """Tables, and since which version: readers of an older ledger, or of a copy of one, see empty ones instead."""
 _NEW_COLUMNS: Final = {
-    "attempts": "NULL AS left_at_ms, 0 AS heard_settled, asked_at_ms AS answered_at_ms, asks AS answers",
+    "attempts": "NULL AS left_at_ms, 0 AS heard_settled, 0 AS said_by_callback, asked_at_ms AS answered_at_ms,"
+    " asks AS answers",
     "evidence": "NULL AS token_digest, NULL AS part_digest",
     "till_payments": "NULL AS taken_sealed",
 }

@@ -27,6 +27,7 @@ _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.CallbackArrived: "callback",
     ev.CallbackUnclear: "callback_unclear",
     ev.HeardReceived: "heard_received",
+    ev.HeardGivenBack: "heard_given_back",
     ev.TwinArrived: "twin",
     ev.CodeUsedElsewhere: "used_elsewhere",
     ev.GivenUp: "given_up",
@@ -44,6 +45,7 @@ _COLUMNS: Final[dict[str, Callable[[Attempt], Any]]] = {
     "mpesa_code": lambda attempt: attempt.mpesa_code,
     "heard_code": lambda attempt: attempt.heard_code,
     "heard_settled": lambda attempt: int(attempt.heard_settled),
+    "said_by_callback": lambda attempt: int(attempt.is_said_by_callback),
     "claimed_code": lambda attempt: attempt.claimed_code,
     "outcome_kind": lambda attempt: attempt.outcome and attempt.outcome.kind.value,
     "outcome_code": lambda attempt: attempt.outcome and attempt.outcome.code,
@@ -104,7 +106,7 @@ def _said(event: ev.Event) -> dict[str, Any]:
             return {"by": event.by, "mpesa_code": event.code}
         case ev.CodeUsedElsewhere():
             return {"till": event.till}
-        case ev.TwinArrived() | ev.HeardReceived():
+        case ev.TwinArrived() | ev.HeardReceived() | ev.HeardGivenBack():
             return {"mpesa_code": event.mpesa_code}
         case ev.ReceiptMade():
             return {"how": event.how}

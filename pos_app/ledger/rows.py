@@ -22,7 +22,8 @@ ATTEMPT_COLUMNS: Final = (
     " a.outcome_is_final, a.outcome_may_turn, a.created_at_ms, a.sent_at_ms, a.settled_at_ms, a.asked_at_ms, a.asks,"
     " a.said_paid_at_ms, a.said_failed_at_ms, a.review,"
     " s.received_cents - (a.state = 'paid') * a.amount_cents + a.amount_cents > s.amount_cents,"
-    " a.claimed_code, a.phone_sealed, a.left_at_ms, a.heard_settled, a.answered_at_ms, a.answers"
+    " a.claimed_code, a.phone_sealed, a.left_at_ms, a.heard_settled, a.answered_at_ms, a.answers,"
+    " a.said_by_callback"
 )
 _OF_MONEY: Final = " OR ".join(f"',' || a.review || ',' LIKE '%,{reason},%'" for reason in sorted(OF_MONEY))
 SPEAKS_OF_MONEY: Final = (
@@ -169,6 +170,7 @@ def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:
         heard_settled=bool(row[28]),
         answered_at_ms=row[29],
         answers=row[30],
+        is_said_by_callback=bool(row[31]),
     )
 
 

@@ -210,6 +210,7 @@ def _replayed(events: list[tuple[int, str, str]]) -> dict[str, Any]:
         "state": AttemptState.READY.value,
         "review": "",
         "heard_settled": 0,
+        "said_by_callback": 0,
     }
     for _attempt_id, to_state, details in events:
         made |= json.loads(details).get("set", {})
@@ -305,6 +306,7 @@ def _arrivals(db: sqlite3.Connection, vault: Vault | None) -> Iterator[Finding]:
     """Each payment that came straight to the till is listed as it came; one that another till has was not hidden."""
     if vault is None:
         return
+    is_sealed = db.execute("SELECT 1 FROM facts WHERE name = 'elsewhere_sealed'").fetchone() is not None
     kept = {
         row[0]: row[1:]
         for row in db.execute(
@@ -329,7 +331,7 @@ def _arrivals(db: sqlite3.Connection, vault: Vault | None) -> Iterator[Finding]:
         elif day != day_of(paid_at_ms):
             yield Finding("payment", name, _("is listed on another day than it came"))
     for code, (*_what, use, taken_by, taken_sealed, _evidence_digest) in kept.items():
-        if use == "elsewhere" and vault.open(taken_sealed or b"") != elsewhere_note(code, taken_by):
+        if use == "elsewhere" and is_sealed and vault.open(taken_sealed or b"") != elsewhere_note(code, taken_by):
             yield Finding("payment", f"payment {code}", _("is said to be another till's, and no till said so"))
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 from pos_app.clock import day_of, to_eat
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.commands import Command
-from pos_app.domain.flow import DEFAULT_RULES, Rules, step
+from pos_app.domain.commands import Announce, Command, News
+from pos_app.domain.flow import DEFAULT_RULES, Decision, Rules, step
 from pos_app.domain.money import whole_shillings
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft, refuse_while_paid_is_said
@@ -125,6 +125,7 @@ class LedgerWriter:
                 self.vault: Vault = open_vault(key_file(path), may_create=bool(is_empty))
                 self._check_facts(environment)
                 self._payments = PaymentBook(self._db, self.vault, self._add_event)
+                self._seal_elsewhere()
                 self._head = self._check_head()
         except BaseException:
             self.close()
@@ -144,6 +145,17 @@ class LedgerWriter:
             raise problem("ledger.other_environment", self.path)
         elif self.vault.open(bytes.fromhex(known["key"])) != KEY_CHECK:
             raise problem("ledger.key_missing", key_file(self.path))
+
+    def _seal_elsewhere(self) -> None:
+        """Once: what an older program noted as another till's gets the seal that `verify` asks for."""
+        if self._db.execute("SELECT 1 FROM facts WHERE name = 'elsewhere_sealed'").fetchone() is not None:
+            return
+        with self._transaction() as db:
+            for code, till in db.execute(
+                "SELECT mpesa_code, taken_by FROM till_payments WHERE use = 'elsewhere' AND taken_sealed IS NULL"
+            ).fetchall():
+                self._payments.take_elsewhere(code, till)
+            db.execute("INSERT INTO facts (name, value) VALUES ('elsewhere_sealed', 'since version 4')")
 
     def _check_head(self) -> Head:
         before = read_head(self.path)
@@ -520,6 +532,10 @@ class LedgerWriter:
                 raise Mistake("payment.not_attached")
             before = self._attempt(self._last_attempt_id(payment.sale_id))
             self._payments.use(payment, Use.FREE, before, now_ms, by=by, reason=reason)
+            for attempt in self._attempts_of(payment.sale_id):
+                if attempt.heard_code == mpesa_code:
+                    # What a message had spoken of is not received any more.
+                    self._apply(attempt, ev.HeardGivenBack(mpesa_code), now_ms, DEFAULT_RULES)
             return Applied(before, self._attempt(before.id), ())
 
     def note_claim(self, subject: bytes, till: str, now_ms: int, cursor: Cursor) -> None:
@@ -595,7 +611,7 @@ class LedgerWriter:
                 event = replace(event, code_taken=True)
             else:
                 free_code = event.mpesa_code
-        self._refuse_for_sale(before, event)
+        self._refuse_for_sale(before, event, now_ms)
         decision = step(before, event, now_ms, rules)
         after = decision.attempt
         if after.mpesa_code != free_code:
@@ -612,9 +628,9 @@ class LedgerWriter:
         self._store(before, after, changed)
         if after.mpesa_code not in (None, before.mpesa_code):
             self._payments.prove(after, now_ms)
-        return Applied(before, after, decision.commands)
+        return Applied(before, after, self._commands_of(decision, after))
 
-    def _refuse_for_sale(self, attempt: Attempt, event: ev.Event) -> None:
+    def _refuse_for_sale(self, attempt: Attempt, event: ev.Event, now_ms: int) -> None:
         """What the sale forbids, or another one: an attempt alone cannot know it."""
         if isinstance(event, ev.CodeClaimed):
             self._refuse_used_code(event.code, attempt)
@@ -622,6 +638,21 @@ class LedgerWriter:
             self._refuse_received(attempt.sale_id)
         if isinstance(event, (ev.SaleVoided, ev.SendRequested)):
             refuse_while_paid_is_said(self._attempts_of(attempt.sale_id))
+        if isinstance(event, ev.SendRequested):
+            self._refuse_other_due(attempt, now_ms)
+
+    def _refuse_other_due(self, attempt: Attempt, now_ms: int) -> None:
+        """A prompt that waited to be sent asks for what is still due, and for nothing when M-PESA would refuse it."""
+        amount, received, is_voided = self._db.execute(
+            "SELECT amount_cents, received_cents, is_voided FROM sales WHERE id = ?", (attempt.sale_id,)
+        ).fetchone()
+        if is_voided:
+            raise Mistake("sale.voided")
+        if received >= amount:
+            raise Mistake("sale.already_paid")
+        if whole_shillings(amount - received) != attempt.amount_cents:
+            raise Mistake("sale.other_due")
+        self._refuse_wait(self._wait(attempt.msisdn, attempt.amount_cents, now_ms, has_live_attempt=False), now_ms)
 
     def _is_code_taken(self, mpesa_code: str | None, attempt: Attempt) -> bool:
         if mpesa_code is None:
@@ -635,6 +666,13 @@ class LedgerWriter:
         if after.mpesa_code in (None, before.mpesa_code) or not self._is_code_taken(after.mpesa_code, after):
             return after
         return replace(after, mpesa_code=before.mpesa_code, review=after.review | {Review.CODE_REUSED})
+
+    @staticmethod
+    def _commands_of(decision: Decision, after: Attempt) -> tuple[Command, ...]:
+        """What follows; a code that was given away since rings as well."""
+        needs_you = Announce(News.NEEDS_YOU)
+        is_new = after.review - decision.attempt.review and needs_you not in decision.commands
+        return (*decision.commands, needs_you) if is_new else decision.commands
 
     def _refuse_received(self, sale_id: SaleId) -> None:
         row = self._db.execute("SELECT received_cents FROM sales WHERE id = ?", (sale_id,)).fetchone()

@@ -49,6 +49,7 @@ REASONS: dict[str, str] = {
     "sale.same_open": N_(
         "{reference} for this phone and amount is not confirmed yet. Check it before you charge again."
     ),
+    "sale.other_due": N_("A part of this sale was paid since. Send again to ask for the rest."),
     "clock.behind": N_(
         "This PC's clock says {now}, and that cannot be: the newest entry is of {newest}. Set the date and time, then send again."
     ),

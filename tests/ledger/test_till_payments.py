@@ -139,8 +139,8 @@ def test_several_pay_one_sale_and_only_the_rest_is_prompted_for(ledger: LedgerWr
         ledger.apply(attempt.id, ev.SaleVoided("Asha", "x"), T)
     again = ledger.record_attempt(attempt.sale_id, "token-rest", T + 900_000)
     assert again.amount_cents == 40_000
-    ledger.apply(again.id, ev.SendRequested(), T)
-    ledger.apply(again.id, ev.PushAccepted("m9", "ws9"), T)
+    ledger.apply(again.id, ev.SendRequested(), T + 900_000)
+    ledger.apply(again.id, ev.PushAccepted("m9", "ws9"), T + 900_000)
     paid = ledger.apply(
         again.id, replace(callback(again, "CODEREST01"), merchant_request_id="m9", checkout_request_id="ws9"), T
     )

@@ -3,6 +3,7 @@
 
 ALTER TABLE attempts ADD COLUMN left_at_ms INTEGER;
 ALTER TABLE attempts ADD COLUMN heard_settled INTEGER NOT NULL DEFAULT 0 CHECK (heard_settled IN (0, 1));
+ALTER TABLE attempts ADD COLUMN said_by_callback INTEGER NOT NULL DEFAULT 0 CHECK (said_by_callback IN (0, 1));
 ALTER TABLE attempts ADD COLUMN answered_at_ms INTEGER;
 ALTER TABLE attempts ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
 -- Whether the relay has confirmed that this till has the money of its code.
