@@ -93,8 +93,20 @@ class LoopbackServer:
         self._server.force_exit = True
         # Requests that wait (a long poll) are cut; that is not worth a line in the log.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-        waiting = list(self._server.server_state.tasks)
-        for request in waiting:
-            request.cancel()
+        waiting = self._cut()
+        while self._task is not None and not self._task.done():
+            # A connection may have been accepted, or asked anew, since: the server would wait for its end.
+            await asyncio.wait([self._task], timeout=0.05)
+            waiting |= self._cut()
         await asyncio.gather(*waiting, *([self._task] if self._task is not None else []), return_exceptions=True)
         self._socket.close()
+
+    def _cut(self) -> set[asyncio.Task[None]]:
+        """Ends all that is under way."""
+        state = self._server.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        waiting = set(state.tasks)
+        for request in waiting:
+            request.cancel()
+        return waiting

@@ -52,14 +52,14 @@ class _Departure:
         self.has_begun = False
         self._on_begin = on_begin
 
-    def note(self, name: str, _info: object) -> None:
-        # Through a proxy its own CONNECT counts too: too early is the safe side.
-        if not self.has_begun and name.endswith("send_request_headers.started"):
+    def note(self, name: str, info: Mapping[str, Any]) -> None:
+        # A proxy's CONNECT is none of the request's own bytes.
+        if not self.has_begun and name.endswith("send_request_headers.started") and not _is_connect(info):
             self.has_begun = True
             if self._on_begin is not None:
                 self._on_begin()
 
-    async def note_async(self, name: str, info: object) -> None:
+    async def note_async(self, name: str, info: Mapping[str, Any]) -> None:
         self.note(name, info)
 
     def failure(self, error: Exception) -> NotSentError | MaybeSentError:
@@ -68,6 +68,10 @@ class _Departure:
         if isinstance(error, _NOT_SENT) or not self.has_begun:
             return NotSentError("web.not_sent", kind=kind)
         return MaybeSentError("web.maybe_sent", kind=kind)
+
+
+def _is_connect(info: Mapping[str, Any]) -> bool:
+    return getattr(info.get("request"), "method", b"") == b"CONNECT"
 
 
 TOO_LATE: Final = "TooLate"
@@ -294,7 +298,7 @@ async def _lines(response: httpx.Response, departure: _Departure) -> AsyncIterat
         raise departure.failure(error) from None
 
 
-def _arguments(request: Request, note: Callable[[str, object], object]) -> dict[str, Any]:
+def _arguments(request: Request, note: Callable[[str, Mapping[str, Any]], object]) -> dict[str, Any]:
     return {
         "method": request.method,
         "url": request.url,

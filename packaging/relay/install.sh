@@ -4,6 +4,7 @@
 # What builds the program stays in a folder of its own and goes with it.
 set -eu
 PYTHON=${1:?which Python, for example /opt/pos-app/bin/python}
+case $PYTHON in /*) ;; */*) PYTHON=$PWD/$PYTHON ;; esac
 cd "$(dirname "$0")/../.."
 BUILD=$(mktemp -d)
 trap 'rm -rf "$BUILD"' EXIT

@@ -43,6 +43,10 @@ class TokenCache:
         early = min(RENEW_EARLY_S, life_s / 2)
         self._token = Token(value, now_s + max(life_s - early, SHORTEST_LIFE_S))
 
+    def forget(self) -> None:
+        """The next one is fetched."""
+        self._token = None
+
     def drop(self, value: str) -> None:
         """Forgets a token that was refused; a newer one stays."""
         if self._token is not None and self._token.value == value:

@@ -59,7 +59,7 @@ class _Account:
     tokens: TokenCache = field(default_factory=TokenCache, repr=False)
     clock: Clock = field(default_factory=SystemClock, repr=False)
     max_amount: int = MAX_SHILLINGS
-    _server: tuple[int, float] | None = None
+    _server: tuple[int, float, int] | None = None
     _failure: tuple[float, NotSent] | None = None
 
     @classmethod
@@ -85,14 +85,27 @@ class _Account:
 
     def note(self, answer: Answer) -> Answer:
         if answer.date_ms is not None:
-            self._server = (answer.date_ms, self.clock.monotonic_s())
+            self._server = (answer.date_ms, self.clock.monotonic_s(), self.clock.now_ms())
         return answer
+
+    def is_time_unsure(self) -> bool:
+        """Whether this PC was set or slept since M-PESA said what time it is: which of the two, its clocks cannot tell.
+
+        Some systems stop the monotonic clock while they sleep.
+        """
+        if self._server is None:
+            return False
+        _, at_s, at_ms = self._server
+        return abs(self.clock.now_ms() - at_ms - (self.clock.monotonic_s() - at_s) * 1000) > CLOCK_EXACT_MS
+
+    def forget_time(self) -> None:
+        self._server = None
 
     def server_ms(self) -> int | None:
         """What time M-PESA has now, whatever became of this PC's clock since it said so; None until it did."""
         if self._server is None:
             return None
-        date_ms, at_s = self._server
+        date_ms, at_s, _ = self._server
         return date_ms + int((self.clock.monotonic_s() - at_s) * 1000)
 
     def clock_ahead_ms(self) -> int | None:
@@ -337,6 +350,11 @@ class AsyncMpesaClient:
         self._query_pacer = query_pacer
 
     @property
+    def is_time_unsure(self) -> bool:
+        """Whether this PC was set or slept since M-PESA said what time it is."""
+        return self._account.is_time_unsure()
+
+    @property
     def clock_ahead_ms(self) -> int | None:
         """How far this PC's clock is ahead of M-PESA's; None until M-PESA has said what time it is."""
         return self._account.clock_ahead_ms()
@@ -412,6 +430,20 @@ class AsyncMpesaClient:
     async def fetch_token(self) -> None:
         """As `MpesaClient.fetch_token`."""
         await self._token()
+
+    async def ask_time(self) -> int | None:
+        """Gets a new token, and with it M-PESA's time.
+
+        Returns:
+            As `clock_ahead_ms`: what was known before stays where M-PESA cannot be reached, unless it is unsure.
+        """
+        self._account.tokens.forget()
+        try:
+            await self._token()
+        except NotSent:
+            if self._account.is_time_unsure():
+                self._account.forget_time()
+        return self.clock_ahead_ms
 
     async def aclose(self) -> None:
         await self._web.aclose()

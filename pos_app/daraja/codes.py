@@ -65,6 +65,7 @@ TOKEN_REFUSALS: Final = frozenset({"404.001.03", "401.002.01", "401.003.01", "40
 
 _PENDING = re.compile(r"(?:being|under|still)\s+(?:being\s+)?process", re.IGNORECASE)
 _SPIKE = re.compile(r"spike\s*arrest|ratelimit|quota", re.IGNORECASE)
+_SPIKE_CODE = re.compile(r"policies\.ratelimit", re.IGNORECASE)
 _NO_PRODUCT = re.compile(r"no apiproduct match", re.IGNORECASE)
 _TEXTS: Final = (
     (re.compile(r"merchant does not exist", re.IGNORECASE), K.UNKNOWN_MERCHANT),
@@ -193,7 +194,7 @@ def _by_code(status: int, code: str, text: str) -> tuple[str, K]:
     """What Daraja, or the gateway in front of it, says with a code of its own."""
     if is_pending_text(text):
         return ErrorClass.PENDING, K.STILL_PROCESSING
-    if code == QUOTA or (code == BUSY and _SPIKE.search(text)) or _SPIKE.search(code):
+    if code == QUOTA or (code == BUSY and _SPIKE.search(text)) or _SPIKE_CODE.search(code):
         return ErrorClass.THROTTLED, K.THROTTLED
     if _NO_PRODUCT.search(text):
         return ErrorClass.TOKEN, K.NO_PRODUCT
@@ -201,7 +202,7 @@ def _by_code(status: int, code: str, text: str) -> tuple[str, K]:
         return ErrorClass.TOKEN, K.WRONG_CREDENTIALS
     if code == OVERLOADED:
         return _overloaded(text)
-    if status < 500 and not code.startswith("500."):
+    if status < 500 and not code.startswith("5"):
         return ErrorClass.REFUSED, ERRORS.get(code, K.WRONG_ADDRESS if status == 404 else K.BAD_REQUEST)
     return ErrorClass.MAYBE, ERRORS.get(code, K.INTERNAL_ERROR)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,10 +82,11 @@ def _named(whole: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, list):
             waiting += [(one, depth + 1) for one in value]
         elif isinstance(value, dict):
-            if isinstance(value.get("Name"), str):
-                yield value["Name"].strip().lower(), value.get("Value")
-            for name, one in value.items():
-                if isinstance(one, (dict, list)):
-                    waiting.append((one, depth + 1))
-                else:
-                    yield str(name).strip().lower(), one
+            members = {str(name).strip().lower(): one for name, one in value.items()}
+            if isinstance(members.get("name"), str):
+                yield members["name"].strip().lower(), members.get("value")
+            waiting += [(one, depth + 1) for one in members.values() if isinstance(one, (dict, list, str))]
+            yield from ((name, one) for name, one in members.items() if not isinstance(one, (dict, list)))
+        elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+            with contextlib.suppress(CallbackUnreadable):
+                waiting.append((parse_json(value.encode("utf-8", "replace")), depth + 1))

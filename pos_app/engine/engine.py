@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 from pos_app.addresses import is_loopback
 from pos_app.clock import EARLIEST_MS, Clock, SystemClock, to_eat
-from pos_app.daraja import AsyncMpesaClient, NotSent, Pacer
+from pos_app.daraja import AsyncMpesaClient, Pacer
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.commands import Announce, AskSoon, SendPush
@@ -363,12 +362,14 @@ class Engine:
         assert self._client is not None, "refused where nothing is set up"
         now_ms = self._clock.now_ms()
         newest_ms = max(await self._ledger.call(LedgerWriter.newest_event_ms), EARLIEST_MS)
-        ahead_ms = self._client.clock_ahead_ms
-        if now_ms < newest_ms - CLOCK_TOLERANCE_MS:
-            if ahead_ms is None:
-                with contextlib.suppress(NotSent):
-                    await self._client.fetch_token()
-                ahead_ms = self._client.clock_ahead_ms
+        ahead_ms, is_behind = self._client.clock_ahead_ms, now_ms < newest_ms - CLOCK_TOLERANCE_MS
+        tolerated_ms = CLOCK_TOLERANCE_MS if is_behind else CLOCK_USELESS_MS
+        is_known = ahead_ms is not None or not is_behind
+        if self._client.is_time_unsure or not is_known or abs(ahead_ms or 0) > tolerated_ms:
+            # Nobody is refused over what was true before this PC slept, or was set right.
+            ahead_ms = await self._client.ask_time()
+            now_ms = self._clock.now_ms()
+        if is_behind:
             if ahead_ms is None or abs(ahead_ms) > CLOCK_TOLERANCE_MS:
                 raise Mistake("clock.behind", now=_spoken(now_ms), newest=_spoken(newest_ms))
         elif ahead_ms is not None and abs(ahead_ms) > CLOCK_USELESS_MS:

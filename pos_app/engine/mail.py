@@ -61,8 +61,8 @@ def read_mail(message: Any, mailbox: str, identity: str = "") -> Mail | None:
     return Mail(str(message.get("kind", "callback")), digest, body, cursor)
 
 
-def read_callback(body: bytes) -> CallbackArrived | CallbackUnclear | None:
-    """A callback's body as an event; None where it cannot be read and speaks of no money."""
+def read_callback(body: bytes) -> CallbackArrived | CallbackUnclear:
+    """A callback's body as an event; unclear where it cannot be read, or speaks of more money than its result."""
     try:
         callback = StkCallback.parse(body)
     except CallbackUnreadable:
@@ -70,9 +70,9 @@ def read_callback(body: bytes) -> CallbackArrived | CallbackUnclear | None:
     seen = recognise(body)
     if seen.speaks_of_money and (callback is None or not _is_certain(callback, seen)):
         amount = cents_of(seen.amount) if seen.amount is not None else None
-        return CallbackUnclear(amount, seen.mpesa_code)
+        return CallbackUnclear(amount, seen.mpesa_code, callback.checkout_request_id if callback is not None else None)
     if callback is None:
-        return None
+        return CallbackUnclear()
     amount = cents_of(callback.amount) if callback.amount is not None else None
     if amount is None and callback.has_amount:
         amount = _UNREADABLE_AMOUNT

@@ -100,16 +100,12 @@ class Poller:
         now_s = self._clock.monotonic_s()
         entry = self._followed.get(attempt.id)
         if entry is None:
-            turned_s = now_s
-            if attempt.settled_at_ms is not None:
-                turned_s -= max(0, self._clock.now_ms() - attempt.settled_at_ms) / 1000
-            fresh = self._fresh_from(attempt)
-            entry = _Followed(attempt, self._sent_s(attempt, now_s), turned_s, fresh_answers=fresh)
+            entry = self._entry(attempt, now_s)
         elif _turned(entry.attempt, attempt):
             entry.turned_s, entry.asked_s, entry.failures = now_s, None, 0
         if attempt.left_at_ms != entry.attempt.left_at_ms:
             entry.sent_s = self._sent_s(attempt, now_s)
-        if attempt.said_paid_at_ms != entry.attempt.said_paid_at_ms:
+        if (attempt.said_paid_at_ms is None) is not (entry.said_s is None):
             entry.said_s = now_s if attempt.said_paid_at_ms is not None else None
         entry.attempt = attempt
         if attempt.state is not AttemptState.PENDING:
@@ -122,6 +118,13 @@ class Poller:
         else:
             self._followed[attempt.id] = entry
         self._changed.set()
+
+    def _entry(self, attempt: Attempt, now_s: float) -> _Followed:
+        turned_s = now_s
+        if attempt.settled_at_ms is not None:
+            turned_s -= max(0, self._clock.now_ms() - attempt.settled_at_ms) / 1000
+        fresh = self._fresh_from(attempt)
+        return _Followed(attempt, self._sent_s(attempt, now_s), turned_s, fresh_answers=fresh)
 
     def _sent_s(self, attempt: Attempt, now_s: float) -> float:
         """When the first byte left, as well as a clock that may have been set can tell."""
@@ -151,9 +154,11 @@ class Poller:
         after_last = entry.asked_s + pause / 1000 if entry.asked_s is not None else now_s
         if attempt.state is AttemptState.PAID:
             return max(entry.sent_s + SURELY_DEAD_MS / 1000, after_last)
-        if attempt.said_paid_at_ms is not None and entry.said_s is not None and not entry.failures:
-            # The second voice is asked for as soon as it counts.
-            return max(entry.said_s + pacing.confirm_gap_ms / 1000, entry.asked_s or 0.0)
+        if attempt.said_paid_at_ms is not None and entry.said_s is not None:
+            counts_s = entry.said_s + pacing.confirm_gap_ms / 1000
+            if entry.asked_s is None or entry.asked_s < counts_s:
+                # The second voice is asked for as soon as it counts.
+                return counts_s
         if entry.asked_s is not None:
             return after_last
         if attempt.state in _OPEN:
@@ -167,7 +172,7 @@ class Poller:
         now_s = self._clock.monotonic_s()
         entry = self._followed.get(attempt.id)
         if entry is None:
-            entry = self._followed[attempt.id] = _Followed(attempt, self._sent_s(attempt, now_s), now_s)
+            entry = self._followed[attempt.id] = self._entry(attempt, now_s)
         entry.is_wanted, entry.due_s = True, now_s
         self._changed.set()
         return True
@@ -221,8 +226,8 @@ class Poller:
             waiting,
             key=lambda entry: (
                 (entry.due_s or 0.0) > now_s,
-                not (entry.attempt.is_being_confirmed and not entry.failures),
-                not (entry.is_wanted or now_s - entry.sent_s < YOUNG_MS / 1000),
+                not (entry.attempt.is_being_confirmed and not entry.failures and _is_young(entry, now_s)),
+                not (entry.is_wanted or _is_young(entry, now_s)),
                 entry.due_s,
             ),
             default=None,
@@ -257,9 +262,6 @@ class Poller:
 
     async def _query(self, attempt: Attempt, entry: _Followed) -> ev.Event | None:
         """One query. Whatever goes wrong with it settles nothing; None where it brought no answer."""
-        apart_ms = None
-        if entry.said_s is not None and entry.asked_s is not None:
-            apart_ms = max(0, int((entry.asked_s - entry.said_s) * 1000))
         try:
             response = await self._client.stk_query(
                 business_short_code=self._access.shortcode,
@@ -285,8 +287,20 @@ class Poller:
             self._tell(LightChanged(Light.MPESA, Status.BUSY, f"mpesa.{error.outcome.kind}"))
         else:
             self._answered()
-            return ev.QueryAnswered(response.outcome, apart_ms)
+            return ev.QueryAnswered(response.outcome, _apart_ms(entry))
         return None
+
+
+def _apart_ms(entry: _Followed) -> int | None:
+    """How long after "paid" was said the question left; nothing where it was said while the answer was awaited."""
+    if entry.said_s is None or entry.asked_s is None:
+        return None
+    return max(0, int((entry.asked_s - entry.said_s) * 1000))
+
+
+def _is_young(entry: _Followed, now_s: float) -> bool:
+    """Whether somebody stands at the counter and waits for its answer."""
+    return entry.attempt.state in _OPEN and now_s - entry.sent_s < YOUNG_MS / 1000
 
 
 def _turned(before: Attempt, after: Attempt) -> bool:

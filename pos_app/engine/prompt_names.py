@@ -15,6 +15,8 @@ _log = logging.getLogger("pos_app.engine.prompt_names")
 MOST_AT_ONCE: Final = 200
 FIRST_PAUSE_S: Final = 2.0
 LONGEST_PAUSE_S: Final = 60.0
+OLD_RELAY_PAUSE_S: Final = 600.0
+"""A relay that takes no names is asked again so much later: it may have been brought up to date."""
 
 
 class PromptNames:
@@ -38,7 +40,7 @@ class PromptNames:
         await self._web.aclose()
 
     async def run(self) -> None:
-        """Names what is added, until cancelled, or the relay turns out to know nothing of it."""
+        """Names what is added, until cancelled."""
         pause_s = FIRST_PAUSE_S
         while True:
             self._changed.clear()
@@ -54,7 +56,8 @@ class PromptNames:
                 continue
             if status in (404, 405):
                 _log.warning("the relay is older than this till and takes no names of prompts")
-                return
+                await asyncio.sleep(OLD_RELAY_PAUSE_S)
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 

@@ -364,7 +364,7 @@ class LedgerWriter:
         *,
         token_digest: bytes,
         body: bytes,
-        event: ev.CallbackArrived | ev.CallbackUnclear | None,
+        event: ev.CallbackArrived | ev.CallbackUnclear,
         now_ms: int,
         cursor: Cursor,
         rules: Rules = DEFAULT_RULES,
@@ -374,11 +374,11 @@ class LedgerWriter:
         Args:
             token_digest: SHA-256 of the token in the callback's address; it says whose callback it is.
             body: As it came.
-            event: What it says; None where it cannot be read and does not speak of money.
+            event: What it says.
             cursor: Its place in the mailbox.
 
         Returns:
-            The effect, or None for an unknown token, a duplicate or an unreadable body.
+            The effect, or None for an unknown token or a duplicate.
         """
         with self._transaction():
             self._note_cursor(cursor, now_ms)
@@ -388,7 +388,7 @@ class LedgerWriter:
                 return None
             verdict = "read" if isinstance(event, ev.CallbackArrived) else "unreadable"
             digest = self._keep_evidence(attempt.id, now_ms, verdict, token_digest, body)
-            if digest is None or event is None:
+            if digest is None:
                 return None
             return self._apply(attempt, event, now_ms, rules, evidence=digest)
 

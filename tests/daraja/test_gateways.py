@@ -35,7 +35,7 @@ from pos_app.daraja import (
 )
 from pos_app.daraja.recognise import recognise
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.web import Leaving
+from pos_app.web import AsyncWeb, Leaving, NotSentError, Request
 
 WORDS = "upstream timed out; rate limit or quota exceeded; Spike arrest violation; Invalid Access Token"
 SOAP = {"Envelope": {"Body": {"Fault": {"faultcode": "soap:Server", "faultstring": WORDS}}}}
@@ -407,3 +407,82 @@ def test_a_certificate_that_is_not_of_now_speaks_of_the_clock(certified: dict[st
         "valid": OutcomeKind.NO_CONNECTION,
         "not yet valid": OutcomeKind.WRONG_CLOCK,
     }
+
+
+def test_after_a_pcs_sleep_mpesas_time_is_asked_anew() -> None:
+    clock = _Wrong(0)
+
+    def date() -> bytes:
+        return format_datetime(dt.datetime.fromtimestamp(clock.now_ms() / 1000, dt.UTC), usegmt=True).encode()
+
+    async def wakes() -> None:
+        def tells(_: int) -> Said:
+            return Said({"access_token": "t"}, headers=((b"date", date()),))
+
+        with Scripted(token=tells) as server:
+            async with AsyncMpesaClient("k", "s", base_url=server.url, patience=FAST, clock=clock) as client:
+                assert not client.is_time_unsure, "nobody has said what time it is"
+                await client.fetch_token()
+                server.scripts["token"] = says(Said({}, status=503))
+                assert abs(await client.ask_time() or 10_000) < 5_000, "it does not age by being asked for in vain"
+                server.scripts["token"] = tells
+                assert not client.is_time_unsure and abs(client.clock_ahead_ms or 0) < 5_000
+                # The wall went on, and the monotonic clock stood still.
+                clock.ahead_ms = 72_000_000
+                assert client.is_time_unsure and abs(client.clock_ahead_ms or 0) > 70_000_000
+                assert abs(await client.ask_time() or 0) < 5_000 and not client.is_time_unsure
+                assert len(server.asked["token"]) == 3
+                clock.ahead_ms = 144_000_000
+                server.scripts["token"] = says(Said({}, status=503))
+                assert await client.ask_time() is None, "what was known before it slept is not known now"
+
+    asyncio.run(wakes())
+
+
+# Proxies
+
+
+def test_nothing_of_a_request_has_left_while_its_proxy_refuses_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[None] = []
+
+    def refuse(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            # It takes the words and closes: neither yes nor no.
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        thread = threading.Thread(target=refuse, args=(listener,))
+        thread.start()
+
+        async def send() -> None:
+            web = AsyncWeb(FAST, use_proxies=True)
+            try:
+                leaving = Leaving(time.monotonic() + 10, lambda: begun.append(None))
+                await web.send(Request("GET", "https://shop.example/"), leaving=leaving)
+            finally:
+                await web.aclose()
+
+        with pytest.raises(NotSentError):
+            asyncio.run(send())
+        thread.join()
+    assert begun == []
+
+
+# What a callback says of money, however it is spelled
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Item": [{"name": "MpesaReceiptNumber", "value": "TKN7RT61SV"}]},
+        {"ITEM": [{"NAME": "mpesareceiptnumber", "VALUE": "tkn7rt61sv"}]},
+        {"Body": json.dumps({"Item": [{"Name": "MpesaReceiptNumber", "Value": "TKN7RT61SV"}]})},
+        json.dumps({"TransID": "TKN7RT61SV"}),
+    ],
+)
+def test_a_code_is_recognised_in_any_case_and_in_json_within_a_text(body: object) -> None:
+    assert recognise(json.dumps(body).encode()).mpesa_code == "TKN7RT61SV"

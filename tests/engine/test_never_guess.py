@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -419,6 +420,23 @@ def test_a_clock_on_another_day_than_mpesas_is_said_before_the_next_sale(tmp_pat
             till.request(phone="0700000001", reference="H1")
         assert caught.value.code == "clock.wrong"
         assert attempt == AttemptId(1)
+
+
+def test_a_pc_that_slept_asks_what_time_it_is_and_refuses_nobody(tmp_path: Path) -> None:
+    clock = Moved()
+
+    def date() -> bytes:
+        return formatdate(clock.now_ms() / 1000, usegmt=True).encode()
+
+    token = {"access_token": "t", "expires_in": "3599"}
+    with (
+        Scripted(token=lambda _: Said(token, headers=((b"date", date()),)), push=says(Said(ACCEPTED))) as mpesa,
+        _till_by(clock, tmp_path, mpesa.url) as till,
+    ):
+        till.until_state(till.request(), S.PENDING)
+        clock.ahead_ms = 20 * 3_600_000
+        till.until_state(till.request(phone="0700000001", reference="H2"), S.PENDING)
+        assert len(mpesa.asked["token"]) == 2
 
 
 # The cashier before the machinery

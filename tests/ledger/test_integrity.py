@@ -56,7 +56,7 @@ def ledger(path: Path) -> Iterator[LedgerWriter]:
 
 def letter(ledger: LedgerWriter, number: int, body: bytes, *, token: str = "nobody", now_ms: int = T) -> None:
     ledger.take_callback(
-        token_digest=token_hash(token), body=body, event=None, now_ms=now_ms, cursor=Cursor("r", number)
+        token_digest=token_hash(token), body=body, event=ev.CallbackUnclear(), now_ms=now_ms, cursor=Cursor("r", number)
     )
 
 

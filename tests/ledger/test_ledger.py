@@ -150,13 +150,13 @@ def test_callbacks_are_kept_once_with_the_cursor(ledger: LedgerWriter, path: Pat
     attempt = sell(ledger, 1)
     event = ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, "CODEAAAAAA")
 
-    def take(token: str, body: bytes, position: int, said: ev.CallbackArrived | None = event):
+    def take(token: str, body: bytes, position: int, said: ev.CallbackArrived | ev.CallbackUnclear = event):
         return ledger.take_callback(
             token_digest=token_hash(token), body=body, event=said, now_ms=T, cursor=Cursor("r", position)
         )
 
     assert take("someone-else", b"x", 1) is None
-    assert take("token-1", b"unreadable", 2, None) is None
+    assert take("token-1", b"unreadable", 2, ev.CallbackUnclear()).attempt.review == {Review.UNREADABLE}
     assert take("token-1", b"body", 3).attempt.state is AttemptState.PAID
     assert take("token-1", b"body", 4) is None
     assert ledger.cursor("r").position == 4
@@ -169,7 +169,11 @@ def test_phones_and_tokens_cannot_be_read_in_the_file(ledger: LedgerWriter, path
     attempt = sell(ledger, 12_345_678)
     body = b'{"PhoneNumber": 254712345678}'
     ledger.take_callback(
-        token_digest=token_hash("token-12345678"), body=body, event=None, now_ms=T, cursor=Cursor("r", 1)
+        token_digest=token_hash("token-12345678"),
+        body=body,
+        event=ev.CallbackUnclear(),
+        now_ms=T,
+        cursor=Cursor("r", 1),
     )
     assert ledger.attempt(attempt.id).msisdn == "254712345678"
     for file in path.parent.iterdir():
@@ -822,7 +826,9 @@ def test_a_copy_that_came_out_bad_is_thrown_away(ledger: LedgerWriter, path: Pat
 
 def test_a_row_that_points_to_nothing_is_found(ledger: LedgerWriter, path: Path) -> None:
     attempt = sell(ledger, 1)
-    ledger.take_callback(token_digest=token_hash("token-1"), body=b"x", event=None, now_ms=T, cursor=Cursor("r", 1))
+    ledger.take_callback(
+        token_digest=token_hash("token-1"), body=b"x", event=ev.CallbackUnclear(), now_ms=T, cursor=Cursor("r", 1)
+    )
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TRIGGER evidence_stays_unchanged")
         db.execute("UPDATE evidence SET attempt_id = 77")

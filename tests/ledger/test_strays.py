@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fakes.till import draft
 
+from pos_app.domain import events as ev
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import Cursor, LedgerWriter, token_hash
@@ -31,7 +32,11 @@ def ledger(path: Path) -> Iterator[LedgerWriter]:
 
 def stray(ledger: LedgerWriter, position: int, body: bytes = b"{}", token: str = "nobodys") -> None:
     ledger.take_callback(
-        token_digest=token_hash(token), body=body, event=None, now_ms=T + position, cursor=Cursor("m", position)
+        token_digest=token_hash(token),
+        body=body,
+        event=ev.CallbackUnclear(),
+        now_ms=T + position,
+        cursor=Cursor("m", position),
     )
 
 

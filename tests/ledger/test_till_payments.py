@@ -348,3 +348,39 @@ def test_the_codes_that_prompts_were_paid_with(ledger: LedgerWriter) -> None:
     assert ledger.codes_to_reserve(T + 1) == []
     ledger.note_reserved(attempt.id)
     assert ledger.codes_to_reserve(T) == [], "what the relay confirmed is not sent again"
+
+
+def test_a_prompt_that_waited_asks_for_what_is_still_due_or_not_at_all(ledger: LedgerWriter, path: Path) -> None:
+    def ready(number: int) -> Attempt:
+        draft = Draft(Cents(25_000), Msisdn(f"2547000000{number:02d}"), Reference(f"B{number:04d}"))
+        return ledger.record_sale(draft, f"waited-{number}", T)
+
+    def refused(attempt: Attempt) -> str:
+        with pytest.raises(Mistake) as caught:
+            ledger.apply(attempt.id, ev.SendRequested(), T)
+        return caught.value.code
+
+    whole, part = ready(1), ready(2)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, whole.sale_id, "Asha", T)
+    arrive(ledger, replace(PAYMENT, mpesa_code="CODE000001", amount_cents=Cents(10_000)), b"part", 2)
+    ledger.attach_payment("CODE000001", part.sale_id, "Asha", T)
+    assert [refused(one) for one in (whole, part)] == ["sale.already_paid", "sale.other_due"]
+    assert verify(path).findings == ()
+
+
+def test_money_that_a_message_spoke_of_and_that_is_given_back_is_for_a_person_again(
+    ledger: LedgerWriter, path: Path
+) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    ledger.apply(attempt.id, replace(callback(attempt), amount_cents=None), T)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    given_back = ledger.attempt(attempt.id)
+    assert Review.SAID_PAID in given_back.review and given_back.speaks_of_money
+    assert verify(path).findings == ()
+    with pytest.raises(Mistake) as caught:
+        ledger.record_attempt(attempt.sale_id, "again", T + 900_000)
+    assert caught.value.code == "sale.said_paid"

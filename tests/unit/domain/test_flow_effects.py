@@ -160,3 +160,34 @@ def test_a_code_that_another_till_used_is_for_a_person() -> None:
     flagged = step(paid, ev.CodeUsedElsewhere("back"), 9)
     assert (flagged.attempt.state, flagged.attempt.review) == (S.PAID, {Review.CODE_REUSED})
     assert flagged.commands == (LOOK,)
+
+
+@pytest.mark.parametrize("code", ["00", "0.0", " 0 ", "-0", "0e0"])
+def test_what_may_be_another_spelling_of_paid_declines_nothing(code: str) -> None:
+    likely = Outcome(OutcomeKind.OTHER, code, is_final=False)
+    book = pending().hear(callback(likely, code=None, amount=None)).is_now(S.PENDING, Review.UNREADABLE)
+    assert book.commands == (ASK, LOOK)
+    book.hear(ev.QueryAnswered(likely), ev.QueryAnswered(likely)).is_now(S.PENDING, Review.UNREADABLE)
+
+
+def test_a_querys_paid_before_an_end_that_no_table_knows_is_for_a_person() -> None:
+    odd = callback(ODD, code=None, amount=None)
+    book = pending().hear(QUERY_PAID, odd).is_now(S.UNKNOWN).hear(ev.QueryAnswered(ODD))
+    assert Review.SAID_PAID in book.attempt.review and book.attempt.said_paid_at_ms is None
+
+
+def test_an_answer_that_does_not_say_whether_a_payment_stands_leaves_the_question_owed() -> None:
+    book = pending().hear(callback()).hear(ev.QueryAnswered(PAID)).is_now(S.PAID)
+    assert book.attempt.answered_at_ms == book.now_ms
+    assert book.hear(ev.QueryAnswered(PENDING)).is_now(S.PAID).attempt.answered_at_ms is None
+
+
+def test_money_that_is_given_back_is_heard_of_again() -> None:
+    code = "TKN7RT61SV"
+    back = Playbook(state=S.DECLINED).hear(ev.HeardGivenBack(code)).is_now(S.DECLINED, Review.SAID_PAID)
+    assert back.attempt.heard_code == code and back.attempt.speaks_of_money
+    assert pending().hear(ev.HeardGivenBack(code)).is_now(S.PENDING).attempt.heard_code is None
+    paid = pending().hear(callback(code="TKN7RT61SX"))
+    assert paid.hear(ev.HeardGivenBack(code)).is_now(S.PAID).attempt.review == frozenset()
+    other = pending().hear(QUERY_FAILED, callback(amount=99, code="TKN7RT61SX"))
+    assert other.hear(ev.HeardGivenBack(code)).attempt.heard_code == "TKN7RT61SX"
