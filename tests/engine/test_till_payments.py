@@ -314,3 +314,18 @@ def test_a_claim_is_tried_until_the_relay_answers(two_tills: tuple[Mpesa, Relay,
     paid = front.until_state(front.request(amount="50"), S.PAID)
     until(lambda: (found := listed(back, paid.mpesa_code)) is not None and found.use is Use.ELSEWHERE)
     assert len(tries) >= 2
+
+
+def test_a_prompt_that_waited_while_a_part_came_asks_for_the_rest(tmp_path: Path) -> None:
+    with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
+        mpesa.fault("token", "reset")
+        waited = till.until_state(till.request(amount="1000", phone="0722000126"), S.READY)
+        till.run(till.engine.register_payments())
+        code = by_hand(mpesa, 400)
+        arrived(till, code)
+        till.run(till.engine.attach_payment(code, waited.sale_id, "Asha"))
+        again = till.run(till.engine.send_again(waited.sale_id))
+        assert (again.id != waited.id, again.amount_cents) == (True, 60_000)
+        assert till.until_state(waited.id, S.WITHDRAWN)
+        till.until_state(again.id, S.PENDING)
+    assert verify(till.path).findings == ()
