@@ -13,6 +13,7 @@ from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MaybeSent, NotSent,
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
 from pos_app.domain.schedule import (
+    DAY_MS,
     DEADLINE_MS,
     FRESH_ANSWERS,
     LONGEST_FAILING_MS,
@@ -42,6 +43,7 @@ class _Followed:
         said_s: When "paid" was said of it for the first time, in this run.
         fresh_answers: How many questions were answered in this run.
         failures: How many questions in a row brought no answer.
+        refusals: How many in a row were refused.
         is_wanted: A person, or a message, asks for it now.
     """
 
@@ -54,6 +56,7 @@ class _Followed:
     said_s: float | None = None
     fresh_answers: int = 0
     failures: int = 0
+    refusals: int = 0
     is_wanted: bool = False
     is_asking: bool = False
 
@@ -102,7 +105,7 @@ class Poller:
         if entry is None:
             entry = self._entry(attempt, now_s)
         elif _turned(entry.attempt, attempt):
-            entry.turned_s, entry.asked_s, entry.failures = now_s, None, 0
+            entry.turned_s, entry.asked_s, entry.failures, entry.refusals = now_s, None, 0, 0
         if attempt.left_at_ms != entry.attempt.left_at_ms:
             entry.sent_s = self._sent_s(attempt, now_s)
         if (attempt.said_paid_at_ms is None) is not (entry.said_s is None):
@@ -128,12 +131,9 @@ class Poller:
 
     def _sent_s(self, attempt: Attempt, now_s: float) -> float:
         """When the first byte left, as well as a clock that may have been set can tell."""
-        if attempt.left_at_ms is None and attempt.sent_at_ms is None:
+        if attempt.left_at_ms is None and (attempt.sent_at_ms is None or attempt.state is AttemptState.SENDING):
             return now_s
-        left_ms = attempt.left_at_ms if attempt.left_at_ms is not None else first_byte_ms(attempt)
-        if attempt.left_at_ms is None and attempt.state is AttemptState.SENDING:
-            return now_s
-        return now_s - max(0, self._clock.now_ms() - left_ms) / 1000
+        return now_s - max(0, self._clock.now_ms() - first_byte_ms(attempt)) / 1000
 
     @staticmethod
     def _fresh_from(attempt: Attempt) -> int:
@@ -151,6 +151,9 @@ class Poller:
             return None
         if entry.failures and age_ms >= YOUNG_MS:
             pause = max(pause, min(pacing.interval_ms << min(entry.failures, 10), LONGEST_FAILING_MS))
+        if entry.refusals and attempt.state not in _OPEN:
+            # What is refused stays owed, and is asked for ever more seldom.
+            pause = max(pause, min(pacing.interval_ms << min(entry.refusals, 20), DAY_MS))
         after_last = entry.asked_s + pause / 1000 if entry.asked_s is not None else now_s
         if attempt.state is AttemptState.PAID:
             return max(entry.sent_s + SURELY_DEAD_MS / 1000, after_last)
@@ -249,6 +252,7 @@ class Poller:
             await self._apply(attempt.id, ev.Asked())
             event = await self._query(attempt, entry)
             entry.failures = 0 if event is not None else entry.failures + 1
+            entry.refusals = entry.refusals + 1 if isinstance(event, ev.QueryRefused) else 0
             if event is not None:
                 entry.fresh_answers += 1
                 await self._apply(attempt.id, event)
@@ -292,7 +296,7 @@ class Poller:
 
 
 def _apart_ms(entry: _Followed) -> int | None:
-    """How long after "paid" was said the question left; nothing where it was said while the answer was awaited."""
+    """How long after "paid" was said, or this run began, the question left; None where it was not said before."""
     if entry.said_s is None or entry.asked_s is None:
         return None
     return max(0, int((entry.asked_s - entry.said_s) * 1000))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from email.utils import formatdate
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,25 @@ def test_an_early_zero_is_asked_about_once_more_when_the_prompt_is_dead(
             assert to_check.answered_at_ms - to_check.left_at_ms >= 1_500
         with Till(tmp_path, mpesa.url) as again:
             assert again.engine.following == []
+
+
+def test_a_question_that_is_refused_stays_owed_and_is_asked_ever_more_seldom(tmp_path: Path) -> None:
+    asked_s: list[float] = []
+    refused = Said(
+        {"requestId": "1", "errorCode": "400.002.02", "errorMessage": "Bad Request - Invalid Shortcode"}, 400
+    )
+
+    def answer(number: int) -> Said:
+        asked_s.append(time.monotonic())
+        return CANCELLED if number == 0 else refused
+
+    with Scripted(query=answer) as mpesa, Till(tmp_path, mpesa.url) as till:
+        attempt = till.request()
+        till.until_state(attempt, S.DECLINED)
+        until(lambda: len(asked_s) >= 6)
+        pauses = [after - before for before, after in pairwise(asked_s)]
+        assert pauses[-1] > 8 * FAST.interval_ms / 1000, "a question that is always refused is not asked for ever"
+        assert till.attempt(attempt).answers == 0
 
 
 def test_an_unknown_end_is_not_known_and_told_in_mpesas_words(tmp_path: Path) -> None:
