@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from pos_app.daraja.codes import ErrorClass, error_meaning
+from pos_app.daraja.codes import ErrorClass
 from pos_app.daraja.errors import (
     CallbackUnreadable,
     MaybeSent,
@@ -39,7 +39,7 @@ def is_token_refusal(answer: Answer) -> bool:
     if answer.status not in (400, 401, 403, 404, 500):
         return False
     body = ErrorBody.read(answer.body)
-    return error_meaning(answer.status, body.code, body.message, body.speaker).treatment == ErrorClass.TOKEN
+    return body.meaning(answer.status).treatment == ErrorClass.TOKEN
 
 
 def read_push(answer: Answer) -> StkPushResponse:
@@ -72,7 +72,7 @@ def read_query(answer: Answer, checkout_request_id: str) -> StkQueryResponse:
             return response
         raise _error_of(answer)
     body = ErrorBody.read(answer.body)
-    treatment = error_meaning(answer.status, body.code, body.message, body.speaker).treatment
+    treatment = body.meaning(answer.status).treatment
     too_early = body.code == _TOO_EARLY and "checkoutrequestid" in body.message.lower()
     if treatment == ErrorClass.PENDING or too_early:
         return StkQueryResponse(ResponseCode=body.code or str(answer.status), ResponseDescription=body.message)
@@ -104,7 +104,7 @@ def _error_of(answer: Answer) -> MpesaApiException:
     error = MpesaError(body.code or f"HTTP_{answer.status}", body.message, answer.status, body.request_id)
     if answer.status in _OK:
         return MaybeSent(error, Outcome(OutcomeKind.NOT_UNDERSTOOD, error.error_code, body.message, is_final=False))
-    meaning = error_meaning(answer.status, body.code, body.message, body.speaker)
+    meaning = body.meaning(answer.status)
     if meaning.treatment == ErrorClass.THROTTLED:
         return Throttled(error, meaning.outcome, _retry_after_s(answer))
     if meaning.treatment in (ErrorClass.REFUSED, ErrorClass.TOKEN):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from pos_app.daraja.codes import error_meaning
 from pos_app.daraja.errors import CallbackUnreadable, MpesaError, NotSent
 from pos_app.daraja.wire import ErrorBody, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
@@ -74,7 +73,7 @@ def read_token(answer: Answer) -> tuple[str, float]:
             return value, life
         raise _no_token(answer, Outcome(OutcomeKind.NOT_UNDERSTOOD, "TOKEN_NOT_UNDERSTOOD"))
     body = ErrorBody.read(answer.body)
-    outcome = error_meaning(answer.status, body.code, body.message, body.speaker).outcome
+    outcome = body.meaning(answer.status).outcome
     if answer.status in (400, 401) and outcome.kind not in (OutcomeKind.THROTTLED, OutcomeKind.NO_PRODUCT):
         outcome = Outcome(OutcomeKind.WRONG_CREDENTIALS, body.code or str(answer.status), body.message)
     raise _no_token(answer, outcome, body)

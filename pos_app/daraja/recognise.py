@@ -35,10 +35,6 @@ class Recognised:
     codes: frozenset[str]
 
     @property
-    def speaks_of_money(self) -> bool:
-        return bool(self.amounts or self.codes)
-
-    @property
     def amount(self) -> Decimal | None:
         """The amount, where it speaks of one alone."""
         return next(iter(self.amounts)) if len(self.amounts) == 1 else None

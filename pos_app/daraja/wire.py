@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from pos_app.daraja.codes import Speaker, result_outcome, spell_code
+from pos_app.daraja.codes import ErrorMeaning, Speaker, error_meaning, result_outcome, spell_code
 from pos_app.daraja.errors import CallbackUnreadable
 from pos_app.domain.outcome import Outcome, OutcomeKind
 
@@ -293,6 +293,10 @@ class ErrorBody(BaseModel):
             message=text_of(parsed.get("ResponseDescription")) or text_of(parsed.get("message")) or "",
             request_id=text_of(parsed.get("requestId")),
         )
+
+    def meaning(self, status: int) -> ErrorMeaning:
+        """What it means beside its HTTP status."""
+        return error_meaning(status, self.code, self.message, self.speaker)
 
 
 def _plain_text(body: bytes) -> str:

@@ -159,5 +159,14 @@ class Attempt:
         """
         if self.state is AttemptState.PAID:
             return False
-        is_heard = self.heard_code is not None and not self.heard_settled
-        return is_heard or self.said_paid_at_ms is not None or bool(self.review & OF_MONEY)
+        return self.is_heard or self.said_paid_at_ms is not None or bool(self.review & OF_MONEY)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a message named an M-PESA code for it whose money is neither received nor settled by a person."""
+        return self.heard_code is not None and not self.heard_settled
+
+    @property
+    def sure_code(self) -> str | None:
+        """The code that was heard, where it would do for proof once the prompt turns out to be paid."""
+        return None if self.review & UNCERTAIN_CODE else self.heard_code

@@ -75,8 +75,8 @@ class QueryAnswered:
     """M-PESA answered a status query. Such an answer never carries an M-PESA code.
 
     Args:
-        apart_ms: How long after the first "paid" of this run the question left, by a clock that cannot jump; None
-            where that was said before the program was started.
+        apart_ms: How long after the first "paid" the question left, by a clock that cannot jump and counts from the
+            program's start; None where "paid" was not said before.
     """
 
     outcome: Outcome
@@ -106,7 +106,7 @@ class CallbackArrived:
 
 @dataclass(frozen=True, slots=True)
 class CallbackUnclear:
-    """A message with this attempt's own token that speaks of money and cannot be read for certain.
+    """A message with this attempt's own token that cannot be read, or not for certain where it speaks of money.
 
     Args:
         amount_cents: What was recognised as an amount; None for nothing, or for several.

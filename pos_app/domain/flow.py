@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from pos_app.domain import events as ev
-from pos_app.domain.attempt import LEGAL, OF_MONEY, UNCERTAIN_CODE, Attempt, AttemptState, Review
+from pos_app.domain.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.commands import Announce, AskSoon, Command, News, SendPush
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.errors import Bug, Mistake
@@ -163,17 +163,15 @@ def _settled(attempt: Attempt) -> Attempt:
     if not attempt.is_live:
         return replace(_heard_is_settled(attempt), review=frozenset())
     # What M-PESA said once of an open prompt still waits for the second voice.
-    is_sure = not attempt.review & UNCERTAIN_CODE
-    return replace(attempt, heard_code=attempt.heard_code if is_sure else None, review=frozenset())
+    return replace(attempt, heard_code=attempt.sure_code, review=frozenset())
 
 
 def _heard_is_settled(attempt: Attempt) -> Attempt:
     """Its money was received by another way, or a person settled it. A sure code stays: late proof may need it."""
-    is_sure = attempt.heard_code is not None and not attempt.review & UNCERTAIN_CODE
     return replace(
         attempt,
-        heard_code=attempt.heard_code if is_sure else None,
-        heard_settled=is_sure,
+        heard_code=attempt.sure_code,
+        heard_settled=attempt.sure_code is not None,
         said_paid_at_ms=None,
         review=attempt.review - OF_MONEY,
     )
@@ -300,8 +298,7 @@ def _query_said_paid(attempt: Attempt, event: ev.QueryAnswered, now_ms: int, rul
     apart_ms = event.apart_ms if event.apart_ms is not None else abs(now_ms - attempt.said_paid_at_ms)
     if apart_ms < rules.confirm_gap_ms:
         return Decision(attempt)
-    is_sure = not attempt.review & UNCERTAIN_CODE
-    return _paid(attempt, attempt.heard_code if is_sure else None, now_ms)
+    return _paid(attempt, attempt.sure_code, now_ms)
 
 
 def _query_said_failed(attempt: Attempt, outcome: Outcome, now_ms: int, rules: Rules) -> Decision:
@@ -320,12 +317,11 @@ def _query_said_failed(attempt: Attempt, outcome: Outcome, now_ms: int, rules: R
 
 def _was_said_paid(attempt: Attempt) -> bool:
     """Whether a failure that is said now contradicts what was said before, and is the first to do so."""
-    is_heard = attempt.heard_code is not None and not attempt.heard_settled
-    return attempt.said_paid_at_ms is not None or (is_heard and attempt.said_failed_at_ms is None)
+    return attempt.said_paid_at_ms is not None or (attempt.is_heard and attempt.said_failed_at_ms is None)
 
 
 def _on_unclear_callback(attempt: Attempt, event: ev.CallbackUnclear) -> Decision:
-    """Our token, words of money, and something that cannot be read: a person sees what was recognised."""
+    """Our token, and something that cannot be read: M-PESA is asked, a person sees what was recognised."""
     if attempt.state is S.PAID and event.mpesa_code in (None, attempt.mpesa_code):
         return Decision(attempt)
     if attempt.state in (S.READY, S.WITHDRAWN):

@@ -75,5 +75,10 @@ def refuse_while_paid_is_said(attempts: Iterable[Attempt]) -> None:
     Raises:
         Mistake: ``sale.said_paid``.
     """
-    if any(attempt.speaks_of_money for attempt in attempts):
+    if is_said_paid(attempts):
         raise Mistake("sale.said_paid")
+
+
+def is_said_paid(attempts: Iterable[Attempt]) -> bool:
+    """Whether "paid" may have been said for any attempt of a sale, and is neither received nor settled."""
+    return any(attempt.speaks_of_money for attempt in attempts)

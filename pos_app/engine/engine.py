@@ -357,7 +357,7 @@ class Engine:
         """Nothing is dated by a clock that is plainly wrong, unless M-PESA itself says that it is right.
 
         Raises:
-            Mistake: ``clock.behind`` (now, newest) or ``clock.wrong`` (minutes).
+            Mistake: ``clock.behind`` (now, newest) or ``clock.wrong`` (now, right).
         """
         assert self._client is not None, "refused where nothing is set up"
         now_ms = self._clock.now_ms()

@@ -68,11 +68,9 @@ def read_callback(body: bytes) -> CallbackArrived | CallbackUnclear:
     except CallbackUnreadable:
         callback = None
     seen = recognise(body)
-    if seen.speaks_of_money and (callback is None or not _is_certain(callback, seen)):
+    if callback is None or not _is_certain(callback, seen):
         amount = cents_of(seen.amount) if seen.amount is not None else None
         return CallbackUnclear(amount, seen.mpesa_code, callback.checkout_request_id if callback is not None else None)
-    if callback is None:
-        return CallbackUnclear()
     amount = cents_of(callback.amount) if callback.amount is not None else None
     if amount is None and callback.has_amount:
         amount = _UNREADABLE_AMOUNT

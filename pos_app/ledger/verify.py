@@ -75,7 +75,7 @@ def verify(path: Path) -> Verdict:
     with closing(open_reader(path)) as db, converting(path):
         db.execute("BEGIN")
         vault = _vault(db, path)
-        findings = [*_file(db), *_key(db, path), *_chain(db), *_head(db, path)]
+        findings = [*_file(db), *_key(db, path, vault), *_chain(db), *_head(db, path)]
         findings += [*_attempts(db), *_sales(db), *_evidence(db), *_payments(db), *_totals(db)]
         findings += [*_bodies(db, vault), *_arrivals(db, vault), *_schema(db)]
         last = db.execute("SELECT hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
@@ -140,11 +140,11 @@ def _vault(db: sqlite3.Connection, path: Path) -> Vault | None:
         return None
 
 
-def _key(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+def _key(db: sqlite3.Connection, path: Path, vault: Vault | None) -> Iterator[Finding]:
     """The key beside it must be its own; a copy without one is looked at all the same."""
     found = key_beside(path)
     has_one = db.execute("SELECT 1 FROM facts WHERE name = 'key'").fetchone() is not None
-    if found is not None and has_one and _vault(db, path) is None:
+    if found is not None and has_one and vault is None:
         yield Finding("key", found.name, _("is not the key of this ledger: one of the two was replaced"))
 
 

@@ -18,7 +18,7 @@ from pos_app.domain.commands import Announce, Command, News
 from pos_app.domain.flow import DEFAULT_RULES, Decision, Rules, step
 from pos_app.domain.money import whole_shillings
 from pos_app.domain.phone import Msisdn
-from pos_app.domain.sale import Draft, refuse_while_paid_is_said
+from pos_app.domain.sale import Draft, is_said_paid, refuse_while_paid_is_said
 from pos_app.domain.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, WaitReason, left_ms, resend_wait
 from pos_app.domain.till_payment import TillPayment, Use, claim_subject
 from pos_app.errors import Bug, Mistake
@@ -243,9 +243,13 @@ class LedgerWriter:
             # Whatever came in by other ways is not asked for again.
             due = whole_shillings(row[1] - row[2])
             draft = Draft(due, msisdn or last.msisdn, row[0])
-            if not last.is_live:
-                refuse_while_paid_is_said(self._attempts_of(sale_id))
-            wait = self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=last.is_live)
+            wait = self._wait(
+                draft.msisdn,
+                draft.amount_cents,
+                now_ms,
+                has_live_attempt=last.is_live,
+                is_said_paid=is_said_paid(self._attempts_of(sale_id)),
+            )
             self._refuse_wait(wait, now_ms)
             return self._add_attempt(sale_id, draft, token, now_ms)
 
@@ -272,7 +276,7 @@ class LedgerWriter:
                 last.amount_cents,
                 now_ms,
                 has_live_attempt=last.is_live,
-                is_said_paid=any(attempt.speaks_of_money for attempt in self._attempts_of(last.sale_id)),
+                is_said_paid=is_said_paid(self._attempts_of(last.sale_id)),
             )
 
     def _wait(
