@@ -121,8 +121,8 @@ def sale_json(row: SaleRow) -> dict[str, Any]:
         "attempt_state": row.attempt.state.value,
         "outcome": row.attempt.outcome.kind.value if row.attempt.outcome is not None else None,
         "mpesa_codes": list(row.codes),
-        "review": bool(row.review),
-        "reasons": sorted(row.review),
+        "review": bool(row.reasons),
+        "reasons": sorted(row.reasons),
         "day": row.sale.day,
         "created_at": to_eat(row.sale.created_at_ms).isoformat(timespec="milliseconds"),
     }
@@ -132,7 +132,7 @@ def sale_text(row: SaleRow) -> str:
     """The same in words, in columns."""
     sold = to_eat(row.sale.created_at_ms).strftime("%H:%M")
     codes = " ".join(row.codes) or "-"
-    flag = "  " + _("NEEDS YOU") if row.review else ""
+    flag = "  " + _("NEEDS YOU") if row.reasons else ""
     return (
         f"{sold}  {row.sale.reference:<12}  {row.attempt.phone_masked}  {format_ksh(row.sale.amount_cents):>12}"
         f"  {attempt_word(row.attempt):<22}  {codes}{flag}"

@@ -41,13 +41,11 @@ def look_of(attempt: Attempt) -> tuple[str, Tone, str]:
 
 def look_of_sale(row: SaleRow) -> tuple[str, Tone, str]:
     """The same for a sale: what it received counts, whichever of its attempts brought it."""
-    if row.review:
-        return _needs_you(row.review)
+    if row.reasons:
+        return _needs_you(row.reasons)
     state = row.sale.state
     if state in _SALES:
         return *_SALES[state], sale_word(state, is_code_missing=row.is_code_missing)
-    if row.is_said_paid:
-        return _needs_you(frozenset({Review.SAID_PAID}))
     return look_of(row.attempt)
 
 

@@ -120,7 +120,7 @@ def record_of(row: SaleRow) -> dict[str, Any]:
         "state": row.sale.state.value,
         "payment": row.attempt.state.value,
         "mpesa_codes": " ".join(row.codes),
-        "needs_review": "yes" if row.review else "no",
+        "needs_review": "yes" if row.reasons else "no",
         "cashier": row.sale.cashier,
         "till": row.sale.till_label,
     }

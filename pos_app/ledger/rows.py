@@ -69,6 +69,12 @@ class SaleRow:
     is_code_missing: bool = False
     is_said_paid: bool = False
 
+    @property
+    def reasons(self) -> frozenset[Review]:
+        """Why it needs a person; empty where it does not. A live prompt of which "paid" was said is asked for first."""
+        is_said = self.is_said_paid and not self.review and not self.attempt.is_live
+        return frozenset({Review.SAID_PAID}) if is_said else self.review
+
 
 PAYMENT_COLUMNS: Final = (
     "SELECT mpesa_code, amount_cents, paid_at_ms, payer_sealed, phone_last3, use, sale_id, taken_by FROM till_payments"

@@ -503,6 +503,26 @@ def test_backup_and_restore(ledger: LedgerWriter, path: Path, tmp_path: Path) ->
     assert verify(path).sales == 1
 
 
+def test_papers_name_a_sale_of_which_paid_was_said_as_the_window_does(
+    ledger: LedgerWriter, path: Path, tmp_path: Path
+) -> None:
+    expired = Outcome(OutcomeKind.UNREACHABLE, "1037", may_turn_paid=True)
+    closed, live = (ledger.record_sale(draft(1, f"25471234567{one}"), f"t{one}", T).id for one in (1, 2))
+    for attempt, events in (
+        (closed, [ev.QueryAnswered(expired), ev.QueryAnswered(PAID)]),
+        (live, [ev.QueryAnswered(PAID)]),
+    ):
+        for event in (ev.SendRequested(), ev.PushAccepted(f"m{attempt}", f"w{attempt}"), *events):
+            ledger.apply(attempt, event, T)
+    with closing(LedgerReader(path)) as reader:
+        assert [reader.sale(one).is_said_paid for one in (1, 2)] == [True, True]
+        assert [reader.sale(one).reasons for one in (1, 2)] == [{Review.SAID_PAID}, frozenset()]
+        assert reader.totals(DAY).review == 1 and list(reader.ids(day=DAY, only=Filter.NEEDS_YOU)) == [1]
+        export(reader, DAY, DAY, Format.CSV, tmp_path / "day.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "day.csv").read_text("utf-8-sig"))))
+    assert [row["needs_review"] for row in rows] == ["yes", "no"]
+
+
 def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
     import openpyxl
 
