@@ -55,6 +55,8 @@ TRIES = 8
 AT_ONCE = 1_000
 """Callbacks of one storm: a till that starts looks at each open prompt, and must come to read before it is killed."""
 KILLED_WHILE_STARTING = 0.2
+CALLBACKS_A_KILL = 30
+"""The sending waits for the weather: on a fast machine all would be sent before anything was killed."""
 CALLBACK_PATIENCE = Patience(connect_s=2, read_s=3, total_s=5)
 
 
@@ -236,6 +238,8 @@ class Storm:
 
         async def send(numbers: Iterator[int]) -> None:
             for number in numbers:
+                while not self._over.is_set() and self.result.kills.total() < number // CALLBACKS_A_KILL:
+                    await asyncio.sleep(0.05)
                 for _ in range(TRIES):
                     url = f"{self._random.choice(urls)}/c/{TILL}/{self._tokens[number]}"
                     try:
