@@ -358,7 +358,9 @@ def main() -> None:
     people: Counter[str] = Counter()
     for shop in shops:
         people.update(shop.people)
-    print(f"to check, for M-PESA contradicted itself or the money was given elsewhere: {sum(len(shop.to_check) for shop in shops)}")
+    print(
+        f"to check, for M-PESA contradicted itself or the money was given elsewhere: {sum(len(shop.to_check) for shop in shops)}"
+    )
     print("people: " + "  ".join(f"{name} {count}" for name, count in people.items()))
     print(f"violations: {len(violations)}")
     for violation in violations[:20]:
