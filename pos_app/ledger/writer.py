@@ -638,12 +638,26 @@ class LedgerWriter:
         """What the sale forbids, or another one: an attempt alone cannot know it."""
         if isinstance(event, ev.CodeClaimed):
             self._refuse_used_code(event.code, attempt)
+        if isinstance(event, ev.ReviewSettled):
+            self._refuse_listed(attempt)
         if isinstance(event, ev.SaleVoided):
             self._refuse_received(attempt.sale_id)
         if isinstance(event, (ev.SaleVoided, ev.SendRequested)):
             refuse_while_paid_is_said(self._attempts_of(attempt.sale_id))
         if isinstance(event, ev.SendRequested):
             self._refuse_other_due(attempt, now_ms)
+
+    def _refuse_listed(self, attempt: Attempt) -> None:
+        """What stands in the till's own list, and can be given to this sale, nobody settles as "not there"."""
+        if attempt.state is AttemptState.PAID or not attempt.is_heard:
+            return
+        row = self._db.execute(
+            "SELECT 1 FROM till_payments p, sales s WHERE p.mpesa_code = ? AND p.use = '' AND s.id = ?"
+            " AND NOT s.is_voided AND s.received_cents < s.amount_cents",
+            (attempt.heard_code, attempt.sale_id),
+        ).fetchone()
+        if row is not None:
+            raise Mistake("review.listed", mpesa_code=attempt.heard_code)
 
     def _refuse_other_due(self, attempt: Attempt, now_ms: int) -> None:
         """A prompt that waited to be sent asks for what is still due, and for nothing when M-PESA would refuse it."""

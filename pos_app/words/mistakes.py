@@ -55,6 +55,9 @@ REASONS: dict[str, str] = {
     ),
     "clock.wrong": N_("This PC's clock says {now}, M-PESA's says {right}. Set the date and time, then send again."),
     "review.no_reason": N_("Write what you found: it stays in the sale's history."),
+    "review.listed": N_(
+        "This money has come: {mpesa_code} stands among the payments to the till. Give it to this sale with F9."
+    ),
     "sale.voided": N_("This sale was voided. Type it in anew."),
     "sale.not_voidable": N_("Only a sale that is not paid, and of which nothing can still be paid, can be voided."),
     "claim.empty": N_("Type the M-PESA code that the customer shows, for example TKN7RT61SV."),

@@ -384,3 +384,19 @@ def test_money_that_a_message_spoke_of_and_that_is_given_back_is_for_a_person_ag
     with pytest.raises(Mistake) as caught:
         ledger.record_attempt(attempt.sale_id, "again", T + 900_000)
     assert caught.value.code == "sale.said_paid"
+
+
+def test_money_that_stands_in_the_list_is_not_settled_as_not_there(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    ledger.apply(attempt.id, replace(callback(attempt), amount_cents=None), T)
+    arrive(ledger)
+    settled = ev.ReviewSettled("manager", "not in the statement")
+    with pytest.raises(Mistake) as caught:
+        ledger.apply(attempt.id, settled, T)
+    assert (caught.value.code, caught.value.params) == ("review.listed", {"mpesa_code": PAYMENT.mpesa_code})
+    assert ledger.attempt(attempt.id).speaks_of_money
+    # Another till has it: then there is nothing to give, and a person may settle it.
+    ledger.lose_payment(PAYMENT.mpesa_code, "till-2")
+    assert not ledger.apply(attempt.id, settled, T).attempt.speaks_of_money
+    assert verify(path).findings == ()
