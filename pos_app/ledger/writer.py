@@ -649,7 +649,7 @@ class LedgerWriter:
 
     def _refuse_listed(self, attempt: Attempt) -> None:
         """What stands in the till's own list, and can be given to this sale, nobody settles as "not there"."""
-        if attempt.state is AttemptState.PAID or not attempt.is_heard:
+        if attempt.state is AttemptState.PAID or attempt.heard_code is None or not attempt.is_heard:
             return
         row = self._db.execute(
             "SELECT 1 FROM till_payments p, sales s WHERE p.mpesa_code = ? AND p.use = '' AND s.id = ?"
