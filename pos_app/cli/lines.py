@@ -12,9 +12,9 @@ from typing import Any, TextIO
 from pos_app.clock import to_eat
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.money import format_ksh, shillings_of
+from pos_app.domain.sale import SaleSummary
 from pos_app.i18n import _
-from pos_app.ledger.rows import SaleRow
-from pos_app.words.states import attempt_word, cashier_sentence, own_words, review_word
+from pos_app.words.states import attempt_word, cashier_sentence, own_words, review_word, words_of_sale
 
 
 class OutputLostError(Exception):
@@ -108,7 +108,7 @@ def advice(attempt: Attempt) -> str:
     return cashier_sentence(attempt) + (f" ({words})" if words else "")
 
 
-def sale_json(row: SaleRow) -> dict[str, Any]:
+def sale_json(row: SaleSummary) -> dict[str, Any]:
     """A sale of the ledger. The names are a contract."""
     return {
         "sale": row.sale.id,
@@ -128,14 +128,14 @@ def sale_json(row: SaleRow) -> dict[str, Any]:
     }
 
 
-def sale_text(row: SaleRow) -> str:
+def sale_text(row: SaleSummary) -> str:
     """The same in words, in columns."""
     sold = to_eat(row.sale.created_at_ms).strftime("%H:%M")
     codes = " ".join(row.codes) or "-"
     flag = "  " + _("NEEDS YOU") if row.reasons else ""
     return (
         f"{sold}  {row.sale.reference:<12}  {row.attempt.phone_masked}  {format_ksh(row.sale.amount_cents):>12}"
-        f"  {attempt_word(row.attempt):<22}  {codes}{flag}"
+        f"  {words_of_sale(row).word:<22}  {codes}{flag}"
     )
 
 

@@ -73,6 +73,7 @@ class Review(StrEnum):
     OTHER_CLAIM = "other_claim"
     PAID_LATE = "paid_late"
     PAID_TWICE = "paid_twice"
+    PAID_TOO_MUCH = "paid_too_much"
     SAID_PAID = "said_paid"
     UNREADABLE = "unreadable"
 

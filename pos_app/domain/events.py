@@ -141,6 +141,16 @@ class TwinArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class TooMuchReceived:
+    """With a payment made straight to the till its sale has received more than it asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooMuchGivenBack:
+    """That payment is its sale's no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class CodeUsedElsewhere:
     """Another till of the shop has used this attempt's M-PESA code for a sale of its own."""
 
@@ -211,6 +221,8 @@ Event = (
     | HeardReceived
     | HeardGivenBack
     | TwinArrived
+    | TooMuchReceived
+    | TooMuchGivenBack
     | CodeUsedElsewhere
     | GivenUp
     | Withdrawn

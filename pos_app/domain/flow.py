@@ -90,7 +90,15 @@ def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Dec
             return _on_wish(attempt, event, now_ms)
 
 
-OtherNews = ev.CallbackUnclear | ev.HeardReceived | ev.HeardGivenBack | ev.TwinArrived | ev.CodeUsedElsewhere
+OtherNews = (
+    ev.CallbackUnclear
+    | ev.HeardReceived
+    | ev.HeardGivenBack
+    | ev.TwinArrived
+    | ev.TooMuchReceived
+    | ev.TooMuchGivenBack
+    | ev.CodeUsedElsewhere
+)
 
 
 def _on_other_news(attempt: Attempt, event: OtherNews) -> Decision:
@@ -108,6 +116,10 @@ def _on_other_news(attempt: Attempt, event: OtherNews) -> Decision:
         case ev.TwinArrived(code):
             is_wanted = attempt.state is S.PAID and attempt.mpesa_code is None
             return _code_followed(attempt, code) if is_wanted else Decision(attempt)
+        case ev.TooMuchReceived():
+            return _for_review(attempt, Review.PAID_TOO_MUCH)
+        case ev.TooMuchGivenBack():
+            return Decision(replace(attempt, review=attempt.review - {Review.PAID_TOO_MUCH}))
         case ev.CodeUsedElsewhere():
             return _for_review(attempt, Review.CODE_REUSED)
         case _:

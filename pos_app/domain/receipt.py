@@ -38,6 +38,11 @@ class Receipt:
     is_practice: bool = False
 
     @property
+    def is_slip(self) -> bool:
+        """Whether nothing was received: no paper of this till then says more than that a payment was asked for."""
+        return self.received_cents <= 0
+
+    @property
     def lookup_text(self) -> str:
         """The compact text of its QR code: ``POS1/A0044/20261123/17/1250/TKN7RT61SV``."""
         parts = [

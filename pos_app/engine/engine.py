@@ -474,7 +474,7 @@ class Engine:
         """Notes that a person settled what needed one, for every attempt of a sale. What was heard stays in the events.
 
         Raises:
-            Mistake: ``review.no_reason``; ``review.listed`` (mpesa_code) where its money came and can be given to the sale.
+            Mistake: ``review.no_reason``; ``review.listed`` (mpesa_code): its money came and can be given to the sale.
         """
         if not reason.strip():
             raise Mistake("review.no_reason")

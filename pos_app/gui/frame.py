@@ -104,6 +104,7 @@ class Notice(QWidget):
         super().__init__()
         self.setObjectName("notice")
         self._sale_id: int | None = None
+        self._about = ""
         self._text = label("", name="noticeText", wrap=True)
         self._open = button(_("Open"), "noticeOpen")
         self._close = QToolButton()
@@ -111,7 +112,7 @@ class Notice(QWidget):
         self._close.setAccessibleName(_("Close this notice"))
         self._close.setProperty("flat", True)
         self._close.setIcon(theme.icon("close", Tone.MUTED))
-        self._close.clicked.connect(self.clear)
+        self._close.clicked.connect(self.clear_all)
         self._open.clicked.connect(self._press)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 6, 8, 0)
@@ -120,19 +121,31 @@ class Notice(QWidget):
         layout.addWidget(self._close)
         self.hide()
 
-    def say(self, text: str, *, is_bad: bool = False, sale_id: int | None = None) -> None:
-        """Shows a text."""
+    def say(self, text: str, *, is_bad: bool = False, sale_id: int | None = None, about: str = "") -> None:
+        """Shows a text.
+
+        Args:
+            sale_id: The sale to open from it.
+            about: What it is about, for who takes it back.
+        """
         self._sale_id = sale_id
+        self._about = about
         self._text.setText(text)
         dress(self._text, role="error" if is_bad else "muted")
         self._open.setVisible(sale_id is not None)
         self.show()
 
     @Slot()
-    def clear(self) -> None:
-        """Takes it away."""
+    def clear_all(self) -> None:
+        """Takes it away, whatever it says."""
+        self._about = ""
         self.hide()
         self._text.clear()
+
+    def clear(self, about: str) -> None:
+        """Takes it away where it is about this."""
+        if about == self._about:
+            self.clear_all()
 
     @Slot()
     def _press(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -13,10 +14,9 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMessageBox, QScroll
 
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
-from pos_app.domain.money import format_ksh
 from pos_app.domain.phone import format_phone
-from pos_app.domain.sale import Draft
-from pos_app.domain.till_payment import Use
+from pos_app.domain.sale import Draft, SaleState, SaleSummary, summary_of
+from pos_app.domain.till_payment import TillPayment
 from pos_app.engine.events import (
     Announced,
     AttemptChanged,
@@ -40,6 +40,7 @@ from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.ledger.sale_presenter import possible
+from pos_app.gui.payments.arrivals import Arrivals
 from pos_app.gui.payments.desk import InboxDesk
 from pos_app.gui.practice.phone_dock import PhoneDock
 from pos_app.gui.practice.phone_line import PhoneLine
@@ -52,7 +53,7 @@ from pos_app.gui.strays.desk import StraysDesk
 from pos_app.gui.widgets.column import Column
 from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
-from pos_app.ledger.rows import SaleRow, Totals
+from pos_app.ledger.rows import Totals
 from pos_app.receipts.paper import PaperKind
 from pos_app.settings.manager import check_pin
 from pos_app.words.lights import light_words
@@ -63,7 +64,10 @@ if TYPE_CHECKING:
     from pos_app.engine.engine import Engine
 
 MANAGER = "manager"
-"""Who gives up and settles, as the ledger has it: a word of the ledger, not of a language."""
+CASHIER = "cashier"
+"""Who did it, as the ledger has it where no name is set: words of the ledger, not of a language."""
+ARRIVAL = "arrival"
+"""What a notice is about that says that a payment came straight to the till."""
 LEFT_WIDTH = 348
 LEFT_WIDTH_NARROW = 300
 PHONE_FROM_WIDTH = 960
@@ -172,6 +176,9 @@ class MainWindow(QWidget):
     def _connect(self) -> None:
         self.inbox = InboxDesk(self.reports, self.background, self.ask, self._cashier, self)
         self.strays = StraysDesk(self.reports, self.background, self.ask, self._cashier, self)
+        self.arrivals = Arrivals(lambda: self.current.open_amounts, self._payment_of, self)
+        self.arrivals.said.connect(self._payment_told)
+        self.arrivals.taken_back.connect(self._payment_taken_back)
         bridge = self.bridge
         bridge.attempt_changed.connect(self._attempt_changed)
         bridge.announced.connect(self._announced)
@@ -193,6 +200,7 @@ class MainWindow(QWidget):
         self.current.resend_wanted.connect(self._resend)
         self.current.take_back_wanted.connect(self._withdraw)
         self.current.claim_wanted.connect(self._claim_of)
+        self.current.receipt_wanted.connect(self._receipt_wanted)
         self.day.sale_opened.connect(self.open_sale)
         self.top.settings.clicked.connect(self.open_settings)
         self.notice.pressed.connect(self._notice_pressed)
@@ -344,11 +352,19 @@ class MainWindow(QWidget):
     @Slot(object)
     def _attempt_changed(self, change: AttemptChanged) -> None:
         self._open_reader()
-        self.current.hear(change)
+        self.current.hear(change, self._summary(change.attempt))
+        self.arrivals.look_again()
         self.day.hear(change.attempt)
         for dialog in self.findChildren(SaleDialog):
             if dialog.sale_id == change.attempt.sale_id:
                 dialog.reload()
+
+    def _summary(self, attempt: Attempt) -> SaleSummary:
+        """The sale of an attempt as the ledger has it; as the attempt alone tells it where that cannot be read."""
+        if self._reader is not None:
+            with contextlib.suppress(TillError):
+                return self._reader.sale(attempt.sale_id)
+        return summary_of(attempt)
 
     @Slot(object)
     def _announced(self, announced: Announced) -> None:
@@ -379,15 +395,25 @@ class MainWindow(QWidget):
     @Slot(object)
     def _payment_arrived(self, arrived: PaymentArrived) -> None:
         """A payment came straight to the till, or one changed its place."""
-        payment = arrived.payment
-        if payment is not None and payment.use is Use.FREE:
-            self.notice.say(
-                _("{amount} came straight to the till from {name}. F9 gives it to its sale.").format(
-                    amount=format_ksh(payment.amount_cents), name=payment.first_name or _("somebody")
-                )
-            )
+        if arrived.payment is not None:
+            self.arrivals.hear(arrived.payment)
+        else:
+            self.arrivals.look_again()
         self.day.reload()
         self.inbox.reload()
+
+    def _payment_of(self, mpesa_code: str) -> TillPayment | None:
+        with contextlib.suppress(TillError):
+            return self._reader.payment(mpesa_code) if self._reader is not None else None
+        return None
+
+    @Slot(str)
+    def _payment_told(self, text: str) -> None:
+        self.notice.say(text, about=ARRIVAL)
+
+    @Slot()
+    def _payment_taken_back(self) -> None:
+        self.notice.clear(ARRIVAL)
 
     @Slot(object)
     def _summed(self, totals: Totals) -> None:
@@ -444,8 +470,10 @@ class MainWindow(QWidget):
                 if answer.code == "sale.same_open":
                     self._ask_same(draft, answer)
                 return
-            self.notice.clear()
+            self.notice.clear_all()
             self.form.accept()
+            # What was chosen in the table belongs to a customer who is gone.
+            self.day.clear_selection()
             if answer.attempt is not None:
                 self.current.show_attempt(answer.attempt.id, format_phone(draft.msisdn))
 
@@ -506,7 +534,7 @@ class MainWindow(QWidget):
     @Slot(int, str, str)
     def _settle(self, sale_id: int, pin: str, note: str) -> None:
         self._ask_manager(pin, lambda engine: engine.settle_review(SaleId(sale_id), MANAGER, note))
-        self.notice.clear()
+        self.notice.clear_all()
 
     @Slot(int, str, str)
     def _give_up(self, attempt_id: int, pin: str, why: str) -> None:
@@ -530,7 +558,7 @@ class MainWindow(QWidget):
         self.ask(lambda engine: engine.note_receipt(SaleId(sale_id), how))
 
     def _cashier(self) -> str:
-        return self.installation.settings.shop.cashier or _("cashier")
+        return self.installation.settings.shop.cashier or CASHIER
 
     def _answered(self, answer: RequestTaken | RequestFailed) -> None:
         """An answer to what a sale's dialog asked for."""
@@ -572,23 +600,35 @@ class MainWindow(QWidget):
 
     @Slot()
     def open_receipt(self) -> None:
-        """F6: the receipt of the selected sale, else of the newest paid one."""
-        row = self.day.selected_row()
+        """F6: of the payment at hand, or of the selected sale where the table has the focus (as F5)."""
+        row = self.day.selected_row() if self.day.table.hasFocus() else self.current.sale_at_hand
         if row is None:
-            rows = (self.day.model.row_at(number) for number in range(min(50, self.day.model.rowCount())))
-            row = next((found for found in rows if found is not None and found.sale.received_cents), None)
-        if row is None:
-            self.notice.say(_("There is no paid sale to print a receipt for."))
+            self.notice.say(_("There is no payment at hand. Choose a sale in the table, then press F6."))
         else:
             self._open_receipt_of(row)
 
+    @Slot(int)
+    def _receipt_wanted(self, sale_id: int) -> None:
+        if self._reader is not None:
+            self._open_receipt_of(self._reader.sale(SaleId(sale_id)))
+
     @Slot(object)
-    def _open_receipt_of(self, row: SaleRow) -> None:
+    def _open_receipt_of(self, row: SaleSummary) -> None:
+        if row.sale.state is SaleState.VOIDED:
+            text = _("Sale {reference} was voided: there is nothing to print.")
+            self.notice.say(text.format(reference=row.sale.reference))
+            return
+        for dialog in self.findChildren(ReceiptDialog):
+            dialog.close()
         ReceiptDialog(row, self.desk, self.installation, self).show()
 
     @Slot()
     def open_export(self) -> None:
         """F7."""
+        for opened in self.findChildren(ExportDialog):
+            opened.raise_()
+            opened.activateWindow()
+            return
         chosen = self.installation.settings.data.export_folder
         folder = Path(chosen) if chosen else self.installation.home.exports
         dialog = ExportDialog(self.day.chosen_day, folder, self.reports, self.background, self)

@@ -21,12 +21,13 @@ from pos_app.clock import SystemClock, to_eat
 from pos_app.domain.money import Cents
 from pos_app.domain.receipt import Closing, Receipt
 from pos_app.domain.reference import Reference
+from pos_app.domain.sale import SaleSummary
 from pos_app.engine.events import Light, LightChanged, Status
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.i18n import _
-from pos_app.ledger.rows import SaleRow, Totals
+from pos_app.ledger.rows import Totals
 from pos_app.receipts.layout import lay_out, lay_out_closing
 from pos_app.receipts.painter import picture
 from pos_app.receipts.paper import PaperKind
@@ -36,6 +37,7 @@ from pos_app.receipts.system_printer import printer_names
 from pos_app.words.mistakes import reason_of
 
 CLOSING = "closing"
+SLIP = "slip"
 PAPERS = ((PaperKind.MM58, "58 mm"), (PaperKind.MM80, "80 mm"), (PaperKind.A4, "A4"))
 
 
@@ -58,6 +60,7 @@ class ReceiptDesk(QObject):
         self._background = Background("printer", self)
         self._background.done.connect(self._hear)
         self._made: set[int] = set()
+        self._under_way: set[str] = set()
 
     def close(self) -> None:
         """Finishes the receipt that is being printed."""
@@ -73,7 +76,7 @@ class ReceiptDesk(QObject):
             )
         )
 
-    def receipt_of(self, row: SaleRow) -> Receipt:
+    def receipt_of(self, row: SaleSummary) -> Receipt:
         """The receipt for a sale; one that was printed before is a copy."""
         shop = self._installation.settings.shop
         sold = to_eat(row.sale.created_at_ms)
@@ -143,23 +146,34 @@ class ReceiptDesk(QObject):
 
         self._background.ask(f"{CLOSING}:{closing.day}", work)
 
-    def print(self, row: SaleRow, paper: PaperKind, printer: str) -> None:
-        """Prints in the background; the light and `done` say how it went."""
-        elements = lay_out(self.receipt_of(row))
+    def print(self, row: SaleSummary, paper: PaperKind, printer: str) -> None:
+        """Prints in the background; the light and `done` say how it went. One receipt of a sale at a time."""
+        receipt = self.receipt_of(row)
+        elements = lay_out(receipt)
+        tag = f"{SLIP if receipt.is_slip else 'print'}:{row.sale.id}"
+        if tag in self._under_way:
+            # A second press before the first is done is no second original.
+            return
+        self._under_way.add(tag)
         self.light_changed.emit(LightChanged(Light.PRINTER, Status.BUSY, "printer.busy"))
-        self._background.ask(f"print:{row.sale.id}", lambda: printer_for(printer).print(elements, paper))
+        self._background.ask(tag, lambda: printer_for(printer).print(elements, paper))
 
-    def save_pdf(self, row: SaleRow, paper: PaperKind, target: Path) -> None:
+    def save_pdf(self, row: SaleSummary, paper: PaperKind, target: Path) -> None:
         """Writes a PDF in the background."""
-        elements = lay_out(self.receipt_of(row))
-        self._background.ask(f"pdf:{row.sale.id}", lambda: write_pdf(elements, paper, target))
+        receipt = self.receipt_of(row)
+        elements = lay_out(receipt)
+        self._background.ask(
+            f"{SLIP if receipt.is_slip else 'pdf'}:{row.sale.id}", lambda: write_pdf(elements, paper, target)
+        )
 
     @Slot(object)
     def _hear(self, done: Done) -> None:
+        self._under_way.discard(done.tag)
         if done.error is not None:
             detail = str(done.error.params.get("detail", "")) or reason_of(done.error)
             self.light_changed.emit(LightChanged(Light.PRINTER, Status.BAD, "printer.bad", detail))
-        elif done.tag.startswith(CLOSING):
+        elif done.tag.startswith((CLOSING, SLIP)):
+            # Neither is a sale's receipt: the first one of those is no copy.
             self.tell_light()
         else:
             tag, _, sale_id = done.tag.rpartition(":")
@@ -172,11 +186,12 @@ class ReceiptDesk(QObject):
 class ReceiptDialog(QDialog):
     """The preview of a receipt. Blocks nothing."""
 
-    def __init__(self, row: SaleRow, desk: ReceiptDesk, installation: Installation, parent: QWidget) -> None:
+    def __init__(self, row: SaleSummary, desk: ReceiptDesk, installation: Installation, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("receiptDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(_("Receipt {reference}").format(reference=row.sale.reference))
+        title = _("Receipt {reference}") if row.sale.received_cents else _("Slip {reference}: not confirmed")
+        self.setWindowTitle(title.format(reference=row.sale.reference))
         self._row = row
         self._desk = desk
         self._installation = installation
@@ -247,6 +262,7 @@ class ReceiptDialog(QDialog):
 
     @Slot()
     def _print_now(self) -> None:
+        self._print.setEnabled(False)
         self._message.setText(_("Printing… You can go on selling."))
         self._desk.print(self._row, self._paper.currentData(), self._printer.currentData())
 
@@ -267,6 +283,7 @@ class ReceiptDialog(QDialog):
     def _hear(self, done: Done) -> None:
         if done.tag.rpartition(":")[2] != str(self._row.sale.id):
             return
+        self._print.setEnabled(self._printer.count() > 0)
         if done.error is not None:
             self._message.setText(reason_of(done.error))
             dress(self._message, role="error")

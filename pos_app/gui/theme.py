@@ -220,6 +220,7 @@ QLabel[role="error"] {{ color: {c.not_paid}; font-size: 13px; }}
 QLabel[role="good"] {{ color: {c.accent}; font-size: 13px; }}
 QLabel[role="total"] {{ font-size: 20px; font-weight: 600; }}
 QLabel[role="state"] {{ font-size: 20px; font-weight: 600; }}
+QLabel[role="amount"] {{ font-size: 26px; font-weight: 600; }}
 QLabel[tone="paid"] {{ color: {c.accent}; }}
 QLabel[tone="waiting"] {{ color: {c.waiting}; }}
 QLabel[tone="unknown"] {{ color: {c.unknown}; }}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pos_app.domain.attempt import Attempt, AttemptState, Review
-from pos_app.domain.sale import SaleState
+from pos_app.domain.attempt import AttemptState
+from pos_app.domain.sale import SaleState, SaleSummary
 from pos_app.gui.theme import Tone
-from pos_app.ledger.rows import SaleRow
-from pos_app.words.states import attempt_word, review_word, sale_word
+from pos_app.words.states import words_of_sale
 
 _TONES: dict[AttemptState, tuple[str, Tone]] = {
     AttemptState.READY: ("ready", Tone.MUTED),
@@ -29,25 +28,11 @@ _SALES: dict[SaleState, tuple[str, Tone]] = {
 }
 
 
-def look_of(attempt: Attempt) -> tuple[str, Tone, str]:
-    """Icon, tone and word for an attempt; what needs a person comes first."""
-    if attempt.review:
-        return _needs_you(attempt.review)
-    if attempt.speaks_of_money and not attempt.is_live:
-        return "needs_you", Tone.NEEDS_YOU, attempt_word(attempt)
-    icon, tone = _TONES[attempt.state]
-    return icon, tone, attempt_word(attempt)
-
-
-def look_of_sale(row: SaleRow) -> tuple[str, Tone, str]:
-    """The same for a sale: what it received counts, whichever of its attempts brought it."""
-    if row.reasons:
-        return _needs_you(row.reasons)
-    state = row.sale.state
-    if state in _SALES:
-        return *_SALES[state], sale_word(state, is_code_missing=row.is_code_missing)
-    return look_of(row.attempt)
-
-
-def _needs_you(review: frozenset[Review]) -> tuple[str, Tone, str]:
-    return "needs_you", Tone.NEEDS_YOU, review_word(min(review))
+def look_of_sale(sale: SaleSummary) -> tuple[str, Tone, str]:
+    """Icon, tone and word for a sale; what needs a person comes first."""
+    word = words_of_sale(sale).word
+    if sale.reasons:
+        return "needs_you", Tone.NEEDS_YOU, word
+    if not sale.is_told_by_prompt:
+        return *_SALES[sale.sale.state], word
+    return *_TONES[sale.attempt.state], word

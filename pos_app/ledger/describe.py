@@ -29,6 +29,8 @@ _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.HeardReceived: "heard_received",
     ev.HeardGivenBack: "heard_given_back",
     ev.TwinArrived: "twin",
+    ev.TooMuchReceived: "too_much",
+    ev.TooMuchGivenBack: "too_much_given_back",
     ev.CodeUsedElsewhere: "used_elsewhere",
     ev.GivenUp: "given_up",
     ev.Withdrawn: "withdrawn",

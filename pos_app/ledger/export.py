@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pos_app.clock import to_eat
+from pos_app.domain.sale import SaleSummary
 from pos_app.files import whole_file
 from pos_app.ledger.reader import LedgerReader
-from pos_app.ledger.rows import SaleRow
 
 COLUMNS: Final = (
     "date",
@@ -106,7 +106,7 @@ def export(
     return Written(count, frame.last_hash)
 
 
-def record_of(row: SaleRow) -> dict[str, Any]:
+def record_of(row: SaleSummary) -> dict[str, Any]:
     """One sale as the export words it; amounts in shillings."""
     sold = to_eat(row.sale.created_at_ms)
     return {
@@ -135,7 +135,9 @@ class _Frame:
     unclaimed_cents: int
 
 
-def _counted(rows: Iterator[SaleRow], total: int, on_progress: Callable[[Progress], bool]) -> Iterator[dict[str, Any]]:
+def _counted(
+    rows: Iterator[SaleSummary], total: int, on_progress: Callable[[Progress], bool]
+) -> Iterator[dict[str, Any]]:
     for done, row in enumerate(rows):
         if done % 100 == 0 and not on_progress(Progress(done, total)):
             raise CancelledError

@@ -13,6 +13,7 @@ from pathlib import Path
 from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.reference import Reference
+from pos_app.domain.sale import SaleSummary
 from pos_app.domain.till_payment import OpenSale, TillPayment
 from pos_app.errors import Mistake, Outside
 from pos_app.ledger.db import converting, key_file, open_reader
@@ -24,7 +25,6 @@ from pos_app.ledger.rows import (
     SALE_WIDTH,
     SPEAKS_OF_MONEY,
     EventRow,
-    SaleRow,
     Stray,
     Totals,
     attempt_of,
@@ -119,7 +119,7 @@ class LedgerReader:
             )
             return array("q", (row[0] for row in rows))
 
-    def rows(self, ids: Sequence[int]) -> list[SaleRow]:
+    def rows(self, ids: Sequence[int]) -> list[SaleSummary]:
         """The sales with these ids, in their order; ids that are not there are left out."""
         if not ids:
             return []
@@ -133,7 +133,7 @@ class LedgerReader:
             }
         return [found[SaleId(sale_id)] for sale_id in ids if sale_id in found]
 
-    def between(self, first_day: str, last_day: str) -> Iterator[SaleRow]:
+    def between(self, first_day: str, last_day: str) -> Iterator[SaleSummary]:
         """Every sale of a range of days, oldest first, one at a time."""
         with converting(self.path):
             rows = self._db.execute(f"{_ROW_SQL} WHERE s.day BETWEEN ? AND ? ORDER BY s.id", (first_day, last_day))
@@ -213,7 +213,7 @@ class LedgerReader:
 
     # One sale
 
-    def sale(self, sale_id: SaleId) -> SaleRow:
+    def sale(self, sale_id: SaleId) -> SaleSummary:
         """One sale.
 
         Raises:
@@ -224,7 +224,7 @@ class LedgerReader:
             raise Mistake("sale.not_found")
         return found[0]
 
-    def sale_by_code(self, mpesa_code: str) -> SaleRow | None:
+    def sale_by_code(self, mpesa_code: str) -> SaleSummary | None:
         """The sale that an M-PESA code paid."""
         with converting(self.path):
             row = self._db.execute(
@@ -372,10 +372,10 @@ class LedgerReader:
         return row[0].hex() if row is not None else ""
 
 
-def _sale_row(row: tuple[object, ...] | sqlite3.Row) -> SaleRow:
+def _sale_row(row: tuple[object, ...] | sqlite3.Row) -> SaleSummary:
     plain = tuple(row)
     codes, review = str(plain[-5] or ""), str(plain[-4] or "")
-    return SaleRow(
+    return SaleSummary(
         sale_of(plain[:SALE_WIDTH]),
         attempt_of(plain[SALE_WIDTH:-5]),
         tuple(code for code in codes.split(",") if code),

@@ -49,33 +49,6 @@ PHONE_SEALED: Final = 26
 NOTHING: Final = Cents(0)
 
 
-@dataclass(frozen=True, slots=True)
-class SaleRow:
-    """A sale with its latest attempt, as the table shows it.
-
-    Args:
-        codes: The M-PESA codes of all its paid attempts.
-        review: Everything that needs a person, over all its attempts.
-        has_receipt: A receipt was made of it: the next one is a copy.
-        is_code_missing: One of its prompts was paid and M-PESA has not given the code yet.
-        is_said_paid: "Paid" was said for one of its attempts and is neither received nor settled by a person.
-    """
-
-    sale: Sale
-    attempt: Attempt
-    codes: tuple[str, ...]
-    review: frozenset[Review]
-    has_receipt: bool = False
-    is_code_missing: bool = False
-    is_said_paid: bool = False
-
-    @property
-    def reasons(self) -> frozenset[Review]:
-        """Why it needs a person; empty where it does not. A live prompt of which "paid" was said is asked for first."""
-        is_said = self.is_said_paid and not self.review and not self.attempt.is_live
-        return frozenset({Review.SAID_PAID}) if is_said else self.review
-
-
 PAYMENT_COLUMNS: Final = (
     "SELECT mpesa_code, amount_cents, paid_at_ms, payer_sealed, phone_last3, use, sale_id, taken_by FROM till_payments"
 )

@@ -495,7 +495,14 @@ class LedgerWriter:
                 if attempt.heard_code == mpesa_code:
                     # What a message had spoken of is received now: it stands in the way of nothing.
                     self._apply(attempt, ev.HeardReceived(mpesa_code), now_ms, DEFAULT_RULES)
-            return Applied(before, self._attempt(before.id), ())
+            commands: tuple[Command, ...] = ()
+            if self._is_overpaid(sale_id):
+                commands = self._apply(self._attempt(before.id), ev.TooMuchReceived(), now_ms, DEFAULT_RULES).commands
+            return Applied(before, self._attempt(before.id), commands)
+
+    def _is_overpaid(self, sale_id: SaleId) -> bool:
+        query = "SELECT received_cents > amount_cents FROM sales WHERE id = ?"
+        return bool(self._db.execute(query, (sale_id,)).fetchone()[0])
 
     def _refuse_heard_code(self, mpesa_code: str, sale_id: SaleId) -> None:
         """A callback named this code for another sale's prompt, which may still turn out to be paid by it."""
@@ -540,6 +547,10 @@ class LedgerWriter:
                 if attempt.heard_code == mpesa_code:
                     # What a message had spoken of is not received any more.
                     self._apply(attempt, ev.HeardGivenBack(mpesa_code), now_ms, DEFAULT_RULES)
+            if not self._is_overpaid(payment.sale_id):
+                for attempt in self._attempts_of(payment.sale_id):
+                    if Review.PAID_TOO_MUCH in attempt.review:
+                        self._apply(attempt, ev.TooMuchGivenBack(), now_ms, DEFAULT_RULES)
             return Applied(before, self._attempt(before.id), ())
 
     def note_claim(self, subject: bytes, till: str, now_ms: int, cursor: Cursor) -> None:

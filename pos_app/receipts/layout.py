@@ -57,6 +57,9 @@ def lay_out(receipt: Receipt) -> list[Element]:
     elements: list[Element] = []
     if receipt.is_practice:
         elements.append(Text(_("PRACTICE: no money moved"), Size.NORMAL, is_bold=True))
+    if receipt.is_slip:
+        elements.append(Text(_("Payment requested, not confirmed"), Size.LARGE, is_bold=True))
+        elements.append(Text(_("This is no receipt."), Size.NORMAL))
     if receipt.is_copy:
         elements.append(Text(_("COPY"), Size.LARGE, is_bold=True))
     elements.append(Text(receipt.shop or _("Receipt"), Size.LARGE, is_bold=True))
@@ -74,7 +77,8 @@ def lay_out(receipt: Receipt) -> list[Element]:
     elements.append(Pair(_("Amount"), format_ksh(receipt.amount_cents), is_bold=True))
     elements.extend(_paid(receipt))
     elements.append(Rule())
-    elements.append(Code(receipt.lookup_text))
+    if not receipt.is_slip:
+        elements.append(Code(receipt.lookup_text))
     elements.append(Text(_("Not a tax invoice"), Size.SMALL))
     if receipt.footer:
         elements.append(Text(receipt.footer, Size.SMALL))
@@ -83,8 +87,8 @@ def lay_out(receipt: Receipt) -> list[Element]:
 
 def _paid(receipt: Receipt) -> list[Element]:
     """What was received, and what is still owed or was too much."""
-    if receipt.received_cents <= 0:
-        return [Text(_("NOT PAID"), Size.LARGE, is_bold=True)]
+    if receipt.is_slip:
+        return []
     rest = receipt.amount_cents - receipt.received_cents
     elements: list[Element] = []
     if rest > 0:

@@ -76,12 +76,7 @@ class Painter:
     def _fitting(self, element: Text) -> QFont:
         """The font for a text; a single word that is too wide (an M-PESA code) is set smaller, never cut."""
         font = self._font(element.size, is_bold=element.is_bold)
-        words = element.text.split() or [""]
-        widest = max(QFontMetricsF(font).horizontalAdvance(word) for word in words)
-        if widest > self._width and element.size in (Size.HUGE, Size.LARGE):
-            smallest = self._font(Size.NORMAL, is_bold=element.is_bold).pixelSize()
-            font.setPixelSize(max(smallest, int(font.pixelSize() * self._width / widest)))
-        return font
+        return _narrowed(font, element.text, self._width, self._font(Size.SMALL, is_bold=False).pixelSize())
 
     def _height(self, element: Element) -> float:
         match element:
@@ -96,34 +91,41 @@ class Painter:
 
     def _text_box(self, element: Text) -> QRectF:
         metrics = QFontMetricsF(self._fitting(element))
-        room = QRectF(0, 0, self._width, 1e6)
-        return metrics.boundingRect(room, _WRAPPED | Qt.AlignmentFlag.AlignHCenter, element.text)
+        text = _breakable(element.text, metrics, self._width)
+        return metrics.boundingRect(QRectF(0, 0, self._width, 1e6), _WRAPPED | Qt.AlignmentFlag.AlignHCenter, text)
 
     def _pair_boxes(self, element: Pair) -> tuple[QRectF, QRectF]:
+        """Where label and value stand, beside each other."""
         label = QFontMetricsF(self._font(Size.NORMAL, is_bold=False))
         value = QFontMetricsF(self._font(Size.NORMAL, is_bold=element.is_bold))
-        label_width = min(label.horizontalAdvance(element.label) + 1, self._width * 0.45)
-        gap = self._dpmm * 2
-        label_box = label.boundingRect(QRectF(0, 0, label_width, 1e6), _WRAPPED, element.label)
-        value_room = QRectF(0, 0, self._width - label_width - gap, 1e6)
-        value_box = value.boundingRect(value_room, _WRAPPED | Qt.AlignmentFlag.AlignRight, element.value)
-        label_box.setWidth(label_width)
-        return label_box, value_box
+        left = min(label.horizontalAdvance(element.label) + 1, self._width * 0.45)
+        start = left + self._dpmm * 2
+        right = self._width - start
+        label_text, value_text = self._pair_texts(element, left, right)
+        label_box = label.boundingRect(QRectF(0, 0, left, 1e6), _WRAPPED, label_text)
+        value_box = value.boundingRect(QRectF(0, 0, right, 1e6), _WRAPPED | Qt.AlignmentFlag.AlignRight, value_text)
+        return QRectF(0, 0, left, label_box.height()), QRectF(start, 0, right, value_box.height())
+
+    def _pair_texts(self, element: Pair, left: float, right: float) -> tuple[str, str]:
+        label = QFontMetricsF(self._font(Size.NORMAL, is_bold=False))
+        value = QFontMetricsF(self._font(Size.NORMAL, is_bold=element.is_bold))
+        return _breakable(element.label, label, left), _breakable(element.value, value, right)
 
     def _paint(self, painter: QPainter, element: Element, top: float) -> None:
         match element:
             case Text():
-                painter.setFont(self._fitting(element))
+                font = self._fitting(element)
+                painter.setFont(font)
                 room = QRectF(self._left, top, self._width, self._height(element) + 2)
-                painter.drawText(room, _WRAPPED | Qt.AlignmentFlag.AlignHCenter, element.text)
+                text = _breakable(element.text, QFontMetricsF(font), self._width)
+                painter.drawText(room, _WRAPPED | Qt.AlignmentFlag.AlignHCenter, text)
             case Pair():
-                label, value = self._pair_boxes(element)
+                boxes = [box.adjusted(0, 0, 0, 2).translated(self._left, top) for box in self._pair_boxes(element)]
+                texts = self._pair_texts(element, boxes[0].width(), boxes[1].width())
                 painter.setFont(self._font(Size.NORMAL, is_bold=False))
-                painter.drawText(QRectF(self._left, top, label.width(), label.height() + 2), _WRAPPED, element.label)
+                painter.drawText(boxes[0], _WRAPPED, texts[0])
                 painter.setFont(self._font(Size.NORMAL, is_bold=element.is_bold))
-                left = self._left + label.width() + self._dpmm * 2
-                room = QRectF(left, top, self._left + self._width - left, value.height() + 2)
-                painter.drawText(room, _WRAPPED | Qt.AlignmentFlag.AlignRight, element.value)
+                painter.drawText(boxes[1], _WRAPPED | Qt.AlignmentFlag.AlignRight, texts[1])
             case Rule():
                 painter.setPen(QPen(QColor("black"), max(1.0, 0.2 * self._dpmm)))
                 painter.drawLine(round(self._left), round(top), round(self._left + self._width), round(top))
@@ -134,7 +136,31 @@ class Painter:
                 )
 
 
-_WRAPPED = int(Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere)
+_WRAPPED = int(Qt.TextFlag.TextWordWrap)
+
+
+def _breakable(text: str, metrics: QFontMetricsF, width: float) -> str:
+    """A text with breaks within words that are wider than their room, and within no others."""
+    lines = (" ".join(_pieces(word, metrics, width) for word in line.split(" ")) for line in text.split("\n"))
+    return "\n".join(lines)
+
+
+def _pieces(word: str, metrics: QFontMetricsF, width: float) -> str:
+    pieces, piece = [], ""
+    for sign in word:
+        if piece and metrics.horizontalAdvance(piece + sign) > width:
+            pieces.append(piece)
+            piece = ""
+        piece += sign
+    return "\n".join([*pieces, piece])
+
+
+def _narrowed(font: QFont, text: str, width: float, smallest: int) -> QFont:
+    """Set smaller until its widest word fits, as far as it can still be read."""
+    widest = max(QFontMetricsF(font).horizontalAdvance(word) for word in text.split() or [""])
+    if widest > width:
+        font.setPixelSize(max(min(smallest, font.pixelSize()), int(font.pixelSize() * width / widest)))
+    return font
 
 
 def code_path(text: str, left: float, top: float, side: float) -> QPainterPath:

@@ -103,9 +103,10 @@ def _add(maker: Any, element: Element, width: int) -> None:
     match element:
         case Text(text, size, is_bold):
             factor = 2 if size is Size.HUGE or (size is Size.LARGE and len(text) * 2 <= width) else 1
-            maker.set(
-                align="center", bold=is_bold, double_width=factor == 2, double_height=size in (Size.LARGE, Size.HUGE)
-            )
+            # The size of the text before stays on until it is taken back.
+            maker.set(align="center", bold=is_bold, normal_textsize=True)
+            if size in (Size.LARGE, Size.HUGE):
+                maker.set(align="center", bold=is_bold, double_width=factor == 2, double_height=True)
             for line in _wrapped(text, width // factor):
                 maker.text(line + "\n")
         case Pair(label, value, is_bold):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptState, Review
+from dataclasses import dataclass
+
+from pos_app.domain.attempt import FOLLOWED, OF_MONEY, Attempt, AttemptState, Review
+from pos_app.domain.money import format_ksh
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.domain.sale import SaleState
+from pos_app.domain.sale import SaleState, SaleSummary
 from pos_app.i18n import N_, _
 from pos_app.words.mistakes import reason
 from pos_app.words.outcomes import words_of
@@ -27,7 +30,7 @@ _SALE: dict[SaleState, str] = {
     SaleState.OPEN: N_("Still open"),
     SaleState.PART_PAID: N_("Part paid"),
     SaleState.PAID: N_("Paid"),
-    SaleState.OVERPAID: N_("Paid twice"),
+    SaleState.OVERPAID: N_("Paid too much"),
     SaleState.VOIDED: N_("Voided"),
 }
 
@@ -76,11 +79,78 @@ _REVIEW: dict[Review, tuple[str, str]] = {
         N_("Paid late"),
         N_("The payment arrived after the sale was closed as not paid. Hand over the goods or pay the money back."),
     ),
+    Review.PAID_TOO_MUCH: (
+        N_("Paid too much"),
+        N_("More came than this sale asks for. Pay the rest back to the customer, then settle it here."),
+    ),
     Review.PAID_TWICE: (
         N_("Paid twice"),
         N_("The customer paid this sale twice. Pay one of the payments back in the M-PESA business app."),
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class SaleWords:
+    """How a sale stands, in words: the same in the card, the dialog, the table, on the command line.
+
+    Args:
+        word: The large word.
+        customer: What to tell the customer now.
+        step: What the cashier should do now.
+    """
+
+    word: str
+    customer: str
+    step: str
+
+
+def words_of_sale(sale: SaleSummary) -> SaleWords:
+    """The words for a sale. What it received outweighs whatever became of its prompts."""
+    state, reasons = sale.sale.state, sale.reasons
+    if sale.review:
+        is_received = sale.sale.received_cents >= sale.sale.amount_cents
+        customer = _(_THANKS) if is_received else customer_sentence(sale.attempt)
+        word = _too_much(sale) if state is SaleState.OVERPAID else review_word(min(reasons))
+        return SaleWords(word, customer, " ".join(review_step(reason_) for reason_ in sorted(reasons)))
+    if sale.is_told_by_prompt:
+        own = own_words(sale.attempt)
+        step = cashier_sentence(sale.attempt) + (f" ({own})" if own else "")
+        if sale.is_said_paid and not sale.attempt.speaks_of_money:
+            # It was said of an earlier prompt.
+            step = reason("sale.said_paid")
+        return SaleWords(attempt_word(sale.attempt), customer_sentence(sale.attempt), step)
+    if state is SaleState.PART_PAID:
+        sums = {"received": format_ksh(sale.sale.received_cents), "due": format_ksh(sale.due_cents)}
+        return SaleWords(
+            _(_SALE[state]),
+            _("{received} has come; {due} is still to pay.").format(**sums),
+            reason("sale.said_paid")
+            if sale.is_said_paid
+            else _("Ask for the rest: a new request asks for {due}.").format(**sums),
+        )
+    if state is SaleState.VOIDED:
+        return SaleWords(_(_SALE[state]), _("Nothing is to pay any more."), _("This sale was taken back."))
+    return _words_of_paid(sale)
+
+
+_THANKS = N_("Thank you, it is paid.")
+
+
+def _words_of_paid(sale: SaleSummary) -> SaleWords:
+    word, step = _(_SALE[SaleState.PAID]), _("Hand over the goods.")
+    if sale.excess_cents:
+        word, step = _too_much(sale), _("Hand over the goods. What came too much was settled.")
+    elif sale.attempt.state in FOLLOWED:
+        step = _("It is paid. A request is still on the phone: ask the customer to close it without a PIN.")
+    elif sale.is_code_missing:
+        word = _(_CODE_TO_FOLLOW)
+        step = _("M-PESA said paid twice. Hand over the goods; the M-PESA code is to follow.")
+    return SaleWords(word, _(_THANKS), step)
+
+
+def _too_much(sale: SaleSummary) -> str:
+    return _("Paid {amount} too much").format(amount=format_ksh(sale.excess_cents))
 
 
 def attempt_word(attempt: Attempt) -> str:
@@ -100,13 +170,6 @@ def attempt_word(attempt: Attempt) -> str:
 def state_word(state: AttemptState) -> str:
     """The word for a state alone."""
     return _(_STATE[state])
-
-
-def sale_word(state: SaleState, *, is_code_missing: bool = False) -> str:
-    """The word for a sale's state."""
-    if state is SaleState.PAID and is_code_missing:
-        return _(_CODE_TO_FOLLOW)
-    return _(_SALE[state])
 
 
 def review_word(reason: Review) -> str:

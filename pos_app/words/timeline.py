@@ -22,6 +22,11 @@ _KINDS: dict[str, str] = {
     "deadline": N_("No result after two minutes"),
     "query": N_("Asked M-PESA: {outcome}"),
     "callback": N_("M-PESA reported: {outcome}"),
+    "callback_unclear": N_("A message came that cannot be read for certain"),
+    "heard_received": N_("The money that a message spoke of was received"),
+    "heard_given_back": N_("The money that a message spoke of was taken back"),
+    "too_much": N_("More has come than the sale asks for"),
+    "too_much_given_back": N_("It is no more than the sale asks for now"),
     "used_elsewhere": N_("Its M-PESA code was used at another till"),
     "twin": N_("M-PESA confirmed it a second time, with its code"),
     "till_payment pays": N_("{by} gave it a payment that came straight to the till: {amount}"),
@@ -35,14 +40,18 @@ _KINDS: dict[str, str] = {
     "review_settled": N_("Settled by {by}: {reason}"),
 }
 
+_NOBODY: dict[str, str] = {"manager": N_("the manager"), "cashier": N_("the cashier"), "till": N_("the till itself")}
+"""Who did it where the ledger has no name."""
+
 
 def event_sentence(kind: str, details: dict[str, Any]) -> str:
     """What happened, in a sentence; what needs a person is added."""
+    by = str(details.get("by", ""))
     values = {
         "amount": format_ksh(int(details.get("amount_cents") or 0)),
         "phone": details.get("phone", ""),
         "outcome": _outcome(details),
-        "by": details.get("by", ""),
+        "by": _(_NOBODY.get(by, by)) if by else "",
         "reason": details.get("reason", ""),
     }
     if kind == "till_payment":

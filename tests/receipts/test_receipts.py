@@ -83,7 +83,7 @@ def test_the_pdf_shows_everything_cuts_nothing_and_its_code_reads_back(paper: Pa
 @pytest.mark.parametrize(
     ("changed", "words"),
     [({"is_copy": True}, "COPY"), ({"is_practice": True}, "PRACTICE"), ({"mpesa_codes": ()}, "code to follow"),
-     ({"received_cents": Cents(0), "mpesa_codes": ()}, "NOT PAID"), ({"mpesa_codes": ("TKN7RT61SV", "TKN7RT61SW")}, "TKN7RT61SW")],
+     ({"received_cents": Cents(0), "mpesa_codes": ()}, "This is no receipt."), ({"mpesa_codes": ("TKN7RT61SV", "TKN7RT61SW")}, "TKN7RT61SW")],
 )  # fmt: skip
 def test_what_is_special_stands_on_it_on_every_kind_of_paper(changed: dict, words: str, tmp_path: Path) -> None:
     elements = lay_out(replace(RECEIPT, **changed))

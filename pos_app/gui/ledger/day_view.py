@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from pos_app.clock import SystemClock, day_of
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.money import format_ksh
+from pos_app.domain.sale import SaleSummary
 from pos_app.gui import theme
 from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.delegate import CellDelegate
@@ -33,7 +34,7 @@ from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.i18n import N_, _, ngettext
 from pos_app.ledger.reader import Filter, LedgerReader
-from pos_app.ledger.rows import SaleRow, Totals
+from pos_app.ledger.rows import Totals
 from pos_app.receipts.code import search_of
 from pos_app.words.mistakes import reason_of
 
@@ -327,10 +328,14 @@ class DayView(QWidget):
         index = self.table.currentIndex()
         return self.model.sale_id_at(index.row()) if index.isValid() else None
 
-    def selected_row(self) -> SaleRow | None:
+    def selected_row(self) -> SaleSummary | None:
         """The selected row's sale."""
         index = self.table.currentIndex()
         return self.model.row_at(index.row()) if index.isValid() else None
+
+    def clear_selection(self) -> None:
+        """Nothing is chosen any more."""
+        self.table.selectionModel().clear()
 
     def select_sale(self, sale_id: int) -> None:
         """Selects a sale, if it is shown."""

@@ -194,13 +194,13 @@ class ExportDialog(QDialog):
 
     @Slot()
     def _close_or_stop(self) -> None:
+        """The button, Escape or the frame: stops what runs, else closes."""
         if self._is_running:
             self._stop.set()
         else:
-            self.close()
+            super().reject()
 
     def reject(self) -> None:
-        """Escape: stops what runs, else closes."""
         self._close_or_stop()
 
     @Slot()

@@ -12,12 +12,12 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from pos_app.clock import SystemClock, to_eat
 from pos_app.domain.attempt import FOLLOWED
 from pos_app.domain.money import format_amount
+from pos_app.domain.sale import SaleSummary
 from pos_app.gui.sell.current_presenter import clock_text
 from pos_app.gui.theme import Tone
 from pos_app.gui.tones import look_of_sale
 from pos_app.i18n import N_, _
 from pos_app.ledger.reader import LedgerReader
-from pos_app.ledger.rows import SaleRow
 
 PAGE = 200
 KEPT_PAGES = 20
@@ -73,7 +73,7 @@ class SalesModel(QAbstractTableModel):
         super().__init__(parent)
         self._reader: LedgerReader | None = None
         self._ids: array[int] = array("q")
-        self._pages: OrderedDict[int, list[SaleRow | None]] = OrderedDict()
+        self._pages: OrderedDict[int, list[SaleSummary | None]] = OrderedDict()
         self._clock = SystemClock()
         self._live: set[int] = set()
         self.spans_days = False
@@ -133,7 +133,7 @@ class SalesModel(QAbstractTableModel):
         """The sale of a row."""
         return self._ids[row] if 0 <= row < len(self._ids) else None
 
-    def row_at(self, row: int) -> SaleRow | None:
+    def row_at(self, row: int) -> SaleSummary | None:
         """A row's sale; None while it cannot be read."""
         number = row // PAGE
         page = self._pages.get(number)
@@ -146,7 +146,7 @@ class SalesModel(QAbstractTableModel):
                 self._pages.popitem(last=False)
         return page[row % PAGE]
 
-    def _fetch(self, ids: list[int]) -> list[SaleRow]:
+    def _fetch(self, ids: list[int]) -> list[SaleSummary]:
         rows = self._reader.rows(ids) if self._reader is not None else []
         for row in rows:
             if row.attempt.state in FOLLOWED:
@@ -196,7 +196,7 @@ class SalesModel(QAbstractTableModel):
             return word if column is Column.STATE else None
         return word if column is Column.STATE else self._text(row, column)
 
-    def _text(self, row: SaleRow, column: Column) -> str:
+    def _text(self, row: SaleSummary, column: Column) -> str:
         match column:
             case Column.TIME:
                 sold = to_eat(row.sale.created_at_ms)
@@ -212,7 +212,7 @@ class SalesModel(QAbstractTableModel):
             case _:
                 return self._age(row)
 
-    def _age(self, row: SaleRow) -> str:
+    def _age(self, row: SaleSummary) -> str:
         if row.attempt.state not in FOLLOWED or row.attempt.sent_at_ms is None:
             return ""
         seconds = max(0, (self._clock.now_ms() - row.attempt.sent_at_ms) // 1000)

@@ -11,12 +11,13 @@ from typing import Final
 
 from pos_app.clock import SystemClock, day_of
 from pos_app.domain.attempt import SaleId
+from pos_app.domain.sale import SaleSummary
 from pos_app.errors import Outside
 from pos_app.gui.payments.presenter import Known, TillInbox
 from pos_app.gui.strays.presenter import StrayRow, row_of
 from pos_app.ledger.export import Format, Progress, Written, export
 from pos_app.ledger.reader import Filter, LedgerReader
-from pos_app.ledger.rows import EventRow, SaleRow, Totals
+from pos_app.ledger.rows import EventRow, Totals
 
 OPEN_SALES_MS: Final = 2 * 86_400_000
 """Sales that are older are not proposed for a payment of today."""
@@ -40,7 +41,7 @@ class Page:
 class InFull:
     """One sale with all its events."""
 
-    row: SaleRow
+    row: SaleSummary
     events: list[EventRow]
 
 

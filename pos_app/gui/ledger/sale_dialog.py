@@ -16,7 +16,7 @@ from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.i18n import _
 from pos_app.words.mistakes import reason, reason_of
-from pos_app.words.states import cashier_sentence, customer_sentence, own_words, review_step
+from pos_app.words.states import words_of_sale
 from pos_app.words.timeline import event_sentence
 
 
@@ -30,7 +30,7 @@ class SaleDialog(QDialog):
         give_up_wanted: the attempt's id, the manager's PIN and a reason.
         void_wanted: the sale's id and a reason.
         settle_wanted: the sale's id, the manager's PIN and how it was settled.
-        print_wanted: a `SaleRow`.
+        print_wanted: a `SaleSummary`.
     """
 
     check_wanted = Signal(int)
@@ -200,12 +200,9 @@ class SaleDialog(QDialog):
         claimed = _("shown: {code}").format(code=attempt.claimed_code) if attempt.claimed_code else ""
         parts = [sold, attempt.phone_masked, row.sale.cashier, " ".join(row.codes), claimed]
         self._line.setText(" · ".join(part for part in parts if part))
-        self._customer.setText(f"“{customer_sentence(attempt)}”")
-        needs = [review_step(reason_) for reason_ in sorted(row.review)]
-        if row.is_said_paid and not needs:
-            needs = [reason("sale.said_paid")]
-        own = own_words(attempt)
-        self._next.setText("\n".join(needs) or cashier_sentence(attempt) + (f" ({own})" if own else ""))
+        words = words_of_sale(row)
+        self._customer.setText(f"“{words.customer}”")
+        self._next.setText(words.step)
         self._events.clear()
         for event in full.events:
             at = to_eat(event.at_ms).strftime("%H:%M:%S")

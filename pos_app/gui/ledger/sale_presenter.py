@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pos_app.domain.attempt import FOLLOWED, AttemptState
-from pos_app.domain.sale import SaleState
-from pos_app.ledger.rows import SaleRow
+from pos_app.domain.sale import SaleState, SaleSummary
 
 _CLAIMABLE = frozenset({AttemptState.PENDING, AttemptState.UNKNOWN, AttemptState.DECLINED, AttemptState.ABANDONED})
 _CLOSED = frozenset({AttemptState.READY, AttemptState.DECLINED, AttemptState.REJECTED, AttemptState.ABANDONED})
@@ -30,7 +29,7 @@ class Possible:
 NOTHING = Possible()
 
 
-def possible(row: SaleRow) -> Possible:
+def possible(row: SaleSummary) -> Possible:
     """What the cashier may do with a sale as it is."""
     attempt, sale = row.attempt, row.sale
     is_paid = bool(sale.received_cents)

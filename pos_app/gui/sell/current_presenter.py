@@ -7,12 +7,12 @@ from math import ceil
 
 from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.money import format_ksh
+from pos_app.domain.sale import SaleState, SaleSummary
 from pos_app.engine.events import AttemptChanged
 from pos_app.gui.theme import Tone
-from pos_app.gui.tones import look_of
+from pos_app.gui.tones import look_of_sale
 from pos_app.i18n import _
-from pos_app.words.mistakes import reason
-from pos_app.words.states import cashier_sentence, customer_sentence, own_words
+from pos_app.words.states import words_of_sale
 
 PROMPT_LIFE_S = 60
 
@@ -22,6 +22,7 @@ class CurrentCard:
     """The card at one moment.
 
     Args:
+        amount: Of the sale.
         count_s: Seconds in the ring; None for an icon.
         share: How full the ring is.
     """
@@ -29,6 +30,7 @@ class CurrentCard:
     icon: str
     tone: Tone
     word: str
+    amount: str
     line: str
     customer: str
     next_step: str
@@ -40,50 +42,61 @@ class CurrentCard:
     can_resend: bool
     can_claim: bool
     can_take_back: bool
+    has_receipt: bool
 
 
 def card_of(
-    change: AttemptChanged, *, phone: str, now_ms: int, heard_s: float, also_waiting: int, is_practice: bool
+    change: AttemptChanged,
+    sale: SaleSummary,
+    *,
+    phone: str,
+    now_ms: int,
+    heard_s: float,
+    also_waiting: int,
+    is_practice: bool,
 ) -> CurrentCard:
-    """The card for an attempt.
+    """The card for a sale.
 
     Args:
-        change: The last that was heard of it.
+        change: The last that was heard of the prompt at hand.
+        sale: Of that prompt, as the ledger has it now.
         phone: As the cashier may see it: in full while the prompt is out.
         heard_s: Seconds since that was heard.
         also_waiting: How many other payments are open.
         is_practice: Whether the customer's phone is on the screen.
     """
     attempt = change.attempt
-    icon, tone, word = look_of(attempt)
-    customer = customer_sentence(attempt)
-    if is_practice and attempt.state is AttemptState.PENDING and not attempt.is_being_confirmed:
+    icon, tone, word = look_of_sale(sale)
+    words = words_of_sale(sale)
+    customer = f"“{words.customer}”"
+    is_open = sale.is_told_by_prompt
+    if is_practice and is_open and attempt.state is AttemptState.PENDING and not attempt.is_being_confirmed:
         customer = _("Practice: enter PIN 1234 on the customer's phone (F12).")
-    next_step = cashier_sentence(attempt)
-    if change.is_said_paid and not attempt.speaks_of_money:
-        # It was said of an earlier prompt of this sale.
-        next_step = reason("sale.said_paid")
-    words = own_words(attempt)
-    count, share = _count(attempt, now_ms)
-    resend_text, can_resend = _resend(change, heard_s)
+    count, share = _count(attempt, now_ms) if is_open and not sale.reasons else (None, 0.0)
+    resend_text, can_resend = _resend(change, heard_s) if not _is_settled(sale) else ("", False)
     return CurrentCard(
         icon,
         tone,
         word,
-        " · ".join(
-            part for part in (format_ksh(attempt.amount_cents), attempt.reference, phone, attempt.mpesa_code) if part
-        ),
-        f"“{customer}”" if not is_practice or attempt.state is not AttemptState.PENDING else customer,
-        f"{next_step} ({words})" if words else next_step,
+        format_ksh(sale.sale.amount_cents),
+        " · ".join(part for part in (attempt.reference, phone, *sale.codes) if part),
+        customer,
+        words.step,
         _footer(change, heard_s, also_waiting, can_be_resent=bool(resend_text)),
         count,
         share,
         can_check=(attempt.state in FOLLOWED or attempt.speaks_of_money) and attempt.checkout_request_id is not None,
         resend_text=resend_text,
         can_resend=can_resend,
-        can_claim=attempt.state is AttemptState.UNKNOWN,
+        can_claim=is_open and attempt.state is AttemptState.UNKNOWN,
         can_take_back=attempt.state is AttemptState.SENDING,
+        has_receipt=sale.sale.received_cents > 0,
     )
+
+
+def _is_settled(sale: SaleSummary) -> bool:
+    """Whether nothing is to be asked for any more."""
+    return sale.sale.state not in (SaleState.OPEN, SaleState.PART_PAID)
 
 
 def clock_text(seconds: int) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from pos_app.clock import SystemClock
 from pos_app.domain.attempt import FOLLOWED, AttemptId
+from pos_app.domain.sale import SaleSummary
 from pos_app.engine.events import AttemptChanged
 from pos_app.gui.sell.current_presenter import card_of, clock_text
 from pos_app.gui.widgets.dress import button, card, dress, label
@@ -21,24 +22,26 @@ class CurrentView(QWidget):
 
     Signals:
         check_wanted, take_back_wanted: the attempt's id.
-        resend_wanted, claim_wanted: the sale's id.
+        resend_wanted, claim_wanted, receipt_wanted: the sale's id.
     """
 
     check_wanted = Signal(int)
     resend_wanted = Signal(int)
     claim_wanted = Signal(int)
     take_back_wanted = Signal(int)
+    receipt_wanted = Signal(int)
 
     def __init__(self, *, is_practice: bool) -> None:
         super().__init__()
         self.setObjectName("current")
         self._is_practice = is_practice
         self._clock = SystemClock()
-        self._changes: dict[AttemptId, tuple[AttemptChanged, float]] = {}
+        self._changes: dict[AttemptId, tuple[AttemptChanged, SaleSummary, float]] = {}
         self._phones: dict[AttemptId, str] = {}
         self._shown: AttemptId | None = None
         self._ring = Ring()
         self._word = label("", "state", name="currentState", wrap=True)
+        self._amount = label("", "amount", name="currentAmount")
         self._line = label("", "muted", name="currentLine", wrap=True)
         self._customer = label("", name="currentCustomer", wrap=True)
         self._next = label("", "muted", name="currentNext", wrap=True)
@@ -47,12 +50,14 @@ class CurrentView(QWidget):
         self.resend = button(_("Send again"), "sendAgain", tip=_("F8: prompt the same phone again"))
         self.claim = button(_("Customer shows a code…"), "showsCode")
         self.take_back = button(_("Take back"), "takeBack", tip=_("As long as the request has not left the till"))
+        self.receipt = button(_("Receipt…"), "currentReceipt", tip=_("F6: print it, or save it as PDF"))
         head = QHBoxLayout()
         head.setSpacing(14)
         head.addWidget(self._ring, 0, Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self._word)
+        words.addWidget(self._amount)
         words.addWidget(self._line)
         words.addStretch(1)
         head.addLayout(words, 1)
@@ -60,6 +65,7 @@ class CurrentView(QWidget):
         buttons.setSpacing(8)
         buttons.addWidget(self.check, 1)
         buttons.addWidget(self.resend, 1)
+        buttons.addWidget(self.receipt, 1)
         self._card = card("currentCard")
         self._column = QVBoxLayout(self._card)
         self._column.addLayout(head)
@@ -71,15 +77,19 @@ class CurrentView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._card)
-        self.check.clicked.connect(self.ask_check)
-        self.resend.clicked.connect(self.ask_resend)
-        self.claim.clicked.connect(self._ask_claim)
-        self.take_back.clicked.connect(self._ask_take_back)
+        self._connect()
         self._timer = QTimer(self)
         self._timer.setInterval(1000)
         self._timer.timeout.connect(self._tick)
         self.set_compact(False)
         self._draw()
+
+    def _connect(self) -> None:
+        self.check.clicked.connect(self.ask_check)
+        self.resend.clicked.connect(self.ask_resend)
+        self.claim.clicked.connect(self._ask_claim)
+        self.take_back.clicked.connect(self._ask_take_back)
+        self.receipt.clicked.connect(self._ask_receipt)
 
     def set_compact(self, is_compact: bool) -> None:
         """Less height for small screens."""
@@ -95,10 +105,10 @@ class CurrentView(QWidget):
             self._phones[attempt_id] = phone
         self._draw()
 
-    def hear(self, change: AttemptChanged) -> None:
+    def hear(self, change: AttemptChanged, sale: SaleSummary) -> None:
         """An attempt changed. The newest request stays at hand until the next one."""
         attempt = change.attempt
-        self._changes[attempt.id] = (change, time.monotonic())
+        self._changes[attempt.id] = (change, sale, time.monotonic())
         if self._shown is None:
             self._shown = attempt.id
         if attempt.state not in FOLLOWED:
@@ -111,7 +121,19 @@ class CurrentView(QWidget):
     @property
     def open_count(self) -> int:
         """How many payments may still be paid."""
-        return sum(change.attempt.state in FOLLOWED for change, _ in self._changes.values())
+        return sum(change.attempt.state in FOLLOWED for change, _sale, _heard in self._changes.values())
+
+    @property
+    def open_amounts(self) -> frozenset[int]:
+        """The amounts, in cents, of the payments that may still be paid."""
+        changes = (change for change, _sale, _heard in self._changes.values())
+        return frozenset(change.attempt.amount_cents for change in changes if change.attempt.state in FOLLOWED)
+
+    @property
+    def sale_at_hand(self) -> SaleSummary | None:
+        """The sale that the card shows."""
+        found = self._changes.get(self._shown) if self._shown is not None else None
+        return found[1] if found is not None else None
 
     @Slot()
     def ask_check(self) -> None:
@@ -131,6 +153,12 @@ class CurrentView(QWidget):
             self.take_back_wanted.emit(self._shown)
 
     @Slot()
+    def _ask_receipt(self) -> None:
+        sale = self.sale_at_hand
+        if sale is not None:
+            self.receipt_wanted.emit(sale.sale.id)
+
+    @Slot()
     def _ask_claim(self) -> None:
         if self._shown in self._changes:
             self.claim_wanted.emit(self._changes[self._shown][0].attempt.sale_id)
@@ -144,11 +172,12 @@ class CurrentView(QWidget):
         if found is None:
             self._draw_empty()
             return
-        change, heard_s = found
+        change, sale, heard_s = found
         attempt = change.attempt
         others = self.open_count - (attempt.state in FOLLOWED)
         shown = card_of(
             change,
+            sale,
             phone=self._phones.get(attempt.id, attempt.phone_masked),
             now_ms=self._clock.now_ms(),
             heard_s=time.monotonic() - heard_s,
@@ -162,7 +191,9 @@ class CurrentView(QWidget):
         self._ring.show()
         self._word.setText(shown.word)
         dress(self._word, tone=str(shown.tone))
+        dress(self._amount, tone=str(shown.tone))
         for widget, text in (
+            (self._amount, shown.amount),
             (self._line, shown.line),
             (self._customer, shown.customer),
             (self._next, shown.next_step),
@@ -177,6 +208,7 @@ class CurrentView(QWidget):
         self.resend.setEnabled(shown.can_resend)
         self.claim.setVisible(shown.can_claim)
         self.take_back.setVisible(shown.can_take_back)
+        self.receipt.setVisible(shown.has_receipt)
         if not self._timer.isActive():
             self._timer.start()
 
@@ -185,6 +217,9 @@ class CurrentView(QWidget):
         self._word.setText(_("No payment yet"))
         dress(self._word, tone="muted")
         self._customer.setText(_("Type amount, phone and order, then press Enter. The customer enters the PIN."))
-        for widget in (self._line, self._next, self._footer, self.check, self.resend, self.claim, self.take_back):
+        for widget in (
+            self._amount, self._line, self._next, self._footer, self.check, self.resend, self.claim, self.take_back,
+            self.receipt,
+        ):  # fmt: skip
             widget.hide()
         self._timer.stop()

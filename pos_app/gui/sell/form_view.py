@@ -95,6 +95,7 @@ class FormView(QWidget):
         if checked.draft is None:
             first = self._fields[next(name for name in self._fields if name in checked.reasons)]
             first.line.setFocus()
+            first.line.selectAll()
             return
         self._draft = checked.draft
         self.send.setEnabled(False)
@@ -118,6 +119,8 @@ class FormView(QWidget):
         name, reason = self._presenter.refused(code, params)
         self._fields[name].show_reason(reason)
         self._fields[name].line.setFocus()
+        # What is typed next is another customer's: it must not stand behind this one's digits.
+        self._fields[name].line.selectAll()
 
     @Slot()
     def _left_amount(self) -> None:

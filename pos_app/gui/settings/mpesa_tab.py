@@ -10,19 +10,19 @@ from pos_app.domain.attempt import AttemptId
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.sale import Draft, summary_of
 from pos_app.engine.events import AttemptChanged, RequestFailed, RequestTaken
 from pos_app.errors import Mistake
 from pos_app.gui.settings.presenter import Tried
 from pos_app.gui.settings.tab import Tab, choose, combo, say
-from pos_app.gui.tones import look_of
+from pos_app.gui.tones import look_of_sale
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
 from pos_app.i18n import _
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretName
 from pos_app.words.mistakes import reason, reason_of
-from pos_app.words.states import cashier_sentence
+from pos_app.words.states import words_of_sale
 
 if TYPE_CHECKING:
     from pos_app.gui.main_window import MainWindow
@@ -170,6 +170,7 @@ class MpesaTab(Tab):
     @Slot(object)
     def _attempt_changed(self, change: AttemptChanged) -> None:
         if change.attempt.id == self._test_attempt:
-            _icon, tone, word = look_of(change.attempt)
+            sale = summary_of(change.attempt)
+            (_icon, tone, word), step = look_of_sale(sale), words_of_sale(sale).step
             role = {"paid": "good", "not_paid": "error"}.get(str(tone), "muted")
-            say(self._test_result, f"{word}. {cashier_sentence(change.attempt)}", role)
+            say(self._test_result, f"{word}. {step}", role)
