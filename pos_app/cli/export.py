@@ -38,8 +38,9 @@ def command(arguments: argparse.Namespace) -> int:
     last = checked_day(arguments.to) if arguments.to is not None else first
     context = open_context()
     fmt = Format(arguments.format)
-    folder = context.settings.data.export_folder
-    target = arguments.output or (Path(folder) if folder else context.home.exports) / default_name(first, last, fmt)
+    chosen = context.settings.data.export_folder
+    folder = Path(chosen) if chosen else context.home.exports
+    target = arguments.output or folder / default_name(first, last, fmt, context.environment)
     with closing(LedgerReader(context.ledger)) as reader:
         written = export(reader, first, last, fmt, target)
     complain(_("{count} sales written.").format(count=written.sales))

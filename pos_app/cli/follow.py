@@ -22,7 +22,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
     parser = commands.add_parser(
         "follow",
-        help=_("ask M-PESA for every payment that is not known yet"),
+        help=_("ask M-PESA for every payment that is not confirmed"),
         description=_("Takes up every payment that was left pending or unknown and asks M-PESA for its result."),
         epilog=_("Exit: 0 nothing is left open; 1 at least one was declined; 3 at least one is still not known."),
     )

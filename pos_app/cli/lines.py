@@ -132,7 +132,7 @@ def sale_text(row: SaleSummary) -> str:
     """The same in words, in columns."""
     sold = to_eat(row.sale.created_at_ms).strftime("%H:%M")
     codes = " ".join(row.codes) or "-"
-    flag = "  " + _("NEEDS YOU") if row.reasons else ""
+    flag = "  " + _("TO CHECK") if row.reasons else ""
     return (
         f"{sold}  {row.sale.reference:<12}  {row.attempt.phone_masked}  {format_ksh(row.sale.amount_cents):>12}"
         f"  {words_of_sale(row).word:<22}  {codes}{flag}"

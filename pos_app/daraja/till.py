@@ -99,11 +99,13 @@ class C2bConfirmation(BaseModel):
 
     @property
     def phone_last3(self) -> str:
-        """The last three digits of the payer's phone, which masking leaves; empty for a hash or nothing."""
-        if re.fullmatch(r"(?=.*[0-9a-fA-F]{20})[0-9a-fA-F]+", self.phone):
-            return ""
-        found = re.search(r"([0-9]{3})\Z", self.phone)
+        """The last three digits of the payer's phone, which masking leaves; empty for what can be no phone."""
+        found = _PHONE.fullmatch("".join(self.phone.split()))
         return found.group(1) if found else ""
+
+
+_PHONE = re.compile(r"(?:\+?254|0)?[0-9*xX•.]{4,6}([0-9]{3})")
+"""Whole, or masked in its middle (``2547*****126``): nine digits and signs, with or without what stands before them."""
 
 
 def _amount(value: object) -> Decimal:

@@ -18,6 +18,7 @@ from typing import assert_never
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.commands import Announce, AskSoon, Command, News, SendPush
+from pos_app.domain.mpesa_code import is_look_alike
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.errors import Bug, Mistake
 
@@ -438,7 +439,10 @@ def _code_followed(attempt: Attempt, mpesa_code: str | None) -> Decision:
 
 
 def _claim_differs(attempt: Attempt, mpesa_code: str | None) -> bool:
-    return None not in (attempt.claimed_code, mpesa_code) and attempt.claimed_code != mpesa_code
+    if attempt.claimed_code is None or mpesa_code is None:
+        return False
+    # An O that was read for a 0 is the customer's own, proper code.
+    return not is_look_alike(attempt.claimed_code, mpesa_code)
 
 
 def _paid(attempt: Attempt, mpesa_code: str | None, now_ms: int) -> Decision:

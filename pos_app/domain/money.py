@@ -17,18 +17,20 @@ Cents = NewType("Cents", int)
 MIN_SHILLINGS = 1
 MAX_SHILLINGS = 250_000
 
-_GROUPED = re.compile(r"[0-9]{1,3}([, \u00a0\u202f][0-9]{3})+\Z")
-_PLAIN = re.compile(r"[0-9]+\Z")
+_NUMBER = re.compile(r"([0-9]{1,3}([, \u00a0\u202f][0-9]{3})+|[0-9]+)(\.[0-9]*)?\Z|\.[0-9]+\Z")
 _NEGATIVE = re.compile(r"[-\u2212]\s*[0-9][0-9,. ]*\Z")
-_FRACTION = re.compile(r"[0-9][0-9,]*\.[0-9]*\Z|\.[0-9]+\Z")
-_CURRENCY = re.compile(r"\A(?:ksh|kes)\.?(?=[\s0-9.-])\s*", re.IGNORECASE)
+_CURRENCY = re.compile(r"\A(?:ksh|kes|sh)\.?(?=[\s0-9.-])\s*", re.IGNORECASE)
+_SHILLING_MARK = re.compile(r"\s*/[=-]\Z")
+_SUM_SIGNS = re.compile(r"[+*x\u00d7-]", re.IGNORECASE)
+_LONGEST = 80
 
 
 def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS) -> Cents:
-    """Reads what a cashier typed or pasted as an amount.
+    """Reads what a cashier typed or pasted as an amount, or as the sum it is.
 
     Args:
-        text: Digits, with or without thousands separators or a leading ``KSh``.
+        text: Digits, with or without thousands separators, ``KSh`` before, ``.00`` or ``/=`` behind; or such
+            numbers added, subtracted and multiplied: ``3*250+80``.
         max_shillings: The most that one payment may be.
 
     Returns:
@@ -38,23 +40,49 @@ def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS) -> Cents:
         Mistake: ``amount.empty``, ``.zero``, ``.negative``, ``.fraction``,
             ``.too_large`` (max), ``.digits`` (digits of another script) or ``.not_a_number``.
     """
-    cleaned = _CURRENCY.sub("", text.strip())
+    cleaned = _SHILLING_MARK.sub("", _CURRENCY.sub("", text.strip()))
     if not cleaned:
         raise Mistake("amount.empty")
     if not cleaned.isascii() and any(char.isdigit() for char in cleaned if not char.isascii()):
         raise Mistake("amount.digits")
     if _NEGATIVE.match(cleaned):
         raise Mistake("amount.negative")
-    if _FRACTION.match(cleaned):
+    shillings = _sum_of(cleaned) if len(cleaned) <= _LONGEST else _number(cleaned)
+    if shillings < 0:
+        raise Mistake("amount.negative")
+    if shillings != shillings.to_integral_value():
         raise Mistake("amount.fraction")
-    if not (_PLAIN.match(cleaned) or _GROUPED.match(cleaned)):
-        raise Mistake("amount.not_a_number")
-    digits = re.sub(r"\D", "", cleaned).lstrip("0")
-    if not digits:
+    if shillings == 0:
         raise Mistake("amount.zero")
-    if len(digits) > len(str(max_shillings)) or int(digits) > max_shillings:
+    if shillings > max_shillings:
         raise Mistake("amount.too_large", max=max_shillings)
-    return Cents(int(digits) * 100)
+    return Cents(int(shillings) * 100)
+
+
+def is_sum(text: str) -> bool:
+    """Whether a text that was typed as an amount adds, subtracts or multiplies."""
+    return _SUM_SIGNS.search(_CURRENCY.sub("", text.strip())) is not None
+
+
+def _sum_of(text: str) -> Decimal:
+    """Products first, from left to right, as on a calculator that knows the rule."""
+    total, sign = Decimal(0), 1
+    for term in re.split(r"([+-])", text):
+        if term in ("+", "-"):
+            sign = 1 if term == "+" else -1
+            continue
+        product = Decimal(1)
+        for factor in re.split(r"[*x\u00d7]", term, flags=re.IGNORECASE):
+            product *= _number(factor)
+        total += sign * product
+    return total
+
+
+def _number(text: str) -> Decimal:
+    cleaned = text.strip()
+    if not _NUMBER.match(cleaned):
+        raise Mistake("amount.not_a_number")
+    return Decimal(re.sub(r"[, \u00a0\u202f]", "", cleaned))
 
 
 _LARGEST_EXPONENT = 12

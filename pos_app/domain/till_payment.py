@@ -95,11 +95,13 @@ class Match:
 
     Args:
         minutes_apart: Between the sale and the payment.
+        is_sale_later: Whether it was typed in after the money had come.
     """
 
     sale: OpenSale
     signs: frozenset[Sign]
     minutes_apart: int
+    is_sale_later: bool = False
 
 
 def rank(payment: TillPayment, sales: Sequence[OpenSale]) -> list[Match]:
@@ -116,7 +118,8 @@ def rank(payment: TillPayment, sales: Sequence[OpenSale]) -> list[Match]:
             Sign.PHONE: bool(payment.phone_last3) and payment.phone_last3 == sale.phone_last3,
             Sign.TIME: apart_ms <= NEAR_MS,
         }
-        return Match(sale, frozenset(sign for sign, holds in signs.items() if holds), apart_ms // 60_000)
+        held = frozenset(sign for sign, holds in signs.items() if holds)
+        return Match(sale, held, apart_ms // 60_000, is_sale_later=sale.created_at_ms > payment.paid_at_ms)
 
     matches = [match(sale) for sale in sales]
     return sorted(

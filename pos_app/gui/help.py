@@ -13,8 +13,9 @@ def show_help(parent: QWidget) -> None:
     """Stands beside the window and blocks nothing."""
     lines = [f"<b>{key}</b>&nbsp;&nbsp;{_(text)}" for key, text in KEYS]
     steps = _(
-        "Amount, Tab, phone, Tab, reference, Enter is a whole sale. Several payments may be open at once. "
-        "“Not known yet” means that money may have moved: do not charge again, the till keeps asking."
+        "Amount, Enter, phone, Enter is a whole sale; an amount may be a sum: 3*250+80. Several payments may be open at"
+        " once. "
+        "“Not confirmed” means that money may have moved: do not charge again, the till keeps asking."
     )
     box = QMessageBox(parent)
     box.setWindowTitle(_("Help"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
@@ -51,6 +51,7 @@ from pos_app.gui.sell.form_view import FormView
 from pos_app.gui.sounds import Sounds
 from pos_app.gui.strays.desk import StraysDesk
 from pos_app.gui.widgets.column import Column
+from pos_app.gui.widgets.question import Choice, ask
 from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import Totals
@@ -373,7 +374,7 @@ class MainWindow(QWidget):
             self._print_paid(announced.attempt.sale_id)
         if announced.news is News.NEEDS_YOU:
             self.notice.say(
-                _("Sale {reference} needs you: open it to see what to do.").format(
+                _("Sale {reference} is to check: open it to see what to do.").format(
                     reference=announced.attempt.reference
                 ),
                 is_bad=True,
@@ -481,28 +482,20 @@ class MainWindow(QWidget):
 
     def _ask_same(self, draft: Draft, refused: RequestFailed) -> None:
         """The commonest way to charge twice: asks before it happens, and offers to look first."""
-        box = QMessageBox(self)
-        box.setObjectName("sameSale")
-        box.setIcon(QMessageBox.Icon.Warning)
-        box.setWindowTitle(_("The same sale again?"))
-        box.setText(reason(refused.code, refused.params))
-        check = box.addButton(_("Check now"), QMessageBox.ButtonRole.AcceptRole)
-        again = box.addButton(_("Charge again"), QMessageBox.ButtonRole.DestructiveRole)
-        leave = box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(check)
-        box.setEscapeButton(leave)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         attempt_id = int(refused.params["attempt"])
 
-        def chosen(button: QAbstractButton) -> None:
-            if button is check:
-                self.current.show_attempt(AttemptId(attempt_id), "")
-                self._check(attempt_id)
-            elif button is again:
-                self._request(draft, anyway=True)
+        def check() -> None:
+            self.current.show_attempt(AttemptId(attempt_id), "")
+            self._check(attempt_id)
 
-        box.buttonClicked.connect(chosen)
-        box.open()
+        ask(
+            self,
+            "sameSale",
+            _("The same sale again?"),
+            reason(refused.code, refused.params),
+            Choice(_("Check now"), check),
+            Choice(_("Charge again"), lambda: self._request(draft, anyway=True), is_grave=True),
+        )
 
     @Slot(int)
     def _check(self, attempt_id: int) -> None:
@@ -631,7 +624,9 @@ class MainWindow(QWidget):
             return
         chosen = self.installation.settings.data.export_folder
         folder = Path(chosen) if chosen else self.installation.home.exports
-        dialog = ExportDialog(self.day.chosen_day, folder, self.reports, self.background, self)
+        dialog = ExportDialog(
+            self.day.chosen_day, folder, self.installation.environment, self.reports, self.background, self
+        )
         dialog.closing_wanted.connect(self._closing_wanted)
         dialog.show()
 

@@ -9,7 +9,6 @@ from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QScrollArea,
@@ -26,6 +25,8 @@ from pos_app.engine.events import Light, LightChanged, Status
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.fit import open_within_screen
+from pos_app.gui.widgets.save_file import ask_target
 from pos_app.i18n import _
 from pos_app.ledger.rows import Totals
 from pos_app.receipts.layout import lay_out, lay_out_closing
@@ -200,7 +201,7 @@ class ReceiptDialog(QDialog):
         self._draw()
 
     def _build(self) -> None:
-        self.resize(480, 560)
+        open_within_screen(self, 480, 560)
         self._picture = QLabel()
         self._picture.setObjectName("receiptPicture")
         self._picture.setAccessibleName(_("Preview of the receipt"))
@@ -271,9 +272,9 @@ class ReceiptDialog(QDialog):
         folder = self._installation.home.receipts(self._installation.environment)
         folder.mkdir(parents=True, exist_ok=True)
         suggested = folder / f"receipt-{self._row.sale.reference}-{self._row.sale.id}.pdf"
-        chosen, _filter = QFileDialog.getSaveFileName(self, _("Save receipt"), str(suggested), "PDF (*.pdf)")
-        if chosen:
-            self.save_to(Path(chosen))
+        chosen = ask_target(self, _("Save receipt"), suggested, "PDF (*.pdf)")
+        if chosen is not None:
+            self.save_to(chosen)
 
     def save_to(self, target: Path) -> None:
         """Saves without asking where."""

@@ -15,6 +15,7 @@ from pos_app.clock import to_eat
 from pos_app.errors import TillError
 from pos_app.gui.background import Background, Done
 from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.i18n import _
 from pos_app.ledger.copies import last_good
 from pos_app.words.mistakes import reason_of
@@ -36,7 +37,7 @@ class Problem(QWidget):
         super().__init__()
         self.setObjectName("problem")
         self.setWindowTitle(_("Till"))
-        self.resize(660, 320)
+        open_within_screen(self, 660, 320)
         self._try_again = try_again
         self._put_back = put_back
         self._copy: Path | None = None

@@ -34,8 +34,9 @@ COLUMNS: Final = (
     "cashier",
     "till",
 )
-CSV_COLUMNS: Final = (*COLUMNS, "ledger_hash")
-"""A CSV has no other place for the end of the ledger's chain: each row names it."""
+CSV_COLUMNS: Final = (*COLUMNS, "ledger_hash", "environment")
+"""A CSV has no other place for the end of the ledger's chain, and for whose money it is: each row names them."""
+NO_REAL_MONEY: Final = {"practice": "PRACTICE: no money moved", "sandbox": "SANDBOX: no real money"}
 _NUMBERS: Final = frozenset({"sale", "amount", "received"})
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -73,10 +74,11 @@ class CancelledError(Exception):
     """The export was stopped; no file was left."""
 
 
-def default_name(first_day: str, last_day: str, fmt: Format) -> str:
-    """``sales-2026-11-23.csv``."""
+def default_name(first_day: str, last_day: str, fmt: Format, environment: str = "production") -> str:
+    """``sales-2026-11-23.csv``; ``PRACTICE-sales-…`` where no real money moved."""
     span = first_day if first_day == last_day else f"{first_day}-to-{last_day}"
-    return f"sales-{span}.{fmt}"
+    mark = f"{environment.upper()}-" if environment in NO_REAL_MONEY else ""
+    return f"{mark}sales-{span}.{fmt}"
 
 
 def export(
@@ -100,7 +102,8 @@ def export(
     """
     total = reader.count_between(first_day, last_day)
     records = _counted(reader.between(first_day, last_day), total, on_progress)
-    frame = _Frame(first_day, last_day, reader.last_hash(), *reader.unclaimed_between(first_day, last_day))
+    unclaimed, unclaimed_cents = reader.unclaimed_between(first_day, last_day)
+    frame = _Frame(first_day, last_day, reader.last_hash(), unclaimed, unclaimed_cents, reader.environment())
     with whole_file(target) as draft:
         count = _WRITERS[fmt](draft, records, frame)
     return Written(count, frame.last_hash)
@@ -133,6 +136,7 @@ class _Frame:
     last_hash: str
     unclaimed: int
     unclaimed_cents: int
+    environment: str
 
 
 def _counted(
@@ -154,7 +158,7 @@ def safe_cell(value: Any) -> Any:
     return "'" + value if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
-def _csv_lines(records: Iterator[dict[str, Any]], last_hash: str) -> Iterator[str]:
+def _csv_lines(records: Iterator[dict[str, Any]], frame: _Frame) -> Iterator[str]:
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
@@ -162,7 +166,7 @@ def _csv_lines(records: Iterator[dict[str, Any]], last_hash: str) -> Iterator[st
         yield line.getvalue()
         line.seek(0)
         line.truncate()
-        writer.writerow([*(safe_cell(record[name]) for name in COLUMNS), last_hash])
+        writer.writerow([*(safe_cell(record[name]) for name in COLUMNS), frame.last_hash, frame.environment])
     yield line.getvalue()
 
 
@@ -170,7 +174,7 @@ def _write_csv(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) ->
     count = -1
     # The mark at the start tells spreadsheets that it is UTF-8.
     with draft.open("w", encoding="utf-8-sig", newline="") as file:
-        for line in _csv_lines(records, frame.last_hash):
+        for line in _csv_lines(records, frame):
             file.write(line)
             count += 1
     return count
@@ -179,6 +183,7 @@ def _write_csv(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) ->
 def _json_text(sales: list[dict[str, Any]], frame: _Frame) -> str:
     received = sum(sale["received"] for sale in sales)
     document = {
+        "environment": frame.environment,
         "first_day": frame.first_day,
         "last_day": frame.last_day,
         "sales": sales,
@@ -205,7 +210,8 @@ def _write_xlsx(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) -
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(draft), options) as book:
-        sheet = book.add_worksheet("Sales")
+        mark = f"{frame.environment.upper()} " if frame.environment in NO_REAL_MONEY else ""
+        sheet = book.add_worksheet(f"{mark}Sales")
         bold = book.add_format({"bold": True})
         money = book.add_format({"num_format": "#,##0"})
         bold_money = book.add_format({"num_format": "#,##0", "bold": True})
@@ -230,8 +236,13 @@ def _write_xlsx(draft: Path, records: Iterator[dict[str, Any]], frame: _Frame) -
         # In the order of the rows: what was written is out of memory.
         sheet.write_string(last + 1, 0, f"Days {frame.first_day} to {frame.last_day}")
         sheet.write_string(last + 2, 0, f"Ledger hash {frame.last_hash or '-'}")
-        sheet.write_string(last + 3, 0, f"Payments straight to the till that no sale has: {frame.unclaimed}", bold)
+        sheet.write_string(last + 3, 0, f"Unmatched payments straight to the till: {frame.unclaimed}", bold)
         sheet.write_number(last + 3, COLUMNS.index("received"), _shillings(frame.unclaimed_cents), bold_money)
+        if frame.environment in NO_REAL_MONEY:
+            sheet.write_string(last + 4, 0, NO_REAL_MONEY[frame.environment], bold)
+            # Seen first, and on each printed page.
+            sheet.set_header(f"&C{NO_REAL_MONEY[frame.environment]}")
+            sheet.set_tab_color("#B45309")
     return count
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
 from pos_app.domain.money import Cents
+from pos_app.domain.mpesa_code import is_look_alike
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import SaleSummary
 from pos_app.domain.till_payment import OpenSale, TillPayment
@@ -175,6 +176,12 @@ class LedgerReader:
         yield from self._ids(
             "SELECT sale_id FROM attempts WHERE mpesa_code >= ? AND mpesa_code < ? LIMIT 1000", low, low + "\uffff"
         )
+        yield from self._ids(
+            "SELECT sale_id FROM till_payments WHERE mpesa_code >= ? AND mpesa_code < ? AND sale_id IS NOT NULL"
+            " LIMIT 1000",
+            low,
+            low + "\uffff",
+        )
 
     def _by_phone(self, digits: str) -> Iterator[int]:
         national = digits.removeprefix("254") if len(digits) > 9 or digits.startswith("254") else digits
@@ -276,6 +283,22 @@ class LedgerReader:
         with converting(self.path):
             row = self._db.execute(f"{PAYMENT_COLUMNS} WHERE mpesa_code = ?", (mpesa_code,)).fetchone()
         return payment_of(row, self._open_vault()) if row is not None else None
+
+    def environment(self) -> str:
+        """Which M-PESA's sales these are: ``practice``, ``sandbox`` or ``production``."""
+        with converting(self.path):
+            row = self._db.execute("SELECT value FROM facts WHERE name = 'environment'").fetchone()
+        return str(row[0])
+
+    def looks_like(self, mpesa_code: str, since_ms: int) -> str | None:
+        """A code of a time that one may be misread for, and that money came with; None for none."""
+        with converting(self.path):
+            rows = self._db.execute(
+                "SELECT mpesa_code FROM till_payments WHERE received_at_ms >= :since UNION"
+                " SELECT mpesa_code FROM attempts WHERE mpesa_code IS NOT NULL AND settled_at_ms >= :since",
+                {"since": since_ms},
+            )
+            return next((code for (code,) in rows if code != mpesa_code and is_look_alike(code, mpesa_code)), None)
 
     def open_sales(self, since_day: str) -> list[OpenSale]:
         """Sales that a payment may be for: not paid in full, or paid at a prompt whose code has not come."""

@@ -127,10 +127,10 @@ def lay_out_closing(closing: Closing) -> list[Element]:
         elements.append(Pair(_("Part paid"), str(closing.part_paid)))
     elements.append(Pair(_("Paid by M-PESA"), format_ksh(closing.paid_cents), is_bold=True))
     elements.append(Pair(_("Waiting"), str(closing.waiting)))
-    elements.append(Pair(_("Not known yet"), str(closing.unknown)))
-    elements.append(Pair(_("Needs you"), str(closing.review)))
+    elements.append(Pair(_("Not confirmed"), str(closing.unknown)))
+    elements.append(Pair(_("To check"), str(closing.review)))
     if closing.unclaimed:
-        title = _("No sale has ({count})").format(count=closing.unclaimed)
+        title = _("Unmatched payments ({count})").format(count=closing.unclaimed)
         elements.append(Pair(title, format_ksh(closing.unclaimed_cents)))
     elements.append(Rule())
     elements.append(Text(_("The ledger's hash; pos-app verify --hash finds it again:"), Size.SMALL))

@@ -41,7 +41,7 @@ REASONS: dict[str, str] = {
     "client.credentials": N_("A consumer key and a consumer secret are needed."),
     # Attempts
     "attempt.not_ready": N_("This payment has already left the till."),
-    "attempt.not_unknown": N_("Only a payment that is not known yet can be given up."),
+    "attempt.not_unknown": N_("Only a payment that is not confirmed can be given up."),
     "sale.live_attempt": N_("This sale has a payment that may still be paid. Wait until it is settled."),
     "sale.said_paid": N_(
         "M-PESA said “paid” for this sale, and it is not cleared yet. Do not charge again: wait for the second answer, or look it up in the M-PESA statement and settle it."

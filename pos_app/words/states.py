@@ -21,7 +21,7 @@ _STATE: dict[AttemptState, str] = {
     S.PAID: N_("Paid"),
     S.DECLINED: N_("Not paid"),
     S.REJECTED: N_("Not sent"),
-    S.UNKNOWN: N_("Not known yet"),
+    S.UNKNOWN: N_("Not confirmed"),
     S.ABANDONED: N_("Given up"),
     S.WITHDRAWN: N_("Withdrawn"),
 }
@@ -232,9 +232,11 @@ def cashier_sentence(attempt: Attempt) -> str:
     if attempt.state in (S.DECLINED, S.REJECTED, S.READY) and attempt.outcome is not None:
         return words_of(attempt.outcome.kind).cashier
     if attempt.state is S.UNKNOWN and attempt.outcome is not None and attempt.outcome.kind is OutcomeKind.OTHER:
-        return _("Not known yet: do not charge again. M-PESA gave a reason that the till does not know, and is asked.")
+        return _("Not confirmed: do not charge again. M-PESA gave a reason that the till does not know, and is asked.")
     if attempt.state is S.UNKNOWN and attempt.checkout_request_id is None:
-        return _("Not known yet: do not charge again. M-PESA gave no number to ask by: wait for its own message.")
+        return _(
+            "Not confirmed: do not charge again. M-PESA did not answer. Look in the M-PESA statement before you charge again."
+        )
     return _(
         {
             S.READY: N_("Nothing has left the till. Send it, or withdraw it."),
@@ -243,8 +245,10 @@ def cashier_sentence(attempt: Attempt) -> str:
             S.PAID: N_("Hand over the goods."),
             S.DECLINED: N_("Ask for another way to pay, or send again."),
             S.REJECTED: N_("Nothing was sent to the customer."),
-            S.UNKNOWN: N_("Not known yet: do not charge again. The till keeps asking M-PESA by itself."),
-            S.ABANDONED: N_("Nobody waits for this payment any more. If it is paid after all, the till rings."),
+            S.UNKNOWN: N_("Not confirmed: do not charge again. The till keeps asking M-PESA by itself."),
+            S.ABANDONED: N_(
+                "Nobody waits for this payment any more. If it is paid after all, you will hear a sound and see a notice."
+            ),
             S.WITHDRAWN: N_("Nothing was sent."),
         }[attempt.state]
     )

@@ -17,7 +17,7 @@ _KINDS: dict[str, str] = {
     "accepted": N_("M-PESA queued the prompt"),
     "not_sent": N_("Not sent: {outcome}"),
     "refused": N_("Refused: {outcome}"),
-    "lost": N_("No trusted answer: {outcome}"),
+    "lost": N_("No clear answer: {outcome}"),
     "restarted": N_("The till was started again in between"),
     "deadline": N_("No result after two minutes"),
     "query": N_("Asked M-PESA: {outcome}"),

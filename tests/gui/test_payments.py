@@ -65,15 +65,15 @@ def test_a_payment_by_hand_shows_at_once_and_one_key_gives_it_to_its_sale(window
     qtbot.waitUntil(lambda: dialog.sales.rowCount() == 2, timeout=5000)
     assert dialog.sales.item(0, 1).text() == "KSh 620", "the likeliest sale stands first"
     QTest.keyClick(dialog.payments, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: text_of(dialog, "inboxMessage") == "Sale A0002 has it now.", timeout=5000)
+    qtbot.waitUntil(lambda: text_of(dialog, "inboxMessage") == "Added to sale A0002.", timeout=5000)
     qtbot.waitUntil(lambda: "(" not in key.text(), timeout=5000)
     qtbot.waitUntil(lambda: window.day.model.rowCount() == 2, timeout=5000)
     qtbot.waitUntil(lambda: window.day.model.row_at(0).codes != (), timeout=5000)
     assert window.findChild(QLabel, "total_paid").text() == "KSh 620"
     code = window.day.model.row_at(0).codes[0]
     check(dialog, code)
-    qtbot.waitUntil(lambda: text_of(dialog, "codeWord") == "Already used", timeout=5000)
-    assert "A0002" in text_of(dialog, "codeSentence")
+    qtbot.waitUntil(lambda: text_of(dialog, "codeWord") == "Paid sale A0002", timeout=5000)
+    assert "KSh 620" in text_of(dialog, "codeSentence")
     dialog.findChild(QPushButton, "takeBack").click()
     QTest.keyClick(dialog.findChild(QLineEdit, "takeBackWhy0"), Qt.Key.Key_Return)
     assert "Say why" in dialog.findChild(QLabel, "takeBackWhyReason").text()
@@ -107,7 +107,7 @@ def test_what_another_till_took_is_said() -> None:
 
 def test_an_empty_inbox_says_so(window: MainWindow, qtbot: QtBot) -> None:
     dialog = open_inbox(window, qtbot, 0)
-    qtbot.waitUntil(lambda: "has its sale" in text_of(dialog, "inboxEmpty"), timeout=5000)
+    qtbot.waitUntil(lambda: "All payments are matched" in text_of(dialog, "inboxEmpty"), timeout=5000)
     dialog._show(TillInbox([], [], 2))
     assert "2 messages" in text_of(dialog, "inboxEmpty")
     window.inbox.open()

@@ -348,7 +348,7 @@ def not_known(window: MainWindow, qtbot: QtBot) -> MainWindow:
     window.ask(lambda engine: order_fault(engine, "push", "accept_lost"))
     window.ask(lambda engine: order_fault(engine, "callback", "lose"))
     sell(window, qtbot, "100", "0712345678")
-    qtbot.waitUntil(lambda: word(window) == "Not known yet", timeout=5000)
+    qtbot.waitUntil(lambda: word(window) == "Not confirmed", timeout=5000)
     assert "do not charge again" in window.findChild(QLabel, "currentNext").text()
     click(window, "showsCode")
     qtbot.waitUntil(sale_dialog(window).open_give_up.isVisible, timeout=5000)
@@ -380,7 +380,7 @@ def test_a_code_that_is_shown_is_noted_and_one_that_is_none_refused(not_known: M
     qtbot.waitUntil(lambda: not dialog.claim.isVisible(), timeout=5000)
     timeline = dialog.findChild(QListWidget, "timeline")
     qtbot.waitUntil(lambda: "TKN7RT61SV" in timeline.item(timeline.count() - 1).text(), timeout=5000)
-    assert dialog.findChild(QLabel, "saleState").text() == "Not known yet"
+    assert dialog.findChild(QLabel, "saleState").text() == "Not confirmed"
 
 
 def test_giving_up_needs_the_managers_pin_and_a_reason(not_known: MainWindow, qtbot: QtBot) -> None:
@@ -400,7 +400,7 @@ def test_giving_up_needs_the_managers_pin_and_a_reason(not_known: MainWindow, qt
     not_known.ask(send_the_lost_callback)
     pay(not_known)
     qtbot.waitUntil(lambda: dialog.findChild(QLabel, "saleState").text() == "Paid late", timeout=10_000)
-    assert "needs you" in not_known.findChild(QLabel, "noticeText").text()
+    assert "to check" in not_known.findChild(QLabel, "noticeText").text()
 
 
 def test_a_sale_is_voided_with_a_reason(window: MainWindow, qtbot: QtBot) -> None:

@@ -538,7 +538,8 @@ def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
         raw = targets[Format.CSV].read_bytes()
         assert raw.startswith(b"\xef\xbb\xbf")
         rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
-        assert tuple(rows[0]) == (*COLUMNS, "ledger_hash")
+        assert tuple(rows[0]) == (*COLUMNS, "ledger_hash", "environment")
+        assert {row["environment"] for row in rows} == {"practice"}
         assert {row["ledger_hash"] for row in rows} == {last_hash}
         assert (rows[0]["amount"], rows[0]["state"], rows[0]["mpesa_codes"], rows[0]["phone"]) == (
             "1250",
@@ -548,6 +549,9 @@ def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
         )
         assert (rows[2]["cashier"], rows[2]["till"]) == ("'=HYPERLINK(1)", "'@x")
         sheet = openpyxl.load_workbook(targets[Format.XLSX]).active
+        texts = [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)]
+        assert f"Days {DAY} to {DAY}" in texts and f"Ledger hash {last_hash}" in texts
+        assert "PRACTICE: no money moved" in texts and sheet.title == "PRACTICE Sales"
         assert sheet["F2"].value == 1250
         assert sheet["F5"].value == "=SUM(F2:F4)"
         assert sheet["L4"].value == "=HYPERLINK(1)" and sheet["L4"].data_type == "s"
@@ -555,7 +559,7 @@ def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
         assert document["totals"] == {
             "sales": 3, "paid": 1, "received": 1250, "unclaimed_payments": 0, "unclaimed": 0,
         }  # fmt: skip
-        assert document["ledger_hash"] == last_hash
+        assert document["ledger_hash"] == last_hash and document["environment"] == "practice"
         with pytest.raises(CancelledError):
             export(reader, DAY, DAY, Format.CSV, tmp_path / "never.csv", lambda _progress: False)
         with pytest.raises(Outside):
@@ -797,6 +801,7 @@ def test_a_big_ledger_is_not_checked_page_by_page_at_each_start(
 
 def test_the_names_of_exports() -> None:
     assert default_name("2026-11-23", "2026-11-23", Format.CSV) == "sales-2026-11-23.csv"
+    assert default_name("2026-11-23", "2026-11-23", Format.CSV, "practice") == "PRACTICE-sales-2026-11-23.csv"
     assert default_name("2026-11-01", "2026-11-30", Format.XLSX) == "sales-2026-11-01-to-2026-11-30.xlsx"
 
 

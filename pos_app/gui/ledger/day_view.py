@@ -43,7 +43,7 @@ _FILTERS = (
     (Filter.WAITING, N_("Waiting")),
     (Filter.PAID, N_("Paid")),
     (Filter.NOT_PAID, N_("Not paid")),
-    (Filter.NEEDS_YOU, N_("Needs you")),
+    (Filter.NEEDS_YOU, N_("To check")),
 )
 _WIDTHS = {
     Column.TIME: 60, Column.ORDER: 100, Column.PHONE: 106, Column.AMOUNT: 80, Column.CODE: 128, Column.AGE: 52,
@@ -295,7 +295,7 @@ class DayView(QWidget):
                 _("Nothing found"), _("Try the last digits of the phone, the order, the M-PESA code or the amount.")
             )
         elif self._only() is Filter.NEEDS_YOU:
-            self._empty.say(_("Nothing here"), _("No sale needs you."))
+            self._empty.say(_("Nothing here"), _("No sale is to check."))
         elif self._only() is not Filter.ALL:
             self._empty.say(_("Nothing here"), _("No sale of this day is in this state."))
         elif self.chosen_day != self._today:
@@ -316,8 +316,8 @@ class DayView(QWidget):
         sales = ngettext("paid, {count} sale", "paid, {count} sales", totals.paid_sales).format(count=totals.paid_sales)
         self._sums["paid"].show_sum(format_ksh(totals.paid_cents), sales)
         self._sums["waiting"].show_sum(str(totals.waiting), _("waiting"))
-        self._sums["unknown"].show_sum(str(totals.unknown), _("not known"))
-        self._sums["needs_you"].show_sum(str(totals.review + totals.strays), _("needs you"))
+        self._sums["unknown"].show_sum(str(totals.unknown), _("not confirmed"))
+        self._sums["needs_you"].show_sum(str(totals.review + totals.strays), _("to check"))
         self.strays.show_count(totals.strays if self._only() is Filter.NEEDS_YOU else 0)
         self.summed.emit(totals)
 

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDateEdit,
     QDialog,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
 from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.save_file import ask_target
 from pos_app.i18n import _
 from pos_app.ledger.export import CancelledError, Format, Progress, Written, default_name
 from pos_app.words.mistakes import reason_of
@@ -33,18 +33,24 @@ _TAG = "export"
 class ExportDialog(QDialog):
     """Writes an export on the reports thread; the window goes on selling.
 
+    Args:
+        environment: Whose sales these are: the file's name says where no real money moved.
+
     Signals:
         closing_wanted: the day whose closing receipt is to be made.
     """
 
     closing_wanted = Signal(str)
 
-    def __init__(self, day: str, folder: Path, reports: Reports, background: Background, parent: QWidget) -> None:
+    def __init__(
+        self, day: str, folder: Path, environment: str, reports: Reports, background: Background, parent: QWidget
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("exportDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(_("Export sales"))
         self._folder = folder
+        self._environment = environment
         self._reports = reports
         self._background = background
         self._stop = threading.Event()
@@ -121,7 +127,7 @@ class ExportDialog(QDialog):
     @Slot()
     def _suggest(self) -> None:
         first, last = self._days()
-        self._file.setText(str(self._folder / default_name(first, last, self._format.currentData())))
+        self._file.setText(str(self._folder / default_name(first, last, self._format.currentData(), self._environment)))
 
     def _days(self) -> tuple[str, str]:
         first, last = self._from.date().toString("yyyy-MM-dd"), self._to.date().toString("yyyy-MM-dd")
@@ -129,9 +135,12 @@ class ExportDialog(QDialog):
 
     @Slot()
     def _choose(self) -> None:
-        chosen, _filter = QFileDialog.getSaveFileName(self, _("Export sales"), str(self.target))
-        if chosen:
-            self._file.setText(chosen)
+        fmt: Format = self._format.currentData()
+        chosen = ask_target(self, _("Export sales"), self.target, f"{fmt.upper()} (*.{fmt})")
+        if chosen is not None:
+            # Another day or format goes to the same folder.
+            self._folder = chosen.parent
+            self._file.setText(str(chosen))
 
     @Slot()
     def _start(self) -> None:

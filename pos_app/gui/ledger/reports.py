@@ -22,6 +22,9 @@ from pos_app.ledger.rows import EventRow, Totals
 OPEN_SALES_MS: Final = 2 * 86_400_000
 """Sales that are older are not proposed for a payment of today."""
 
+LOOKS_BACK_MS: Final = 31 * 86_400_000
+"""Codes that are older are not offered for one that was misread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -107,7 +110,10 @@ class Reports:
         payment, sale = reader.payment(mpesa_code), reader.sale_by_code(mpesa_code)
         if sale is None and payment is not None and payment.sale_id is not None:
             sale = reader.sale(payment.sale_id)
-        return Known(mpesa_code, payment, sale)
+        like = None
+        if payment is None and sale is None:
+            like = reader.looks_like(mpesa_code, SystemClock().now_ms() - LOOKS_BACK_MS)
+        return Known(mpesa_code, payment, sale, like)
 
     def last_reference(self) -> str | None:
         """The reference of the newest sale."""

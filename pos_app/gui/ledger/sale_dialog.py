@@ -14,6 +14,7 @@ from pos_app.gui.ledger.sale_presenter import NOTHING, possible
 from pos_app.gui.tones import look_of_sale
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.i18n import _
 from pos_app.words.mistakes import reason, reason_of
 from pos_app.words.states import words_of_sale
@@ -61,7 +62,7 @@ class SaleDialog(QDialog):
     # Layout
 
     def _build(self) -> None:
-        self.resize(640, 520)
+        open_within_screen(self, 640, 520)
         self._title = label("", "state", name="saleTitle")
         self._state = label("", "state", name="saleState")
         self._line = label("", "muted", wrap=True)
@@ -102,7 +103,10 @@ class SaleDialog(QDialog):
         )
         self.give_up = AskRow(
             "giveUp",
-            _("Stop waiting for this payment. It cancels nothing at M-PESA; if it is paid after all, the till rings.")
+            _(
+                "Stop waiting for this payment. It cancels nothing at M-PESA; if it is paid after all, you will hear a"
+                " sound and see a notice."
+            )
             + pin_hint,
             ((_("Manager's PIN"), True), (_("Reason"), False)),
             _("Give up"),
@@ -117,7 +121,8 @@ class SaleDialog(QDialog):
             "settle",
             _(
                 "Look in the M-PESA statement first. Write what you found, for example: “not in the statement”. What"
-                " was heard stays in the history, and if the money comes after all, the till rings."
+                " was heard stays in the history, and if the money comes after all, you will hear a sound and see a"
+                " notice."
             )
             + pin_hint,
             ((_("Manager's PIN"), True), (_("How it was settled"), False)),

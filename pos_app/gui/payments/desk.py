@@ -40,7 +40,7 @@ class InboxDesk(DialogDesk[InboxDialog]):
         self._ask(lambda engine: engine.detach_payment(code, by, why), self._detached)
 
     def _attached(self, answer: RequestTaken | RequestFailed) -> None:
-        self.tell(answer, _("Sale {reference} has it now."))
+        self.tell(answer, _("Added to sale {reference}."))
 
     def _detached(self, answer: RequestTaken | RequestFailed) -> None:
         self.tell(answer, _("Taken back from sale {reference}: it is free again."))

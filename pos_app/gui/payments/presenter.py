@@ -41,25 +41,29 @@ class Known:
     Args:
         payment: Received straight to the till.
         sale: That it pays, or that a prompt with this code paid.
+        looks_like: Where neither is known: a code that did come, and that this one may be misread for.
     """
 
     mpesa_code: str
     payment: TillPayment | None
     sale: SaleSummary | None
+    looks_like: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One of three answers: received, already used, not received.
+    """One of three answers: received, used for a sale, not received.
 
     Args:
         can_take_back: Of the sale it was given to by hand.
+        offer: A code to check in place of this one.
     """
 
     word: str
     sentence: str
     tone: Tone
     can_take_back: bool = False
+    offer: str = ""
 
 
 def payment_cells(payment: TillPayment, today: str) -> tuple[str, ...]:
@@ -84,9 +88,16 @@ def matches_of(payment: TillPayment | None, inbox: TillInbox) -> list[Match]:
 def sale_cells(match: Match) -> tuple[str, ...]:
     """A proposed sale's row."""
     why = [_(text) for sign, text in _SIGNS.items() if sign in match.signs]
-    why.append(_("{count} min apart").format(count=match.minutes_apart))
+    why.append(_apart(match))
     phone = f"•••{match.sale.phone_last3}"
     return (match.sale.reference, format_ksh(match.sale.due_cents), phone, ", ".join(why))
+
+
+def _apart(match: Match) -> str:
+    if match.minutes_apart == 0:
+        return _("the same minute")
+    text = _("{count} min later") if match.is_sale_later else _("{count} min earlier")
+    return text.format(count=match.minutes_apart)
 
 
 def is_overpaid(payment: TillPayment, sale: OpenSale) -> bool:
@@ -103,11 +114,13 @@ def verdict_of(known: Known) -> Verdict:
     if sale is not None:
         at_ms = payment.paid_at_ms if payment is not None else sale.attempt.settled_at_ms
         time = to_eat(at_ms or sale.sale.created_at_ms).strftime("%d %b %H:%M")
-        sentence = _("For sale {reference}, paid {time}. Do not hand over goods for another one.").format(
-            reference=sale.sale.reference, time=time
+        cents = payment.amount_cents if payment is not None else sale.attempt.amount_cents
+        sentence = _("{amount}, {time}. It pays no other sale: hand over goods for this one only.").format(
+            amount=format_ksh(cents), time=time
         )
         can = payment is not None and payment.use is Use.PAYS
-        return Verdict(_("Already used"), sentence, Tone.NOT_PAID, can_take_back=can)
+        word = _("Paid sale {reference}").format(reference=sale.sale.reference)
+        return Verdict(word, sentence, Tone.UNKNOWN, can_take_back=can)
     if payment is not None:
         paid = to_eat(payment.paid_at_ms).strftime("%d %b %H:%M")
         who = " ".join(part for part in (payment.first_name, payment.phone_masked) if part)
@@ -115,6 +128,14 @@ def verdict_of(known: Known) -> Verdict:
             amount=format_ksh(payment.amount_cents), time=paid, who=who or _("no name")
         )
         return Verdict(_("Received"), sentence, Tone.PAID)
+    if known.looks_like is not None:
+        sentence = _(
+            "No payment has this code, but one with {code} came. Compare it with the phone: O and 0, I and 1 look"
+            " alike."
+        )
+        return Verdict(
+            _("Is it this one?"), sentence.format(code=known.looks_like), Tone.UNKNOWN, offer=known.looks_like
+        )
     return Verdict(
         _("Not received"),
         _("No payment with this code has come to this till. Do not hand over the goods."),

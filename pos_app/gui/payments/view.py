@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from pos_app.clock import SystemClock, day_of
+from pos_app.domain.money import Cents, format_ksh
 from pos_app.domain.mpesa_code import parse_mpesa_code
-from pos_app.domain.till_payment import Match, TillPayment
+from pos_app.domain.till_payment import Match, OpenSale, TillPayment
 from pos_app.errors import Mistake
 from pos_app.gui.background import Background, Done
 from pos_app.gui.dialog_desk import TalkingDialog
@@ -31,6 +28,8 @@ from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.field import Field
+from pos_app.gui.widgets.fit import open_within_screen
+from pos_app.gui.widgets.question import Choice, ask
 from pos_app.gui.widgets.row_list import RowList
 from pos_app.i18n import _, ngettext
 from pos_app.words.mistakes import reason_of
@@ -53,11 +52,12 @@ class InboxDialog(TalkingDialog):
         super().__init__(reports, background, parent)
         self.setObjectName("inboxDialog")
         self.setWindowTitle(_("Payments straight to the till"))
-        self.resize(1080, 600)
+        open_within_screen(self, 1080, 600)
         self._inbox = TillInbox([], [], 0)
         self._matches: list[Match] = []
         self._code = ""
         self._to_take_back = ""
+        self._offered = ""
         self._is_asking = False
         self._matched_code = ""
         self._is_new_answer = False
@@ -76,27 +76,15 @@ class InboxDialog(TalkingDialog):
         top = QHBoxLayout()
         top.addWidget(self.code, 1)
         top.addWidget(check, 0, Qt.AlignmentFlag.AlignBottom)
-        self._word = label("", "state", name="codeWord")
-        self._sentence = label("", name="codeSentence", wrap=True)
-        self._take_back = button(_("Take it back from this sale…"), "takeBack")
-        self._take_back.clicked.connect(self._ask_why)
-        answer = QHBoxLayout()
-        answer.setSpacing(14)
-        answer.addWidget(self._word)
-        answer.addWidget(self._sentence, 1)
-        answer.addWidget(self._take_back)
-        self._why = AskRow(
-            "takeBackWhy", _("The payment is free again, for any sale."), ((_("Reason"), False),), _("Take it back")
-        )
-        self._why.answered.connect(self._detach)
+        answer = self._make_answer()
         self._title = label("", "title", name="inboxTitle")
-        self.payments = RowList("payments", _("Payments that no sale has"), PAYMENT_HEADINGS, 2)
+        self.payments = RowList("payments", _("Unmatched payments"), PAYMENT_HEADINGS, 2)
         self.sales = RowList("likelySales", _("Sales it may be for"), SALE_HEADINGS, 3)
         self.payments.itemSelectionChanged.connect(self._show_matches)
         self.payments.chosen.connect(self._attach)
         self.sales.chosen.connect(self._attach)
         self._empty = label("", "muted", name="inboxEmpty", wrap=True)
-        self.attach = button(_("Give to this sale"), "attachPayment", is_main=True)
+        self.attach = button(_("Add to this sale"), "attachPayment", is_main=True)
         self.attach.clicked.connect(self._attach)
         self._message = label("", "muted", name="inboxMessage", wrap=True)
         close = button(_("Close"), "inboxClose")
@@ -120,6 +108,26 @@ class InboxDialog(TalkingDialog):
         column.addLayout(buttons)
         self._why.hide()
         self._show_verdict(None)
+
+    def _make_answer(self) -> QHBoxLayout:
+        """What is known of a code, and what can be done about it."""
+        self._word = label("", "state", name="codeWord")
+        self._sentence = label("", name="codeSentence", wrap=True)
+        self._take_back = button(_("Take it back from this sale…"), "takeBack")
+        self._take_back.clicked.connect(self._ask_why)
+        self._offer = button("", "offerCode")
+        self._offer.clicked.connect(self._take_offer)
+        answer = QHBoxLayout()
+        answer.setSpacing(14)
+        answer.addWidget(self._word)
+        answer.addWidget(self._sentence, 1)
+        answer.addWidget(self._take_back)
+        answer.addWidget(self._offer)
+        self._why = AskRow(
+            "takeBackWhy", _("The payment is free again, for any sale."), ((_("Reason"), False),), _("Take it back")
+        )
+        self._why.answered.connect(self._detach)
+        return answer
 
     # What is shown
 
@@ -153,13 +161,13 @@ class InboxDialog(TalkingDialog):
         self.payments.show_rows(rows, None if is_gone else row)
         count = len(codes)
         self._title.setText(
-            ngettext("{count} payment that no sale has", "{count} payments that no sale has", count).format(count=count)
+            ngettext("{count} unmatched payment", "{count} unmatched payments", count).format(count=count)
         )
-        notes = [] if codes else [_("Every payment that came straight to the till has its sale.")]
+        notes = [] if codes else [_("All payments are matched.")]
         if inbox.strays:
             text = ngettext(
-                "{count} message came that belongs to no payment of this till: it is under “Needs you”.",
-                "{count} messages came that belong to no payment of this till: they are under “Needs you”.",
+                "{count} message came that belongs to no payment of this till: it is under “To check”.",
+                "{count} messages came that belong to no payment of this till: they are under “To check”.",
                 inbox.strays,
             )
             notes.append(text.format(count=inbox.strays))
@@ -212,6 +220,11 @@ class InboxDialog(TalkingDialog):
         self._is_new_answer = True
         self._ask_code()
 
+    @Slot()
+    def _take_offer(self) -> None:
+        self.code.set_text(self._offered)
+        self._check()
+
     def _ask_code(self) -> None:
         code = self._code
         self._background.ask(_CODE, lambda: self._reports.known_code(code))
@@ -221,11 +234,14 @@ class InboxDialog(TalkingDialog):
         self._word.setVisible(verdict is not None)
         self._sentence.setVisible(verdict is not None)
         self._take_back.setVisible(verdict is not None and verdict.can_take_back)
+        self._offer.setVisible(verdict is not None and bool(verdict.offer))
         if known is None or verdict is None:
             return
         self._word.setText(verdict.word)
         dress(self._word, tone=str(verdict.tone))
         self._sentence.setText(f"{known.mpesa_code}: {verdict.sentence}")
+        self._offered = verdict.offer
+        self._offer.setText(_("Check {code}").format(code=verdict.offer))
         if verdict.tone is Tone.PAID and self._is_new_answer:
             self.select_payment(known.mpesa_code)
         self._is_new_answer = False
@@ -236,14 +252,34 @@ class InboxDialog(TalkingDialog):
         if self._is_asking or payment is None or not 0 <= row < len(self._matches):
             return
         sale = self._matches[row].sale
+        if is_overpaid(payment, sale):
+            self._ask_too_much(payment, sale)
+        else:
+            self._give(payment, sale)
+
+    def _give(self, payment: TillPayment, sale: OpenSale) -> None:
+        if self._is_asking:
+            return
         self._is_asking = True
         self.attach.setEnabled(False)
-        text = _("Giving {code} to sale {reference}…")
-        if is_overpaid(payment, sale):
-            text = _("Giving {code} to sale {reference}: it is more than the sale needs…")
+        text = _("Adding {code} to sale {reference}…")
         self._message.setText(text.format(code=payment.mpesa_code, reference=sale.reference))
         dress(self._message, role="muted")
         self.attach_wanted.emit(payment.mpesa_code, int(sale.id))
+
+    def _ask_too_much(self, payment: TillPayment, sale: OpenSale) -> None:
+        """KSh 65,000 for a sale of 100 is more often a wrong row than a wish."""
+        text = _(
+            "{amount} is {excess} more than sale {reference} still needs ({due}). What is too much stands under"
+            " “To check” until it is paid back."
+        ).format(
+            amount=format_ksh(payment.amount_cents),
+            excess=format_ksh(Cents(payment.amount_cents - sale.due_cents)),
+            reference=sale.reference,
+            due=format_ksh(sale.due_cents),
+        )
+        give = Choice(_("Add it all the same"), lambda: self._give(payment, sale), is_grave=True)
+        ask(self, "tooMuch", _("More than the sale needs?"), text, give)
 
     @Slot()
     def _ask_why(self) -> None:

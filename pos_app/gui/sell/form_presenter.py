@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from pos_app.domain.money import MAX_SHILLINGS, parse_amount
+from pos_app.domain.money import MAX_SHILLINGS, format_ksh, is_sum, parse_amount
 from pos_app.domain.phone import format_phone, parse_phone
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Draft
@@ -63,6 +63,15 @@ class FormPresenter:
         except Mistake as mistake:
             return reason_of(mistake)
         return ""
+
+    def result_of(self, text: str) -> str:
+        """What a sum in the amount comes to, while it is typed; empty for a plain number."""
+        if not is_sum(text):
+            return ""
+        try:
+            return f"= {format_ksh(parse_amount(text, max_shillings=self.max_shillings))}"
+        except Mistake:
+            return ""
 
     def check(self, amount: str, phone: str, reference: str) -> Checked:
         """All three."""

@@ -48,8 +48,10 @@ class FormView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._card)
-        for field in self._fields.values():
-            field.line.returnPressed.connect(self.submit)
+        self.amount.line.returnPressed.connect(self._enter_amount)
+        self.phone.line.returnPressed.connect(self._enter_phone)
+        self.reference.line.returnPressed.connect(self._enter_reference)
+        self.amount.line.textChanged.connect(self._show_result)
         self.amount.line.left.connect(self._left_amount)
         self.phone.line.left.connect(self._left_phone)
         self.reference.line.left.connect(self._left_reference)
@@ -85,8 +87,39 @@ class FormView(QWidget):
             self.reference.set_text(self._presenter.suggest(last))
 
     @Slot()
+    def _enter_amount(self) -> None:
+        self._enter(AMOUNT)
+
+    @Slot()
+    def _enter_phone(self) -> None:
+        self._enter(PHONE)
+
+    @Slot()
+    def _enter_reference(self) -> None:
+        self._enter(REFERENCE)
+
+    def _enter(self, name: str) -> None:
+        """Enter goes to the next field that is empty, and sends where none is: a keypad has no Tab."""
+        reason = self._presenter.reason_for(name, self._fields[name].text)
+        if reason:
+            self._fields[name].show_reason(reason)
+            self._fields[name].line.selectAll()
+            return
+        names = list(self._fields)
+        after = names.index(name) + 1
+        for other in (*names[after:], *names[: after - 1]):
+            if not self._fields[other].text.strip():
+                self._fields[other].line.setFocus()
+                return
+        self.submit()
+
+    @Slot(str)
+    def _show_result(self, text: str) -> None:
+        self.amount.hint.setText(self._presenter.result_of(text) or "KSh")
+
+    @Slot()
     def submit(self) -> None:
-        """Enter, or the button."""
+        """The request goes out: Enter in the last field, or the button."""
         if self._draft is not None:
             return
         checked = self._presenter.check(self.amount.text, self.phone.text, self.reference.text)

@@ -20,6 +20,7 @@ from pos_app.gui.settings.shop_tab import ShopTab
 from pos_app.gui.settings.tab import Tab
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
+from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.i18n import _
 from pos_app.receipts.layout import lay_out
 from pos_app.receipts.paper import PaperKind
@@ -49,7 +50,7 @@ class SettingsDialog(QDialog):
         self.setObjectName("settingsDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(_("Settings"))
-        self.resize(640, min(620, window.screen().availableSize().height() - 60))
+        open_within_screen(self, 640, 620)
         self._installation = installation
         self._window = window
         self._kept = dict.fromkeys(SecretName, False)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pos_app.domain.callback_address import refused_word
 from pos_app.errors import Outside, TillError
@@ -17,7 +17,7 @@ from pos_app.settings.secrets import SecretName, SecretStore
 from pos_app.words.mistakes import reason, reason_of
 from pos_app.words.outcomes import words_of
 
-_SECTIONS = {"shop": Shop, "mpesa": Mpesa, "relay": Relay, "data": Data}
+_SECTIONS: dict[str, type[BaseModel]] = {"shop": Shop, "mpesa": Mpesa, "relay": Relay, "data": Data}
 _WRONG = {
     "5 to 7 digits": N_("5 to 7 digits."),
     "https://": N_("An address that begins with https:// (http:// only on this machine)."),
@@ -35,13 +35,25 @@ def reason_for(section: str, field: str, value: Any) -> str:
         setattr(model(), field, value)
     except ValidationError as error:
         first = error.errors()[0]
-        if first["type"] == "string_too_long":
-            return _(_TOO_LONG).format(max=first.get("ctx", {}).get("max_length", ""))
-        said = str(first.get("ctx", {}).get("error", ""))
-        return _(_WRONG[said]) if said in _WRONG else _("This is not valid.")
+        return _why(model.model_fields[field].metadata, first["type"], first.get("ctx", {}))
     if section == "mpesa" and field == "callback_url":
         return reason_for_callback(str(value))
     return ""
+
+
+def _why(constraints: list[Any], kind: str, about: dict[str, Any]) -> str:
+    """What is wrong, and the limit where there is one."""
+    if kind in ("too_long", "string_too_long"):
+        return _(_TOO_LONG).format(max=about.get("max_length", ""))
+    if kind in ("int_parsing", "greater_than_equal", "less_than_equal"):
+        limits = {name: value for one in constraints for name, value in _limits(one)}
+        return _("A whole number from {least} to {most}.").format(least=limits.get("ge", 0), most=limits.get("le", ""))
+    said = str(about.get("error", ""))
+    return _(_WRONG[said]) if said in _WRONG else _("Choose one of the values that are offered.")
+
+
+def _limits(constraint: Any) -> list[tuple[str, int]]:
+    return [(name, getattr(constraint, name)) for name in ("ge", "le") if hasattr(constraint, name)]
 
 
 def reason_for_callback(url: str) -> str:

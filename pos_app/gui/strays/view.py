@@ -11,6 +11,7 @@ from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.strays.presenter import HEADINGS, StrayRow, cells_of
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.row_list import RowList
 from pos_app.i18n import N_, _, ngettext
 from pos_app.words.mistakes import reason_of
@@ -32,7 +33,7 @@ class StraysDialog(TalkingDialog):
         super().__init__(reports, background, parent)
         self.setObjectName("straysDialog")
         self.setWindowTitle(_("Messages that belong to no payment"))
-        self.resize(820, 520)
+        open_within_screen(self, 820, 520)
         self._rows: list[StrayRow] | None = None
         self._build()
         background.done.connect(self._hear)

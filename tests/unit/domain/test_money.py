@@ -9,7 +9,9 @@ from pos_app.errors import Mistake
 @pytest.mark.parametrize(
     ("text", "cents"),
     [("1", 100), ("1250", 125_000), ("1,250", 125_000), ("1 250", 125_000), (" 250000 ", 25_000_000),
-     ("KSh 1,250", 125_000), ("kes1250", 125_000), ("007", 700)],
+     ("KSh 1,250", 125_000), ("kes1250", 125_000), ("007", 700), ("1,250.00", 125_000), ("1250/=", 125_000),
+     ("KSh 1 250", 125_000), ("Sh1,250/-", 125_000), ("1250.", 125_000), ("3*250+80", 83_000), ("3 x 250 + 80", 83_000),
+     ("2.5*80", 20_000), ("1,000-250", 75_000), ("100+2\u00d750", 20_000), ("10-3-2", 500), ("2*3*4", 2_400)],
 )  # fmt: skip
 def test_amounts_as_they_are_typed(text: str, cents: int) -> None:
     assert parse_amount(text) == cents
@@ -21,7 +23,9 @@ def test_amounts_as_they_are_typed(text: str, cents: int) -> None:
      ("\u22125", "amount.negative"), ("1.5", "amount.fraction"), (".5", "amount.fraction"), ("250001", "amount.too_large"),
      ("999999999999999999999", "amount.too_large"), ("1e3", "amount.not_a_number"), ("abc", "amount.not_a_number"),
      ("12,50", "amount.not_a_number"), ("\u0661\u0662", "amount.digits"), ("1_000", "amount.not_a_number"),
-     ("Receipt A0044\nKSh 1,250\nTKN7RT61SV", "amount.not_a_number"), ("0x10", "amount.not_a_number")],
+     ("Receipt A0044\nKSh 1,250\nTKN7RT61SV", "amount.not_a_number"), ("0x10", "amount.zero"), ("3*", "amount.not_a_number"), ("+5", "amount.not_a_number"), ("5-10", "amount.negative"),
+     ("2.5*3", "amount.fraction"), ("500*501", "amount.too_large"), ("3**4", "amount.not_a_number"), ("5/2", "amount.not_a_number"),
+     ("1250/", "amount.not_a_number"), ("9*" * 60 + "9", "amount.not_a_number"), ("5-5", "amount.zero")],
 )  # fmt: skip
 def test_what_is_not_an_amount_says_why(text: str, code: str) -> None:
     with pytest.raises(Mistake) as caught:
