@@ -1,6 +1,6 @@
 # The two that matter: make run, make test. Each target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run tour lint test test-fast from-nothing torture torture-relay fuzz bench bench-relay package messages locks format clean
+.PHONY: help setup dev run tour look lint test test-fast from-nothing torture torture-relay fuzz bench bench-relay package messages locks format clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,9 @@ run: setup ## opens the window, in practice mode: no account, no money moves
 
 tour: setup ## the real window by real keys on a virtual screen; pictures in build/tour
 	@packaging/tour.sh
+
+look: dev ## every window at the sizes of real screens, with full data; pictures in build/look
+	POS_APP_LOOK=build/look QT_QPA_PLATFORM=offscreen .venv/bin/python -m pytest -q tests/gui/test_fit.py
 
 lint: dev ## style, types, layers
 	.venv/bin/ruff check .

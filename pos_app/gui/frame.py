@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from pos_app.engine.events import Light, Status
@@ -27,6 +28,11 @@ KEYS = (
     ("Ctrl+F", N_("Search")),
     ("Ctrl+,", N_("Settings")),
 )
+
+
+_GIVE_WAY = ("Ctrl+,", "Ctrl+F", "F12")
+"""The gear, the search and the phone itself say the same."""
+SIDE, GAP = 10, 2
 
 
 class TopBar(QWidget):
@@ -161,8 +167,8 @@ class KeyBar(QWidget):
         self.setObjectName("keyBar")
         self._buttons: dict[str, QPushButton] = {}
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(10, 0, 10, 0)
-        layout.setSpacing(2)
+        layout.setContentsMargins(SIDE, 0, SIDE, 0)
+        layout.setSpacing(GAP)
         for key, text in KEYS:
             if key == "F12" and not has_phone:
                 continue
@@ -188,6 +194,26 @@ class KeyBar(QWidget):
             found.setText(shown)
             found.setAccessibleName(shown)
             dress(found, busy=bool(count))
+            self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        """It keeps no window wide: what does not fit is not shown."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Keys that stand elsewhere too go first where there is no room for all; none is cut."""
+        room = self.width() - 2 * SIDE
+        widths = {key: made.sizeHint().width() + GAP for key, made in self._buttons.items()}
+        for key in (*_GIVE_WAY, *reversed(widths)):
+            if sum(widths.values()) <= room:
+                break
+            widths.pop(key, None)
+        for key, made in self._buttons.items():
+            made.setVisible(key in widths)
 
     def set_compact(self, is_compact: bool) -> None:
         """Lower on small screens."""

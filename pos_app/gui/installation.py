@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pos_app import paths
+from pos_app.i18n import _
 from pos_app.settings import file as settings_file
 from pos_app.settings.effective import access, environment_of
-from pos_app.settings.model import Environment, Settings
+from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretStore, open_store
 
 if TYPE_CHECKING:
     from pos_app.settings.effective import MpesaAccess
+
+PRACTICE_NUMBER = "174379"
+"""Of the practice shop (`pos_app.practice.shop`, which a till in production does not load)."""
 
 
 class Installation:
@@ -43,6 +47,16 @@ class Installation:
     @property
     def is_practice(self) -> bool:
         return self.environment is Environment.PRACTICE
+
+    @property
+    def paid_by_hand(self) -> str:
+        """What a customer types to pay this shop without a prompt; empty where no number is set."""
+        mpesa = self.settings.mpesa
+        if self.is_practice:
+            return _("Paybill {number}").format(number=PRACTICE_NUMBER)
+        if mpesa.account is Account.BUY_GOODS:
+            return _("Till {number}").format(number=mpesa.till_number) if mpesa.till_number else ""
+        return _("Paybill {number}").format(number=mpesa.shortcode) if mpesa.shortcode else ""
 
     def secrets(self) -> SecretStore:
         """Where its secrets are. May wait for a person: not on the GUI's thread."""

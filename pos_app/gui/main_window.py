@@ -51,6 +51,7 @@ from pos_app.gui.sell.form_view import FormView
 from pos_app.gui.sounds import Sounds
 from pos_app.gui.strays.desk import StraysDesk
 from pos_app.gui.widgets.column import Column
+from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
 from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
@@ -112,7 +113,7 @@ class MainWindow(QWidget):
         self._connect()
         self._open_reader()
         self.desk.tell_light()
-        self.setMinimumSize(880, 500)
+        self.setMinimumSize(820, 440)
         self._restore_geometry()
 
     # Layout
@@ -123,9 +124,11 @@ class MainWindow(QWidget):
         self.top = TopBar(shop.name or _("Your shop"), shop.till_label, shop.cashier)
         self.banner = banner(self.installation.environment)
         self.notice = Notice()
-        presenter = FormPresenter(self.installation.settings.mpesa.max_shillings)
+        presenter = FormPresenter(self.installation.settings.mpesa.max_shillings, self.installation.paid_by_hand)
         self.form = FormView(presenter)
-        self.current = CurrentView(is_practice=self.installation.is_practice)
+        self.current = CurrentView(
+            is_practice=self.installation.is_practice, paid_by_hand=self.installation.paid_by_hand
+        )
         self.day = DayView(self.reports, self.background)
         self.dock = PhoneDock() if self.installation.is_practice else None
         self.keys = KeyBar(has_phone=self.dock is not None)
@@ -197,6 +200,7 @@ class MainWindow(QWidget):
         self.desk.done.connect(self._desk_done)
         self.background.done.connect(self._background_done)
         self.form.wanted.connect(self._payment_wanted)
+        self.form.resized.connect(self._give_card_room)
         self.current.check_wanted.connect(self._check)
         self.current.resend_wanted.connect(self._resend)
         self.current.take_back_wanted.connect(self._withdraw)
@@ -236,11 +240,21 @@ class MainWindow(QWidget):
         self._row.setSpacing(margin)
         self._left_column.setSpacing(margin)
         self._left.setFixedWidth(LEFT_WIDTH_NARROW if is_narrow else LEFT_WIDTH)
-        for part in (self.form, self.current, self.day, self.top, self.keys):
+        for part in (self.day, self.top, self.keys):
             part.set_compact(is_compact)
+        for card in (self.form, self.current):
+            card.set_height(height)
         if self.dock is not None:
             self.dock.set_compact(is_compact)
             self._place_phone(is_narrow=is_narrow)
+        self._give_card_room()
+
+    @Slot()
+    def _give_card_room(self) -> None:
+        """What the form leaves of the left column is the card's: its texts give way, its buttons never."""
+        self.current.set_room(
+            self._left.viewport().height() - self.form.sizeHint().height() - self._left_column.spacing()
+        )
 
     def _place_phone(self, *, is_narrow: bool) -> None:
         assert self.dock is not None
@@ -319,8 +333,9 @@ class MainWindow(QWidget):
     def _restore_geometry(self) -> None:
         kept = self._geometry().value("geometry")
         if kept is None or not self.restoreGeometry(kept):
-            available = self.screen().availableSize()
-            self.resize(min(1366, available.width()), min(768, available.height()))
+            # The first start fills the screen; given back its title bar, the window still lies within it.
+            open_within_screen(self, 1366, 768)
+            self.setWindowState(Qt.WindowState.WindowMaximized)
 
     def _save_geometry(self) -> None:
         self._geometry().setValue("geometry", self.saveGeometry())

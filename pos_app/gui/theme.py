@@ -15,6 +15,9 @@ from pos_app import paths
 
 FAMILY = "Noto Sans"
 COMPACT_BELOW_HEIGHT = 700
+TITLES_FROM_HEIGHT = 800
+TIGHT_BELOW_HEIGHT = 640
+TINY_BELOW_HEIGHT = 490
 NARROW_BELOW_WIDTH = 1200
 
 
@@ -237,6 +240,7 @@ QLineEdit[field="true"] {{ font-size: 18px; min-height: 40px; padding: 0 12px; }
 QLineEdit[field="amount"] {{ font-size: 30px; font-weight: 600; min-height: 52px; padding: 0 12px; }}
 QLineEdit[field="true"][compact="true"] {{ min-height: 34px; font-size: 16px; }}
 QLineEdit[field="amount"][compact="true"] {{ min-height: 38px; font-size: 24px; }}
+QLineEdit[field="true"][tiny="true"], QLineEdit[field="amount"][tiny="true"] {{ min-height: 29px; }}
 QLineEdit:focus, QComboBox:focus, QDateEdit:focus, QSpinBox:focus, QPlainTextEdit:focus {{ border: 2px solid {c.accent}; }}
 QLineEdit[wrong="true"], QPlainTextEdit[wrong="true"] {{ border: 2px solid {c.not_paid}; }}
 QLineEdit:disabled, QComboBox:disabled {{ color: {c.muted}; background: {c.background}; }}
@@ -260,6 +264,7 @@ QPushButton[main="true"] {{
 QPushButton[main="true"]:focus {{ border: 2px solid {c.text}; }}
 QPushButton[main="true"]:disabled {{ background: {c.border}; color: {c.muted}; border-color: {c.border}; }}
 QPushButton[main="true"][compact="true"] {{ min-height: 34px; }}
+QPushButton[main="true"][tiny="true"] {{ min-height: 30px; }}
 QPushButton[chip="true"] {{ border-radius: 18px; padding: 0 12px; min-height: 34px; }}
 QPushButton[chip="true"]:checked {{ background: {c.selection}; border: 1px solid {c.waiting}; font-weight: 600; }}
 QPushButton[chip="true"]:checked:focus {{ border: 2px solid {c.accent}; }}
@@ -269,7 +274,10 @@ QPushButton[key="true"]:hover {{ background: {c.background}; color: {c.text}; }}
 QPushButton[key="true"]:focus {{ border: 1px solid {c.accent}; }}
 QToolButton[flat="true"] {{ border: 1px solid transparent; background: transparent; padding: 0 8px; }}
 QToolButton[flat="true"]:focus {{ border: 1px solid {c.accent}; }}
+QLabel[role="state"][tiny="true"] {{ font-size: 17px; }}
+QLabel[role="amount"][tiny="true"] {{ font-size: 18px; }}
 QPushButton[pad="true"] {{ font-size: 16px; min-height: 36px; padding: 0; }}
+QPushButton[pad="true"][compact="true"] {{ min-height: 28px; }}
 QTableView {{
     background: {c.surface}; alternate-background-color: {c.raised}; border: 0; gridline-color: transparent;
     selection-background-color: {c.selection}; selection-color: {c.text}; outline: 0;

@@ -86,12 +86,16 @@ WORDS: dict[K, OutcomeWords] = {
         N_("The request timed out. I can send it again."),
     ),
     K.UNREACHABLE: OutcomeWords(
-        N_("Phone not reached"),
-        N_("The phone was off, out of network, busy with another prompt, or the prompt was ignored."),
+        N_("No PIN entered"),
+        N_("No PIN came in time: the prompt was ignored, or the phone was off, out of network or busy."),
         N_(
-            "Ask the customer to switch the phone on, or to take the other SIM, then send again. The till keeps checking for a late payment."
+            "Ask the customer, then send again. If the phone showed nothing: is it on, with network, the M-PESA SIM in"
+            " use? The till keeps checking for a late payment."
         ),
-        N_("Your phone could not be reached. Is it on, with network? An old SIM may need *234#."),
+        N_(
+            "The request ran out. Shall I send it again? If your phone showed nothing, is it on, with network? An old"
+            " SIM may need *234#."
+        ),
     ),
     K.LINE_BUSY: OutcomeWords(
         N_("Line busy"),

@@ -75,7 +75,7 @@ def test_a_whole_sale_by_keys_then_the_pin(window: MainWindow, qtbot: QtBot) -> 
     assert window.form.amount.line.hasFocus()
     assert window.form.reference.text == "A0002"
     qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=5000)
-    assert "0712 345 678" in window.findChild(QLabel, "currentLine").text()
+    assert "0712\u00a0345\u00a0678" in window.findChild(QLabel, "currentLine").text()
     qtbot.waitUntil(lambda: window.day.model.rowCount() == 1, timeout=5000)
     pay(window)
     qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)

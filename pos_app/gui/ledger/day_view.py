@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from PySide6.QtCore import QDate, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
@@ -22,17 +23,17 @@ from PySide6.QtWidgets import (
 
 from pos_app.clock import SystemClock, day_of
 from pos_app.domain.attempt import Attempt
-from pos_app.domain.money import format_ksh
 from pos_app.domain.sale import SaleSummary
 from pos_app.gui import theme
 from pos_app.gui.background import Background, Done
+from pos_app.gui.ledger.column_fit import Needs
+from pos_app.gui.ledger.day_head import DayHead
 from pos_app.gui.ledger.delegate import CellDelegate
 from pos_app.gui.ledger.model import Column, SalesModel
 from pos_app.gui.ledger.reports import Page, Reports
 from pos_app.gui.strays.strip import StraysStrip
-from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.dress import button, card, dress, label
-from pos_app.i18n import N_, _, ngettext
+from pos_app.i18n import N_, _
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import Totals
 from pos_app.receipts.code import search_of
@@ -45,18 +46,19 @@ _FILTERS = (
     (Filter.NOT_PAID, N_("Not paid")),
     (Filter.NEEDS_YOU, N_("To check")),
 )
-_WIDTHS = {
-    Column.TIME: 60, Column.ORDER: 100, Column.PHONE: 106, Column.AMOUNT: 80, Column.CODE: 128, Column.AGE: 52,
-}  # fmt: skip
 SEARCH_AFTER_MS = 150
-_NARROW = 680
-_WORDS_FROM = 470
+_SHORTEST_SEARCH = 130
 
 
 class _Table(QTableView):
     """A table whose Enter opens a sale."""
 
     opened = Signal(int)
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
@@ -82,7 +84,7 @@ class DayView(QWidget):
         self._reports = reports
         self._background = background
         self._clock = SystemClock()
-        self._asked = 0
+        self._asked = self._shown = 0
         self._today = day_of(self._clock.now_ms())
         self._totals = Totals(self._today)
         self.model = SalesModel(self)
@@ -103,6 +105,7 @@ class DayView(QWidget):
     # Layout
 
     def _build(self) -> None:
+        self._needs = Needs()
         self.table = self._make_table()
         self._empty = _Empty()
         body = QWidget()
@@ -111,7 +114,8 @@ class DayView(QWidget):
         self._body.addWidget(self.table)
         frame = card("dayCard")
         self._column = QVBoxLayout(frame)
-        self._column.addLayout(self._make_head())
+        self._head = DayHead()
+        self._column.addWidget(self._head)
         self._column.addLayout(self._make_tools())
         self.strays = StraysStrip()
         self._column.addWidget(self.strays)
@@ -122,22 +126,10 @@ class DayView(QWidget):
         self._show_totals()
         self.set_compact(False)
 
-    def _make_head(self) -> QHBoxLayout:
-        self._title = label("", "title", name="dayTitle")
-        self._sums = {name: _Sum(name, tone) for name, tone in _SUMS}
-        head = QHBoxLayout()
-        head.setSpacing(18)
-        head.addWidget(self._title)
-        head.addStretch(1)
-        for shown in self._sums.values():
-            head.addWidget(shown)
-        return head
-
     def _make_tools(self) -> QHBoxLayout:
         self.search = QLineEdit()
         self.search.setObjectName("search")
         self.search.setAccessibleName(_("Search"))
-        self.search.setPlaceholderText(_("Search phone, order, code, amount (Ctrl+F)"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._search_changed)
         self.day = QDateEdit()
@@ -147,7 +139,8 @@ class DayView(QWidget):
         self.day.setDisplayFormat("d MMM yyyy")
         self.day.setDate(_qdate(self._today))
         self.day.dateChanged.connect(self._day_changed)
-        tools = QHBoxLayout()
+        self.day.setMinimumWidth(self.day.sizeHint().width())
+        tools = self._tools = QHBoxLayout()
         tools.setSpacing(8)
         tools.addWidget(self.search, 1)
         self._add_filters(tools)
@@ -165,6 +158,8 @@ class DayView(QWidget):
             chip.setCheckable(True)
             chip.setProperty("chip", True)
             chip.setChecked(only is Filter.ALL)
+            # As wide as it is when it is chosen: nothing moves, and no letter is cut.
+            chip.setMinimumWidth(QFontMetrics(theme.font(14, is_bold=True)).horizontalAdvance(_(text)) + 2 * 12 + 6)
             self._filters.addButton(chip, number)
             tools.addWidget(chip)
             self._filter_list.addItem(_(text))
@@ -191,9 +186,8 @@ class DayView(QWidget):
         header.setSectionsClickable(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(Column.STATE, QHeaderView.ResizeMode.Stretch)
-        for column, width in _WIDTHS.items():
-            table.setColumnWidth(column, width)
         table.opened.connect(self._open_row)
+        table.resized.connect(self._fit_columns)
         table.doubleClicked.connect(self._double_clicked)
         return table
 
@@ -203,25 +197,47 @@ class DayView(QWidget):
         margin = 10 if is_compact else 16
         self._column.setContentsMargins(margin, margin - 4, margin, 2)
         self._column.setSpacing(6 if is_compact else 10)
-        for shown in self._sums.values():
-            shown.set_compact(is_compact)
+        self._head.set_compact(is_compact)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        width = event.size().width()
-        self.table.setColumnHidden(Column.AGE, width < 500)
-        self.table.setColumnHidden(Column.CODE, width < 620)
-        self.table.setColumnHidden(Column.PHONE, width < 440)
-        self._title.setVisible(width >= 640)
-        self.search.setMinimumWidth(100 if width < 760 else 150)
-        for shown in self._sums.values():
-            shown.show_words(are_wanted=width >= _WORDS_FROM)
-        is_narrow = width < _NARROW
+        self._fit_tools()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # Only now the style sheet's fonts are those that are painted.
+        self._fit_tools()
+
+    def _fit_tools(self) -> None:
+        """Filters stand in a row where there is room for them, else in a list; the search tells what fits."""
+        margins = self._column.contentsMargins()
+        room = self.width() - margins.left() - margins.right() - 2
+        spacing = self._tools.spacing()
+        chips = sum(chip.minimumWidth() + spacing for chip in self._filters.buttons())
+        are_in_a_row = _SHORTEST_SEARCH + spacing + chips + self.day.sizeHint().width() <= room
         for chip in self._filters.buttons():
-            chip.setVisible(not is_narrow)
-        self._filter_list.setVisible(is_narrow)
-        self.table.setColumnWidth(Column.ORDER, 84 if is_narrow else _WIDTHS[Column.ORDER])
-        self.table.setColumnWidth(Column.PHONE, 98 if is_narrow else _WIDTHS[Column.PHONE])
+            chip.setVisible(are_in_a_row)
+        self._filter_list.setVisible(not are_in_a_row)
+        beside = chips if are_in_a_row else self._filter_list.sizeHint().width() + spacing
+        search = room - beside - spacing - self.day.sizeHint().width() - 24
+        metrics = self.search.fontMetrics()
+        texts = (_("Search phone, order, code, amount (Ctrl+F)"), _("Search (Ctrl+F)"), _("Search"))
+        fitting = (text for text in texts if metrics.horizontalAdvance(text) <= search)
+        self.search.setPlaceholderText(next(fitting, texts[-1]))
+
+    def _learn(self, rows: Iterable[SaleSummary]) -> None:
+        for row in rows:
+            for column in Column:
+                if column is not Column.AGE:
+                    self._needs.learn(column, (self.model.text_of(row, column),))
+
+    @Slot()
+    def _fit_columns(self) -> None:
+        widths = self._needs.fitted(self.table.viewport().width())
+        for column in Column:
+            self.table.setColumnHidden(column, column not in widths)
+            if column in widths and column is not Column.STATE:
+                self.table.setColumnWidth(column, widths[column])
 
     def restyle(self) -> None:
         """Draws in the theme's colours."""
@@ -234,6 +250,11 @@ class DayView(QWidget):
         """``YYYY-MM-DD``."""
         return self.day.date().toString("yyyy-MM-dd")
 
+    @property
+    def shows_what_was_asked(self) -> bool:
+        """Whether no page is on its way."""
+        return self._shown == self._asked
+
     def read_from(self, reader: LedgerReader | None) -> None:
         """The ledger is open (or closed): shows its rows."""
         self.model.read_from(reader)
@@ -244,6 +265,8 @@ class DayView(QWidget):
         self._delegate.mark(attempt.sale_id)
         self._fade.start()
         if self.model.refresh(attempt.sale_id) and self._only() is Filter.ALL:
+            self._learn(self.model.rows_of(attempt.sale_id))
+            self._fit_columns()
             self._ask("totals")
         else:
             self.reload()
@@ -278,10 +301,13 @@ class DayView(QWidget):
         self._totals = page.totals
         self._show_totals()
         if not only_totals:
+            self._shown = page.asked
             chosen = self.selected_sale()
             self.model.spans_days = bool(self.search.text().strip()) or self._only() is Filter.NEEDS_YOU
-            self.table.setColumnWidth(Column.TIME, 104 if self.model.spans_days else _WIDTHS[Column.TIME])
             self.model.show(page.ids)
+            self._needs.forget()
+            self._learn(self.model.first_rows())
+            self._fit_columns()
             if chosen is not None:
                 self.select_sale(chosen)
         if self.model.rowCount():
@@ -309,15 +335,8 @@ class DayView(QWidget):
 
     def _show_totals(self) -> None:
         chosen = date.fromisoformat(self.chosen_day)
-        text = _long_day(chosen)
-        is_today = chosen.isoformat() == self._today
-        self._title.setText(_("Today, {day}").format(day=text) if is_today else text)
         totals = self._totals
-        sales = ngettext("paid, {count} sale", "paid, {count} sales", totals.paid_sales).format(count=totals.paid_sales)
-        self._sums["paid"].show_sum(format_ksh(totals.paid_cents), sales)
-        self._sums["waiting"].show_sum(str(totals.waiting), _("waiting"))
-        self._sums["unknown"].show_sum(str(totals.unknown), _("not confirmed"))
-        self._sums["needs_you"].show_sum(str(totals.review + totals.strays), _("to check"))
+        self._head.show_day(chosen, totals, is_today=chosen.isoformat() == self._today)
         self.strays.show_count(totals.strays if self._only() is Filter.NEEDS_YOU else 0)
         self.summed.emit(totals)
 
@@ -398,43 +417,6 @@ class DayView(QWidget):
         self.table.viewport().update()
 
 
-_SUMS = (
-    ("paid", Tone.PAID),
-    ("waiting", Tone.WAITING),
-    ("unknown", Tone.UNKNOWN),
-    ("needs_you", Tone.NEEDS_YOU),
-)
-
-
-class _Sum(QWidget):
-    """A number and what it counts."""
-
-    def __init__(self, name: str, tone: Tone) -> None:
-        super().__init__()
-        self.setObjectName(f"sum_{name}")
-        self._number = label("", "total", name=f"total_{name}")
-        dress(self._number, tone=str(tone))
-        self._text = label("", "muted")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self._number)
-        layout.addWidget(self._text)
-
-    def show_sum(self, number: str, text: str) -> None:
-        self._number.setText(number)
-        self._text.setText(text)
-        self.setAccessibleName(f"{number} {text}")
-        self.setToolTip(f"{number} {text}")
-
-    def show_words(self, *, are_wanted: bool) -> None:
-        """On the narrowest screens the number stands alone, its words on hover."""
-        self._text.setVisible(are_wanted)
-
-    def set_compact(self, is_compact: bool) -> None:
-        self._number.setFont(theme.font(16 if is_compact else 20, is_bold=True))
-
-
 class _Empty(QWidget):
     """What stands where there are no rows."""
 
@@ -458,14 +440,3 @@ class _Empty(QWidget):
 
 def _qdate(day: str) -> QDate:
     return QDate.fromString(day, "yyyy-MM-dd")
-
-
-_WEEKDAYS = (N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"))
-_MONTHS = (
-    N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"), N_("July"), N_("August"),
-    N_("September"), N_("October"), N_("November"), N_("December"),
-)  # fmt: skip
-
-
-def _long_day(day: date) -> str:
-    return f"{_(_WEEKDAYS[day.weekday()])} {day.day} {_(_MONTHS[day.month - 1])}"

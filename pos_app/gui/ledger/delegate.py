@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QPainter, QPalette
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from pos_app.gui import theme
-from pos_app.gui.ledger.model import Column, LookRole, SaleIdRole
+from pos_app.gui.ledger.model import BOLD, Column, LookRole, SaleIdRole
 from pos_app.gui.theme import Theme
 
 PADDING = 8
@@ -51,13 +51,15 @@ class CellDelegate(QStyledItemDelegate):
             image = theme.pixmap(icon, colours.of(tone), ICON, painter.device().devicePixelRatioF())
             painter.drawPixmap(room.left(), room.center().y() - ICON // 2 + 1, image)
             room.setLeft(room.left() + ICON + 7)
-        is_bold = index.column() in (Column.STATE, Column.AMOUNT)
+        is_bold = index.column() in BOLD
         painter.setFont(theme.font(14, is_bold=is_bold))
         plain = is_selected and tone is theme.Tone.MUTED
         painter.setPen(QColor(colours.text if plain else colours.of(tone)))
         text = str(index.data() or "")
         metrics = painter.fontMetrics()
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
+        # Orders differ at their end.
+        side = Qt.TextElideMode.ElideMiddle if index.column() == Column.ORDER else Qt.TextElideMode.ElideRight
+        shown = metrics.elidedText(text, side, room.width())
         painter.drawText(room, index.data(Qt.ItemDataRole.TextAlignmentRole), shown)
         painter.restore()
 

@@ -47,6 +47,7 @@ HEADINGS = {
     Column.AGE: N_("Age"),
 }
 RIGHT = frozenset({Column.AMOUNT, Column.AGE})
+BOLD = frozenset({Column.STATE, Column.AMOUNT})
 
 LookRole = int(Qt.ItemDataRole.UserRole) + 1
 SaleIdRole = int(Qt.ItemDataRole.UserRole) + 2
@@ -146,6 +147,16 @@ class SalesModel(QAbstractTableModel):
                 self._pages.popitem(last=False)
         return page[row % PAGE]
 
+    def first_rows(self) -> list[SaleSummary]:
+        """Those of the first page."""
+        return [row for number in range(min(PAGE, len(self._ids))) if (row := self.row_at(number)) is not None]
+
+    def rows_of(self, sale_id: int) -> list[SaleSummary]:
+        """A sale's row, where it is shown."""
+        position = self.position_of(sale_id)
+        row = self.row_at(position) if position is not None else None
+        return [row] if row is not None else []
+
     def _fetch(self, ids: list[int]) -> list[SaleSummary]:
         rows = self._reader.rows(ids) if self._reader is not None else []
         for row in rows:
@@ -189,15 +200,19 @@ class SalesModel(QAbstractTableModel):
             return None
         if role == RowRole:
             return row
-        icon, tone, word = look_of_sale(row)
         if role == LookRole:
+            icon, tone, _word = look_of_sale(row)
             return (icon, tone) if column is Column.STATE else ("", _tone_of(column))
         if role == Qt.ItemDataRole.ToolTipRole:
-            return word if column is Column.STATE else None
-        return word if column is Column.STATE else self._text(row, column)
+            # All of it: on a small screen a column may be missing, or an order be cut.
+            return "  ·  ".join(text for one in Column if (text := self.text_of(row, one)) not in ("", "–"))
+        return self.text_of(row, column)
 
-    def _text(self, row: SaleSummary, column: Column) -> str:
+    def text_of(self, row: SaleSummary, column: Column) -> str:
+        """What stands in a cell."""
         match column:
+            case Column.STATE:
+                return look_of_sale(row)[2]
             case Column.TIME:
                 sold = to_eat(row.sale.created_at_ms)
                 return sold.strftime("%d %b %H:%M" if self.spans_days else "%H:%M")

@@ -57,13 +57,15 @@ class PhoneDock(QWidget):
 
     def _build(self) -> None:
         frame = card("phoneCard")
-        column = QVBoxLayout(frame)
+        column = self._rows = QVBoxLayout(frame)
         column.setContentsMargins(12, 8, 12, 10)
         column.setSpacing(6)
         close = self._make_close()
         head = QHBoxLayout()
-        head.addWidget(label(_("Customer's phone"), "title"), 1)
+        self._title = label(_("Customer's phone"), "title")
+        head.addWidget(self._title, 1)
         head.addWidget(close)
+        self._close = close
         column.addLayout(head)
         self._who = QComboBox()
         self._who.setObjectName("phoneNumber")
@@ -144,6 +146,14 @@ class PhoneDock(QWidget):
     def set_compact(self, is_compact: bool) -> None:
         """Fewer words for small screens."""
         self._hint.setVisible(not is_compact)
+        self._rows.setSpacing(3 if is_compact else 6)
+        self._pad.setSpacing(3 if is_compact else 5)
+        for key in self._keys:
+            dress(key, compact=is_compact)
+        dress(self._text, role="muted" if is_compact else "")
+        # F12 closes it too.
+        self._title.setVisible(not is_compact)
+        self._close.setVisible(not is_compact)
 
     @Slot(object)
     def hear(self, phone: PhoneChanged) -> None:

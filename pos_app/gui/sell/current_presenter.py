@@ -9,6 +9,7 @@ from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.money import format_ksh
 from pos_app.domain.sale import SaleState, SaleSummary
 from pos_app.engine.events import AttemptChanged
+from pos_app.gui.sell.form_presenter import offer_by_hand
 from pos_app.gui.theme import Tone
 from pos_app.gui.tones import look_of_sale
 from pos_app.i18n import _
@@ -35,6 +36,7 @@ class CurrentCard:
     customer: str
     next_step: str
     footer: str
+    by_hand: str
     count_s: int | None
     share: float
     can_check: bool
@@ -54,6 +56,7 @@ def card_of(
     heard_s: float,
     also_waiting: int,
     is_practice: bool,
+    paid_by_hand: str = "",
 ) -> CurrentCard:
     """The card for a sale.
 
@@ -64,6 +67,7 @@ def card_of(
         heard_s: Seconds since that was heard.
         also_waiting: How many other payments are open.
         is_practice: Whether the customer's phone is on the screen.
+        paid_by_hand: What a customer types to pay without a prompt.
     """
     attempt = change.attempt
     icon, tone, word = look_of_sale(sale)
@@ -79,10 +83,12 @@ def card_of(
         tone,
         word,
         format_ksh(sale.sale.amount_cents),
-        " · ".join(part for part in (attempt.reference, phone, *sale.codes) if part),
+        # Neither a phone nor a code is broken over two lines.
+        " · ".join(part.replace(" ", "\u00a0") for part in (attempt.reference, phone, *sale.codes) if part),
         customer,
         words.step,
         _footer(change, heard_s, also_waiting, can_be_resent=bool(resend_text)),
+        offer_by_hand(paid_by_hand) if resend_text and not can_resend else "",
         count,
         share,
         can_check=(attempt.state in FOLLOWED or attempt.speaks_of_money) and attempt.checkout_request_id is not None,

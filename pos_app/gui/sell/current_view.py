@@ -11,6 +11,7 @@ from pos_app.clock import SystemClock
 from pos_app.domain.attempt import FOLLOWED, AttemptId
 from pos_app.domain.sale import SaleSummary
 from pos_app.engine.events import AttemptChanged
+from pos_app.gui import theme
 from pos_app.gui.sell.current_presenter import card_of, clock_text
 from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.gui.widgets.ring import Ring
@@ -31,10 +32,12 @@ class CurrentView(QWidget):
     take_back_wanted = Signal(int)
     receipt_wanted = Signal(int)
 
-    def __init__(self, *, is_practice: bool) -> None:
+    def __init__(self, *, is_practice: bool, paid_by_hand: str = "") -> None:
         super().__init__()
         self.setObjectName("current")
         self._is_practice = is_practice
+        self._paid_by_hand = paid_by_hand
+        self._room: int | None = None
         self._clock = SystemClock()
         self._changes: dict[AttemptId, tuple[AttemptChanged, SaleSummary, float]] = {}
         self._phones: dict[AttemptId, str] = {}
@@ -45,12 +48,22 @@ class CurrentView(QWidget):
         self._line = label("", "muted", name="currentLine", wrap=True)
         self._customer = label("", name="currentCustomer", wrap=True)
         self._next = label("", "muted", name="currentNext", wrap=True)
+        self._by_hand = label("", "title", name="currentByHand", wrap=True)
         self._footer = label("", "muted", name="currentFooter", wrap=True)
         self.check = button(_("Check now"), "checkNow", tip=_("F5: ask M-PESA for the result"))
         self.resend = button(_("Send again"), "sendAgain", tip=_("F8: prompt the same phone again"))
         self.claim = button(_("Customer shows a code…"), "showsCode")
         self.take_back = button(_("Take back"), "takeBack", tip=_("As long as the request has not left the till"))
         self.receipt = button(_("Receipt…"), "currentReceipt", tip=_("F6: print it, or save it as PDF"))
+        self._build()
+        self._connect()
+        self._timer = QTimer(self)
+        self._timer.setInterval(1000)
+        self._timer.timeout.connect(self._tick)
+        self.set_height(theme.TITLES_FROM_HEIGHT)
+        self._draw()
+
+    def _build(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(14)
         head.addWidget(self._ring, 0, Qt.AlignmentFlag.AlignTop)
@@ -69,7 +82,7 @@ class CurrentView(QWidget):
         self._card = card("currentCard")
         self._column = QVBoxLayout(self._card)
         self._column.addLayout(head)
-        for widget in (self._customer, self._next, self._footer):
+        for widget in (self._customer, self._next, self._by_hand, self._footer):
             self._column.addWidget(widget)
         self._column.addLayout(buttons)
         self._column.addWidget(self.claim)
@@ -77,12 +90,6 @@ class CurrentView(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self._card)
-        self._connect()
-        self._timer = QTimer(self)
-        self._timer.setInterval(1000)
-        self._timer.timeout.connect(self._tick)
-        self.set_compact(False)
-        self._draw()
 
     def _connect(self) -> None:
         self.check.clicked.connect(self.ask_check)
@@ -91,12 +98,39 @@ class CurrentView(QWidget):
         self.take_back.clicked.connect(self._ask_take_back)
         self.receipt.clicked.connect(self._ask_receipt)
 
-    def set_compact(self, is_compact: bool) -> None:
-        """Less height for small screens."""
+    def set_height(self, height: int) -> None:
+        """As high as a window of this height allows."""
+        is_compact = height < theme.COMPACT_BELOW_HEIGHT
+        for widget in (self._word, self._amount):
+            dress(widget, tiny=height < theme.TINY_BELOW_HEIGHT)
         margin = 12 if is_compact else 20
         self._column.setContentsMargins(margin, margin - 4, margin, margin - 4)
         self._column.setSpacing(4 if is_compact else 6)
         self._ring.set_side(48 if is_compact else 68)
+
+    def set_room(self, height: int) -> None:
+        """How high it may be: its texts give way, its buttons never."""
+        if height != self._room:
+            self._room = height
+            self._draw()
+
+    def _fit(self) -> None:
+        """Hides what can be missed first: what comes next by itself, then what is said twice."""
+        hidden = []
+        for widget in (self._footer, self._customer, self._next, self._by_hand):
+            if self._room is None or self._needed() <= self._room:
+                break
+            if not widget.isHidden():
+                hidden.append(widget.text())
+                widget.hide()
+        self._card.setToolTip("\n".join(hidden))
+
+    def _needed(self) -> int:
+        self._column.invalidate()
+        self._column.activate()
+        if self._column.hasHeightForWidth():
+            return self._column.totalHeightForWidth(self._card.width())
+        return self._column.totalSizeHint().height()
 
     def show_attempt(self, attempt_id: AttemptId, phone: str) -> None:
         """Makes a payment the one at hand; its phone is shown in full while its prompt is out."""
@@ -183,6 +217,7 @@ class CurrentView(QWidget):
             heard_s=time.monotonic() - heard_s,
             also_waiting=others,
             is_practice=self._is_practice,
+            paid_by_hand=self._paid_by_hand,
         )
         if shown.count_s is not None:
             self._ring.show_count(shown.share, clock_text(shown.count_s), shown.tone)
@@ -197,6 +232,7 @@ class CurrentView(QWidget):
             (self._line, shown.line),
             (self._customer, shown.customer),
             (self._next, shown.next_step),
+            (self._by_hand, shown.by_hand),
             (self._footer, shown.footer),
         ):
             widget.setText(text)
@@ -209,6 +245,7 @@ class CurrentView(QWidget):
         self.claim.setVisible(shown.can_claim)
         self.take_back.setVisible(shown.can_take_back)
         self.receipt.setVisible(shown.has_receipt)
+        self._fit()
         if not self._timer.isActive():
             self._timer.start()
 
@@ -218,8 +255,8 @@ class CurrentView(QWidget):
         dress(self._word, tone="muted")
         self._customer.setText(_("Type amount, phone and order, then press Enter. The customer enters the PIN."))
         for widget in (
-            self._amount, self._line, self._next, self._footer, self.check, self.resend, self.claim, self.take_back,
-            self.receipt,
+            self._amount, self._line, self._next, self._by_hand, self._footer, self.check, self.resend, self.claim,
+            self.take_back, self.receipt,
         ):  # fmt: skip
             widget.hide()
         self._timer.stop()

@@ -11,6 +11,7 @@ from pos_app.domain.phone import format_phone, parse_phone
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Draft
 from pos_app.errors import Mistake
+from pos_app.i18n import _
 from pos_app.words.mistakes import reason, reason_of
 
 AMOUNT, PHONE, REFERENCE = "amount", "phone", "reference"
@@ -36,6 +37,11 @@ def spell_phone(text: str) -> str:
     return " ".join(part for part in (digits[:4], digits[4:7], digits[7:]) if part)
 
 
+def offer_by_hand(number: str) -> str:
+    """``Or pay by hand: Paybill 174379``."""
+    return _("Or pay by hand: {number}").format(number=number) if number else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What became of the fields: a draft, or a reason for each that is wrong."""
@@ -49,10 +55,17 @@ class FormPresenter:
 
     Args:
         max_shillings: The most that one payment may be.
+        paid_by_hand: What a customer types to pay without a prompt.
     """
 
-    def __init__(self, max_shillings: int = MAX_SHILLINGS) -> None:
+    def __init__(self, max_shillings: int = MAX_SHILLINGS, paid_by_hand: str = "") -> None:
         self.max_shillings = max_shillings
+        self._paid_by_hand = paid_by_hand
+
+    @property
+    def by_hand(self) -> str:
+        """What to offer a customer who does not want to wait; empty where no number is set."""
+        return offer_by_hand(self._paid_by_hand)
 
     def reason_for(self, name: str, text: str) -> str:
         """Why a field is wrong; empty where it is right, or still empty."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+import time
+from math import ceil
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from pos_app.domain.reference import MAX_REFERENCE
@@ -20,15 +24,21 @@ class FormView(QWidget):
 
     Signals:
         wanted: a `Draft`; the form stays as it is until `accept` or `refuse`.
+        resized: it is higher or lower than it was.
     """
 
     wanted = Signal(object)
+    resized = Signal()
 
     def __init__(self, presenter: FormPresenter) -> None:
         super().__init__()
         self.setObjectName("form")
         self._presenter = presenter
         self._draft: Draft | None = None
+        self._waits_for, self._ready_s = "", 0.0
+        self._wait = QTimer(self)
+        self._wait.setInterval(500)
+        self._wait.timeout.connect(self._tick)
         self._title = label(_("New payment"), "title")
         self.amount = Field("amount", _("Amount"), hint="KSh", kind="amount", shape=spell_amount)
         self.amount.line.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -44,6 +54,7 @@ class FormView(QWidget):
         self._column = QVBoxLayout(self._card)
         for widget in (self._title, self.amount, self.phone, self.reference):
             self._column.addWidget(widget)
+        self._column.addWidget(self._make_reasons())
         self._column.addWidget(self.send)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -57,24 +68,60 @@ class FormView(QWidget):
         self.reference.line.left.connect(self._left_reference)
         self.reference.line.textChanged.connect(self._count)
         self.send.clicked.connect(self.submit)
-        self.set_compact(False)
+        self.set_height(theme.TITLES_FROM_HEIGHT)
         self._count("")
         self.restyle()
+
+    def _make_reasons(self) -> QWidget:
+        """Room that is always there for what is wrong: nothing moves under the hand when something is."""
+        self._reasons = QWidget()
+        self._by_hand = label("", "title", name="payByHand", wrap=True)
+        self._by_hand.hide()
+        column = QVBoxLayout(self._reasons)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for field in self._fields.values():
+            column.addWidget(field.reason)
+            field.judged.connect(self._show_first_reason)
+        column.addWidget(self._by_hand)
+        column.addStretch(1)
+        return self._reasons
+
+    @Slot()
+    def _show_first_reason(self) -> None:
+        texts = [field.reason.text() for field in self._fields.values()]
+        for number, field in enumerate(self._fields.values()):
+            field.reason.setVisible(bool(texts[number]) and not any(texts[:number]))
+        if not self.phone.reason.text() and self._wait.isActive():
+            # The time is over, or something else was typed: it may go out again.
+            self._wait.stop()
+            self._by_hand.hide()
+            self.send.setEnabled(self._draft is None)
 
     def restyle(self) -> None:
         """Draws its icon in the theme's colours."""
         self.send.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         self.send.setIcon(theme.icon_in("enter", Theme.colours.on_accent))
 
-    def set_compact(self, is_compact: bool) -> None:
-        """Less height for small screens."""
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
+
+    def set_height(self, height: int) -> None:
+        """As high as a window of this height allows."""
+        is_compact = height < theme.COMPACT_BELOW_HEIGHT
+        is_tight, is_tiny = height < theme.TIGHT_BELOW_HEIGHT, height < theme.TINY_BELOW_HEIGHT
         margin = 12 if is_compact else 20
         self._column.setContentsMargins(margin, margin - 4, margin, margin - 4)
-        self._column.setSpacing(5 if is_compact else 8)
-        self._title.setVisible(not is_compact)
+        self._column.setSpacing(4 if is_tight else 5 if is_compact else 8)
+        self._title.setVisible(height >= theme.TITLES_FROM_HEIGHT)
         for field in self._fields.values():
-            field.set_compact(is_compact)
-        dress(self.send, compact=is_compact)
+            field.set_compact(is_compact, is_tiny=is_tiny)
+        self.phone.set_tight(is_tight, placeholder=_("Phone 07…"), otherwise="07…")
+        self.reference.set_tight(is_tight, placeholder=_("Order reference"), otherwise="")
+        dress(self.send, compact=is_compact, tiny=is_tiny)
+        lines = 1 if is_tiny else 2
+        self._reasons.setMinimumHeight(lines * self.amount.reason.fontMetrics().lineSpacing() + 2)
 
     def start_over(self) -> None:
         """Focus on the amount, what is there selected."""
@@ -151,9 +198,27 @@ class FormView(QWidget):
         self.send.setEnabled(True)
         name, reason = self._presenter.refused(code, params)
         self._fields[name].show_reason(reason)
+        if "seconds" in params and code.startswith("sale.wait"):
+            self._count_down(code, int(params["seconds"]))
         self._fields[name].line.setFocus()
         # What is typed next is another customer's: it must not stand behind this one's digits.
         self._fields[name].line.selectAll()
+
+    def _count_down(self, code: str, seconds: int) -> None:
+        """M-PESA's own wait, second by second; meanwhile the customer may pay by hand."""
+        self._waits_for, self._ready_s = code, time.monotonic() + seconds
+        self._by_hand.setText(self._presenter.by_hand)
+        self._by_hand.setVisible(bool(self._presenter.by_hand))
+        self.send.setEnabled(False)
+        self._wait.start()
+
+    @Slot()
+    def _tick(self) -> None:
+        left = ceil(self._ready_s - time.monotonic())
+        if left <= 0:
+            self.phone.show_reason("")
+        else:
+            self.phone.show_reason(self._presenter.refused(self._waits_for, {"seconds": left})[1])
 
     @Slot()
     def _left_amount(self) -> None:

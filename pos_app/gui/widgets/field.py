@@ -25,10 +25,15 @@ class Line(QLineEdit):
 class Field(QWidget):
     """Label, hint, line and reason.
 
+    Signals:
+        judged: the reason why it is wrong was said, or taken back.
+
     Args:
         name: The object name of the line, for tests and screen readers.
         shape: Re-spells what is being typed (``1250`` to ``1,250``); None to leave it.
     """
+
+    judged = Signal()
 
     def __init__(
         self, name: str, label: str, *, hint: str = "", kind: str = "", shape: Callable[[str], str] | None = None
@@ -85,10 +90,17 @@ class Field(QWidget):
         self.reason.setVisible(bool(reason))
         dress(self.line, wrong=bool(reason))
         self.line.setAccessibleDescription(reason)
+        self.judged.emit()
 
-    def set_compact(self, is_compact: bool) -> None:
+    def set_tight(self, is_tight: bool, *, placeholder: str, otherwise: str) -> None:
+        """Its label goes into the line, where even a compact form has no height for it."""
+        self._label.setVisible(not is_tight)
+        self.hint.setVisible(not is_tight)
+        self.line.setPlaceholderText(placeholder if is_tight else otherwise)
+
+    def set_compact(self, is_compact: bool, *, is_tiny: bool = False) -> None:
         """Less height for small screens."""
-        dress(self.line, compact=is_compact)
+        dress(self.line, compact=is_compact, tiny=is_tiny)
         self._column.setSpacing(1 if is_compact else 4)
 
     @Slot(str)
