@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from pos_app import __version__
+from pos_app import __version__, faults
 from pos_app.cli import backup, doctor, exits, export, follow, practice, relay, request, sales, verify
 from pos_app.cli.context import speak
 from pos_app.cli.lines import OutputLostError, complain, prepare_output
@@ -74,11 +74,16 @@ def main(arguments: Sequence[str]) -> int:
     except TillError as error:
         complain(f"pos-app: {reason_of(error)}")
         return exits.CANNOT_RUN
+    except KeyboardInterrupt:
+        raise
     except OutputLostError as lost:
         # Nothing is lost by it but the lines: the ledger has it all.
         if lost.is_gone:
             return exits.NOBODY_READS
         complain("pos-app: " + _("The output cannot be written. Is the disk full?"))
+        return exits.CANNOT_RUN
+    except Exception as error:  # noqa: BLE001 - a person at a terminal gets words, the log the rest
+        complain(f"pos-app: {reason_of(faults.as_error(error, 'command'))}")
         return exits.CANNOT_RUN
 
 

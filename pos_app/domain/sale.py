@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pos_app.clock import day_of
 from pos_app.domain.attempt import Attempt, AttemptState, Review, SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import Msisdn
@@ -101,11 +100,11 @@ class SaleSummary:
 
 
 def summary_of(attempt: Attempt) -> SaleSummary:
-    """What one attempt alone tells of its sale, where the ledger cannot be read at the moment."""
+    """What one attempt alone tells of its sale, where the ledger cannot be read at the moment: not its day."""
     is_paid = attempt.state is AttemptState.PAID
     received = attempt.amount_cents if is_paid else Cents(0)
     sale = Sale(
-        attempt.sale_id, attempt.reference, attempt.amount_cents, received, day_of(attempt.created_at_ms),
+        attempt.sale_id, attempt.reference, attempt.amount_cents, received, "",
         attempt.created_at_ms,
     )  # fmt: skip
     codes = (attempt.mpesa_code,) if is_paid and attempt.mpesa_code is not None else ()

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from pos_app import __version__, i18n, logs, paths
-from pos_app.errors import TillError
+from pos_app.errors import Outside, TillError
 from pos_app.gui import theme
+from pos_app.gui.fault_window import FaultDesk
 from pos_app.gui.garbage import GarbageCollector
 from pos_app.gui.installation import Installation
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
 from pos_app.gui.qt_words import QtWords
+from pos_app.gui.single import FrontDoor, bring_to_front
 from pos_app.ledger.copies import restore
 from pos_app.settings.lock import only_one
 from pos_app.settings.model import Theme as ThemeChoice
@@ -34,6 +37,8 @@ class Program:
         # Asked anew at each word, so that it speaks whatever language is in use.
         app.installTranslator(QtWords(app))
         self.window: MainWindow | Problem | None = None
+        self.has_hung = False
+        self._door: FrontDoor | None = None
 
     def open(self) -> None:
         """Opens the window, or says what stands in its way."""
@@ -50,6 +55,8 @@ class Program:
             self._show(Problem(error, self.open, self._put_back))
             return
         self._show(window)
+        self._close_door()
+        self._door = FrontDoor(installation.home.data, self._come_to_front)
         # The window is painted before anything else is loaded.
         QTimer.singleShot(0, window.start_engine)
         window.form.start_over()
@@ -57,6 +64,7 @@ class Program:
     def _show(self, window: MainWindow | Problem) -> None:
         old, self.window = self.window, window
         window.show()
+        self.has_hung |= isinstance(old, MainWindow) and old.has_hung
         if old is not None:
             old.deleteLater()
 
@@ -66,23 +74,44 @@ class Program:
 
     def _reopen(self) -> None:
         """New settings: the old window stops its engine, the new one takes up what is open."""
-        self._let_go()
-        self.open()
+        if self._let_go():
+            self.open()
 
-    def _let_go(self) -> None:
+    def _let_go(self) -> bool:
+        """False where the old window's engine hangs: then no other may begin beside it."""
         if isinstance(self.window, MainWindow):
             self.window.hide()
-            self.window.shut_down()
+            if not self.window.shut_down():
+                # Kept: it is not to be torn down under its own thread.
+                self._hung = self.window
+                self._show(Problem(Outside("program.hangs"), self.open, self._put_back))
+                return False
+        self._close_door()
         self._held.close()
+        return True
+
+    def _close_door(self) -> None:
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+
+    def _come_to_front(self) -> None:
+        window = self.window
+        if window is not None:
+            window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized | Qt.WindowState.WindowActive)
+            window.show()
+            window.raise_()
+            window.activateWindow()
 
     def _stop_at(self, error: TillError) -> None:
         """The ledger cannot be used: nothing can be sold, so that is all there is to see."""
-        self._let_go()
-        self._show(Problem(error, self.open, self._put_back))
+        if self._let_go():
+            self._show(Problem(error, self.open, self._put_back))
 
     def _put_back(self, copy: Path) -> None:
         """Puts a copy of the ledger in its place and opens the till with it."""
-        self._let_go()
+        if not self._let_go():
+            return
         try:
             installation = Installation()
             with only_one(installation.home):
@@ -94,6 +123,9 @@ class Program:
 
     def close(self) -> None:
         """Lets go of the lock."""
+        self._close_door()
+        if isinstance(self.window, MainWindow):
+            self.has_hung |= self.window.has_hung
         self._held.close()
 
 
@@ -106,6 +138,9 @@ def main() -> int:
     app.setDesktopFileName("pos-app")
     theme.load_fonts()
     app.setWindowIcon(QIcon(str(paths.resources() / "icons" / "app.svg")))
+    if bring_to_front(paths.home().data):
+        return 0
+    faults_shown = FaultDesk(app)
     garbage = GarbageCollector(app)
     program = Program(app)
     program.open()
@@ -113,6 +148,11 @@ def main() -> int:
     code = app.exec()
     program.close()
     garbage.deleteLater()
+    faults_shown.close()
+    if program.has_hung:
+        # A thread that waits for a store, a printer or a disk would keep the process, and with it the lock.
+        logging.shutdown()
+        os._exit(code)
     return code
 
 

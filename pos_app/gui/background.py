@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from pos_app import faults
 from pos_app.errors import TillError
+
+Work = tuple[str, Callable[[], Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Done:
 class Background(QObject):
     """A thread of its own for one kind of work, in the order it is asked for.
 
+    The thread keeps nobody: work that hangs (a disk, a printer's device) ends with the process.
+
     Signals:
         done: `Done`, in the GUI's thread.
         progressed: whatever the work reports, in the GUI's thread.
@@ -40,29 +46,44 @@ class Background(QObject):
 
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._executor = ThreadPoolExecutor(1, name)
+        self._name = name
+        self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
         self._is_open = True
         self._finished.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     def ask(self, tag: str, work: Callable[[], Any]) -> None:
         """Does some work and then emits `done`."""
-        if self._is_open:
-            self._executor.submit(self._run, tag, work)
+        if not self._is_open:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        self._waiting.put((tag, work))
 
     def report(self, progress: object) -> None:
         """For the work itself: says how far it is."""
         self.progressed.emit(progress)
 
-    def close(self) -> None:
-        """Finishes what is being done, drops the rest."""
+    def close(self, within_s: float | None = None) -> bool:
+        """Finishes what is being done, drops the rest; False where it did not end in time."""
         self._is_open = False
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._thread is None:
+            return True
+        self._waiting.put(None)
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
 
-    def _run(self, tag: str, work: Callable[[], Any]) -> None:
+    def _run(self) -> None:
+        while (asked := self._waiting.get()) is not None:
+            if self._is_open:
+                self._do(*asked)
+
+    def _do(self, tag: str, work: Callable[[], Any]) -> None:
         try:
             done = Done(tag, work())
-        except TillError as error:
-            done = Done(tag, error=error)
+        except Exception as error:  # noqa: BLE001 - whoever asked is answered, whatever it was
+            done = Done(tag, error=faults.as_error(error, self._name))
         if self._is_open:
             self._finished.emit(done)
 

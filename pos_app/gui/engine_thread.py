@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QThread
 
+from pos_app import faults
 from pos_app.domain.attempt import Attempt
 from pos_app.engine.events import EngineFailed, RequestFailed, RequestTaken
-from pos_app.errors import TillError
+from pos_app.errors import Outside, TillError
 from pos_app.gui.bridge import Bridge
 from pos_app.gui.installation import Installation
+from pos_app.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pos_app.engine.engine import Engine
 
 _log = logging.getLogger("pos_app.gui.engine_thread")
+STORE_ANSWERS_WITHIN_S = 20.0
+"""A store may ask a person for its password first."""
 Work = Callable[["Engine"], Awaitable[Attempt | None]]
 Ask = Callable[[Work, Callable[[RequestTaken | RequestFailed], None]], None]
 """Has the engine do something, and hears how it went."""
@@ -42,6 +46,7 @@ class EngineThread(QThread):
         self._stop: asyncio.Event | None = None
         self._stop_wanted = False
         self._asked = 0
+        self._failed: TillError | None = None
         self._kept: set[asyncio.Task[None]] = set()
 
     def ask(self, work: Work) -> int:
@@ -49,7 +54,9 @@ class EngineThread(QThread):
         self._asked += 1
         number = self._asked
         loop = self._loop
-        if loop is None or self._engine is None:
+        if self._failed is not None:
+            self._bridge.post(RequestFailed(number, self._failed.code, self._failed.params))
+        elif loop is None or self._engine is None:
             self._bridge.post(RequestFailed(number, "engine.starting", {}))
         else:
             loop.call_soon_threadsafe(self._begin, number, work)
@@ -65,7 +72,15 @@ class EngineThread(QThread):
     def run(self) -> None:
         import asyncio  # noqa: PLC0415 - painted first, imported later
 
-        asyncio.run(self._main())
+        try:
+            asyncio.run(self._main())
+        except Exception as error:  # noqa: BLE001 - the border of a thread: nothing ends in silence
+            self._fail(faults.as_error(error, "engine"))
+
+    def _fail(self, error: TillError) -> None:
+        """It is over, and every request from now on hears why."""
+        self._failed = error
+        self._bridge.post(EngineFailed(error.code, error.params))
 
     async def _main(self) -> None:
         import asyncio  # noqa: PLC0415 - painted first, imported later
@@ -73,25 +88,30 @@ class EngineThread(QThread):
         from pos_app.engine.engine import Counter, Engine  # noqa: PLC0415
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(_note_fault)
         shop = self._installation.settings.shop
         try:
-            access = await asyncio.to_thread(self._installation.access)
+            async with asyncio.timeout(STORE_ANSWERS_WITHIN_S):
+                access = await in_daemon_thread(self._installation.access, "password store")
             engine = Engine(
                 self._installation.ledger,
                 access,
                 Counter(shop.cashier, shop.till_label, shop.name),
                 self._bridge.post,
             )
-        except TillError as error:
-            self._bridge.post(EngineFailed(error.code, error.params))
+        except TimeoutError:
+            self._fail(Outside("secrets.no_answer"))
+            return
+        except Exception as error:  # noqa: BLE001 - a store may raise anything
+            self._fail(faults.as_error(error, "start"))
             return
         try:
             await engine.start()
             self._engine = engine
             if not self._stop_wanted:
                 await self._stop.wait()
-        except TillError as error:
-            self._bridge.post(EngineFailed(error.code, error.params))
+        except Exception as error:  # noqa: BLE001 - the border of a thread
+            self._fail(faults.as_error(error, "engine"))
         finally:
             self._engine = None
             await engine.stop()
@@ -110,7 +130,16 @@ class EngineThread(QThread):
             return
         try:
             attempt = await work(engine)
-        except TillError as error:
-            self._bridge.post(RequestFailed(number, error.code, error.params))
+        except Exception as error:  # noqa: BLE001 - whoever asked is answered, whatever it was
+            told = faults.as_error(error, "request")
+            self._bridge.post(RequestFailed(number, told.code, told.params))
         else:
             self._bridge.post(RequestTaken(number, attempt))
+
+
+def _note_fault(_loop: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
+    error = about.get("exception")
+    if isinstance(error, BaseException):
+        faults.note(error, "engine")
+    else:
+        _log.error("loop: %s", about.get("message", ""))

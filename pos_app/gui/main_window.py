@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Qt, Slot
+from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
@@ -70,6 +70,7 @@ CASHIER = "cashier"
 """Who did it, as the ledger has it where no name is set: words of the ledger, not of a language."""
 ARRIVAL = "arrival"
 """What a notice is about that says that a payment came straight to the till."""
+ENDS_WITHIN_MS = 2_500
 LEFT_WIDTH = 348
 LEFT_WIDTH_NARROW = 300
 PHONE_FROM_WIDTH = 960
@@ -103,6 +104,7 @@ class MainWindow(QWidget):
         self._reader: LedgerReader | None = None
         self._phone_wanted: bool | None = None
         self._closing = False
+        self.has_hung = False
         self.bridge = Bridge(self)
         self.engine = EngineThread(installation, self.bridge)
         self.background = Background("reports", self)
@@ -288,15 +290,23 @@ class MainWindow(QWidget):
             self._reader.close()
             self._reader = None
 
-    def shut_down(self) -> None:
-        """Stops the engine and closes the ledger; what is open goes on at the next start."""
+    def shut_down(self) -> bool:
+        """Stops the engine and closes the ledger; what is open goes on at the next start.
+
+        Returns:
+            Whether all of it ended in time; what hangs (a store, a printer, a disk) ends with the process.
+        """
+        ends = QDeadlineTimer(ENDS_WITHIN_MS)
         self.engine.stop()
-        self.engine.wait()
+        has_ended = self.engine.wait(ends)
         self.bridge.close()
-        self.background.close()
-        self.desk.close()
+        for background in (self.background, self.desk):
+            has_ended &= background.close(max(0.05, ends.remainingTime() / 1000))
         self._close_reader()
-        self.reports.close()
+        if has_ended:
+            self.reports.close()
+        self.has_hung = not has_ended
+        return has_ended
 
     def close_without_asking(self) -> None:
         """For a polite end of the process: nobody may be there to answer."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import (
     QComboBox,
@@ -22,6 +24,7 @@ from pos_app.domain.receipt import Closing, Receipt
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import SaleSummary
 from pos_app.engine.events import Light, LightChanged, Status
+from pos_app.errors import Outside
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.widgets.dress import button, dress, label
@@ -39,6 +42,9 @@ from pos_app.words.mistakes import reason_of
 
 CLOSING = "closing"
 SLIP = "slip"
+ANSWERS_WITHIN_MS = 12_000
+"""A printer that has taken no byte in ten seconds has failed by itself before."""
+MAY_HAVE_PRINTED = frozenset({"printer.cut_off", "printer.no_answer"})
 PAPERS = ((PaperKind.MM58, "58 mm"), (PaperKind.MM80, "80 mm"), (PaperKind.A4, "A4"))
 
 
@@ -63,9 +69,26 @@ class ReceiptDesk(QObject):
         self._made: set[int] = set()
         self._under_way: set[str] = set()
 
-    def close(self) -> None:
-        """Finishes the receipt that is being printed."""
-        self._background.close()
+    def close(self, within_s: float | None = None) -> bool:
+        """Finishes the receipt that is being printed; False where it did not end in time."""
+        return self._background.close(within_s)
+
+    def _ask(self, tag: str, work: Callable[[], Any]) -> None:
+        self._under_way.add(tag)
+        self._background.ask(tag, work)
+        QTimer.singleShot(ANSWERS_WITHIN_MS, self, lambda: self._give_up(tag, self._background))
+
+    def _give_up(self, tag: str, background: Background) -> None:
+        """What is not done by now hangs: it is told, and the next receipt has a thread of its own."""
+        if tag not in self._under_way or background is not self._background:
+            return
+        background.done.disconnect(self._hear)
+        background.close(0.0)
+        self._background = Background("printer", self)
+        self._background.done.connect(self._hear)
+        for waiting in list(self._under_way):
+            # Bytes may have left: what is printed next is a copy.
+            self._hear(Done(waiting, error=Outside("printer.no_answer")))
 
     def tell_light(self) -> None:
         """Says whether a printer is set."""
@@ -145,7 +168,7 @@ class ReceiptDesk(QObject):
             printer_for(printing.printer).print(elements, paper)
             return None
 
-        self._background.ask(f"{CLOSING}:{closing.day}", work)
+        self._ask(f"{CLOSING}:{closing.day}", work)
 
     def print(self, row: SaleSummary, paper: PaperKind, printer: str) -> None:
         """Prints in the background; the light and `done` say how it went. One receipt of a sale at a time."""
@@ -155,21 +178,20 @@ class ReceiptDesk(QObject):
         if tag in self._under_way:
             # A second press before the first is done is no second original.
             return
-        self._under_way.add(tag)
         self.light_changed.emit(LightChanged(Light.PRINTER, Status.BUSY, "printer.busy"))
-        self._background.ask(tag, lambda: printer_for(printer).print(elements, paper))
+        self._ask(tag, lambda: printer_for(printer).print(elements, paper))
 
     def save_pdf(self, row: SaleSummary, paper: PaperKind, target: Path) -> None:
         """Writes a PDF in the background."""
         receipt = self.receipt_of(row)
         elements = lay_out(receipt)
-        self._background.ask(
-            f"{SLIP if receipt.is_slip else 'pdf'}:{row.sale.id}", lambda: write_pdf(elements, paper, target)
-        )
+        self._ask(f"{SLIP if receipt.is_slip else 'pdf'}:{row.sale.id}", lambda: write_pdf(elements, paper, target))
 
     @Slot(object)
     def _hear(self, done: Done) -> None:
         self._under_way.discard(done.tag)
+        if done.error is not None and done.error.code in MAY_HAVE_PRINTED and done.tag.startswith("print:"):
+            self._note_made(done.tag, "paper")
         if done.error is not None:
             detail = str(done.error.params.get("detail", "")) or reason_of(done.error)
             self.light_changed.emit(LightChanged(Light.PRINTER, Status.BAD, "printer.bad", detail))
@@ -177,11 +199,14 @@ class ReceiptDesk(QObject):
             # Neither is a sale's receipt: the first one of those is no copy.
             self.tell_light()
         else:
-            tag, _, sale_id = done.tag.rpartition(":")
-            self._made.add(int(sale_id))
-            self.made.emit(int(sale_id), "pdf" if tag == "pdf" else "paper")
+            self._note_made(done.tag, "pdf" if done.tag.startswith("pdf:") else "paper")
             self.tell_light()
         self.done.emit(done)
+
+    def _note_made(self, tag: str, how: str) -> None:
+        sale_id = int(tag.rpartition(":")[2])
+        self._made.add(sale_id)
+        self.made.emit(sale_id, how)
 
 
 class ReceiptDialog(QDialog):

@@ -8,7 +8,9 @@ printer's thread when the first receipt goes to such a printer.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import select
 import socket
 import tempfile
 import textwrap
@@ -23,6 +25,7 @@ from pos_app.receipts.paper import SHEETS, PaperKind
 DEFAULT_PORT: Final = 9100
 WITHIN_S: Final = 8.0
 LINGER_S: Final = 1.0
+CHUNK: Final = 4096
 _ADDRESS: Final = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]+\])(?::([0-9]{1,5}))?\Z")
 _PLAIN: Final = str.maketrans({"•": "*", "·": "-", "“": '"', "”": '"', "’": "'", "–": "-", "…": "..."})
 """Signs that the printers' own alphabets do not agree on."""
@@ -44,6 +47,7 @@ class ThermalPrinter:
         if self._path is None and found is None:
             raise Mistake("printer.address")
         self._address = address
+        self._taken = 0
         if found is not None:
             self._host = found.group(1).strip("[]")
             self._port = int(found.group(2) or DEFAULT_PORT)
@@ -52,28 +56,49 @@ class ThermalPrinter:
         """Prints one receipt. That the bytes were taken is no proof of paper.
 
         Raises:
-            Outside: ``printer.failed``.
+            Outside: ``printer.failed``; ``printer.cut_off`` where a part of it was taken; ``printer.paper`` where it
+                could not be made.
         """
         try:
-            self._send(escpos_of(elements, paper))
-        except OSError as error:
-            raise Outside(
-                "printer.failed", detail=f"{self._address}: {error.strerror or type(error).__name__}"
-            ) from None
+            content = escpos_of(elements, paper)
+        except Exception as error:
+            raise Outside("printer.paper", detail=type(error).__name__) from error
+        self._taken = 0
+        try:
+            self._send(content)
+        except (OSError, UnicodeError) as error:
+            # An address that is no name at all ends in an error of its encoding.
+            words = getattr(error, "strerror", None) or type(error).__name__
+            code = "printer.cut_off" if self._taken else "printer.failed"
+            raise Outside(code, detail=f"{self._address}: {words}") from None
 
     def _send(self, content: bytes) -> None:
         if self._path is not None:
-            # A device is written, never created: a wrong path must not become a file.
-            with self._path.open("r+b", buffering=0) as device:
-                device.write(content)
+            self._send_to_device(content)
             return
         with socket.create_connection((self._host, self._port), timeout=WITHIN_S) as connection:
-            connection.sendall(content)
+            while self._taken < len(content):
+                self._taken += connection.send(content[self._taken : self._taken + CHUNK])
             # What is reset on the way shows now and not never; a printer that keeps still has taken it.
             connection.shutdown(socket.SHUT_WR)
             connection.settimeout(LINGER_S)
             with contextlib.suppress(TimeoutError):
                 connection.recv(1)
+
+    def _send_to_device(self, content: bytes) -> None:
+        """A device is written, never created: a wrong path must not become a file. One that is off takes nothing."""
+        assert self._path is not None
+        flags = os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        device = os.open(self._path, flags)
+        try:
+            while self._taken < len(content):
+                try:
+                    self._taken += os.write(device, content[self._taken : self._taken + CHUNK])
+                except BlockingIOError:
+                    if not select.select([], [device], [], WITHIN_S)[1]:
+                        raise TimeoutError from None
+        finally:
+            os.close(device)
 
 
 def escpos_of(elements: Sequence[Element], paper: PaperKind) -> bytes:

@@ -39,6 +39,14 @@ REASONS: dict[str, str] = {
     "client.environment": N_("The environment is sandbox or production (or give base_url)."),
     "client.base_url": N_("The address of the API must begin with https:// (http:// only on this machine)."),
     "client.credentials": N_("A consumer key and a consumer secret are needed."),
+    "program.fault": N_(
+        "Something went wrong inside the till ({where}: {kind}). Look at the sale before you do it again; the log has"
+        " the details."
+    ),
+    "program.hangs": N_("The till did not close within three seconds. Close this window, then start the till again."),
+    "secrets.no_answer": N_(
+        "The password store does not answer. Unlock it, or allow a private file in Settings, then try again."
+    ),
     # Attempts
     "attempt.not_ready": N_("This payment has already left the till."),
     "attempt.not_unknown": N_("Only a payment that is not confirmed can be given up."),
@@ -179,6 +187,11 @@ REASONS: dict[str, str] = {
     ),
     "printer.none": N_("No printer is set. Choose one in Settings, or save the receipt as PDF."),
     "printer.address": N_("A printer's address is a host, host:port, or the path of a device such as /dev/usb/lp0."),
+    "printer.cut_off": N_(
+        "The printer took a part of the receipt and then failed ({detail}). What is printed next is a copy."
+    ),
+    "printer.no_answer": N_("The printer does not answer. It can be printed later from the sale."),
+    "printer.paper": N_("This receipt cannot be made ({detail}). The printer is not at fault."),
     "printer.failed": N_("The printer did not take the receipt ({detail}). It can be printed later from the sale."),
 }
 
