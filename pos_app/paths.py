@@ -39,6 +39,11 @@ class Home:
     def lock_file(self) -> Path:
         return self.data / "till.lock"
 
+    @property
+    def front_door(self) -> Path:
+        """Where the open window can be asked to show itself."""
+        return self.data / "window"
+
     def of_environment(self, environment: str) -> Path:
         """The folder of the ledger of an environment (``practice``, ``sandbox``, ``production``)."""
         return self.data / environment

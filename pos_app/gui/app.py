@@ -56,7 +56,7 @@ class Program:
             return
         self._show(window)
         self._close_door()
-        self._door = FrontDoor(installation.home.data, self._come_to_front)
+        self._door = FrontDoor(installation.home.front_door, self._come_to_front)
         # The window is painted before anything else is loaded.
         QTimer.singleShot(0, window.start_engine)
         window.form.start_over()
@@ -138,7 +138,7 @@ def main() -> int:
     app.setDesktopFileName("pos-app")
     theme.load_fonts()
     app.setWindowIcon(QIcon(str(paths.resources() / "icons" / "app.svg")))
-    if bring_to_front(paths.home().data):
+    if bring_to_front(paths.home().front_door):
         return 0
     faults_shown = FaultDesk(app)
     garbage = GarbageCollector(app)

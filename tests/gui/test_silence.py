@@ -1,0 +1,258 @@
+"""Nothing stands still in silence: whatever falls over, or hangs, is said to the one who asked, and the window closes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from e2e.program import environment
+from gui.test_window import pay, sell, word
+from PySide6.QtCore import qWarning
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from pos_app import faults, paths
+from pos_app.cli import main as command_line
+from pos_app.errors import Mistake, Outside
+from pos_app.gui.app import Program
+from pos_app.gui.background import Background, Done
+from pos_app.gui.fault_window import FaultDesk
+from pos_app.gui.main_window import MainWindow
+from pos_app.gui.single import FrontDoor, bring_to_front
+from pos_app.receipts import printers
+from pos_app.receipts.layout import Text
+from pos_app.receipts.paper import PaperKind
+from pos_app.receipts.thermal_printer import ThermalPrinter
+from pos_app.settings.lock import only_one
+
+
+@pytest.fixture
+def faults_heard() -> Iterator[list[faults.Fault]]:
+    heard: list[faults.Fault] = []
+    stop = faults.on_fault(heard.append)
+    yield heard
+    stop()
+
+
+@pytest.mark.logs_errors
+def test_any_error_answers_who_asked_and_is_kept_without_secrets(
+    qtbot: QtBot, faults_heard: list[faults.Fault]
+) -> None:
+    background = Background("reports")
+    done: list[Done] = []
+    background.done.connect(done.append)
+    background.ask("page", lambda: 1 // 0)
+    background.ask("next", lambda: 7)
+    qtbot.waitUntil(lambda: len(done) == 2, timeout=5000)
+    assert done[0].error is not None and done[0].error.params == {"where": "reports", "kind": "ZeroDivisionError"}
+    assert done[1].result == 7, "one that falls over takes no other with it"
+    error = faults.as_error(ValueError("phone 0712345678, Bearer abcdefghijkl"), "here")
+    assert error.code == "program.fault"
+    assert "ZeroDivisionError" in faults_heard[0].report
+    assert "0712345678" not in faults_heard[1].report and "abcdefghijkl" not in faults_heard[1].report
+    assert faults.as_error(Mistake("amount.zero"), "here").code == "amount.zero" and len(faults_heard) == 2
+    assert background.close(1.0)
+
+
+@pytest.mark.logs_errors
+def test_a_request_that_raises_is_answered(window: MainWindow, qtbot: QtBot, faults_heard: list[faults.Fault]) -> None:
+    async def fall(_engine: object) -> None:
+        raise KeyError("nobody expected this")
+
+    window.ask(fall)
+    qtbot.waitUntil(window.notice.isVisible, timeout=5000)
+    assert "Something went wrong inside the till (request: KeyError)" in window.findChild(QLabel, "noticeText").text()
+    assert len(faults_heard) == 1
+    sell(window, qtbot, "10", "0712345678")
+
+
+@pytest.mark.logs_errors
+def test_faults_of_slots_threads_and_qt_are_shown_once_and_can_be_copied(qtbot: QtBot) -> None:
+    desk = FaultDesk()
+    try:
+        sys.excepthook(RuntimeError, RuntimeError("in a slot, phone 0712345678"), None)
+        thread = threading.Thread(target=lambda: 1 // 0, name="worker")
+        thread.start()
+        thread.join()
+        qtbot.waitUntil(lambda: desk.window is not None and desk.window.isVisible(), timeout=5000)
+        report = desk.window.findChild(QPlainTextEdit, "faultReport")
+        qtbot.waitUntil(lambda: "ZeroDivisionError" in report.toPlainText(), timeout=5000)
+        assert "in a slot" in report.toPlainText() and "0712345678" not in report.toPlainText()
+        desk.window.findChild(QPushButton, "faultCopy").click()
+        assert "worker" in QGuiApplication.clipboard().text()
+        desk.window.close()
+    finally:
+        desk.close()
+
+
+def test_qts_own_messages_go_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    desk = FaultDesk()
+    try:
+        qWarning("a plugin is missing")
+    finally:
+        desk.close()
+    assert "a plugin is missing" in caplog.text
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize("how", ["raises", "waits"])
+def test_a_password_store_that_raises_or_waits_is_said_and_the_window_still_closes(
+    open_till: Callable[[], Program], monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, how: str
+) -> None:
+    gate = threading.Event()
+
+    def broken(_self: object) -> None:
+        if how == "raises":
+            raise RuntimeError("org.freedesktop.Secret.Error.IsLocked")
+        gate.wait(30)
+
+    monkeypatch.setattr("pos_app.gui.installation.Installation.access", broken)
+    monkeypatch.setattr("pos_app.gui.engine_thread.STORE_ANSWERS_WITHIN_S", 0.3)
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    wanted = "Something went wrong" if how == "raises" else "The password store does not answer"
+    text = window.findChild(QLabel, "noticeText")
+    qtbot.waitUntil(lambda: text.text().startswith(wanted), timeout=10_000)
+    window.form.amount.set_text("10")
+    window.form.phone.set_text("0712345678")
+    window.form.reference.set_text("A1")
+    window.form.submit()
+    qtbot.waitUntil(lambda: window.form.amount.reason.text().startswith(wanted), timeout=5000)
+    window.close_without_asking()
+    assert not window.has_hung
+    gate.set()
+
+
+def test_what_hangs_does_not_keep_the_window(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    window.background.ask("disk", lambda: gate.wait(30))
+    window.desk._background.ask("printer", lambda: gate.wait(30))
+    monkeypatch.setattr("pos_app.gui.main_window.ENDS_WITHIN_MS", 300)
+    window.close_without_asking()
+    assert window.has_hung and not window.isVisible()
+    gate.set()
+
+
+def test_a_second_start_brings_the_open_window_to_the_front(tmp_path: Path, qtbot: QtBot) -> None:
+    fronts: list[bool] = []
+    file = tmp_path / "window"
+    assert not bring_to_front(file), "nobody is there"
+    door = FrontDoor(file, lambda: fronts.append(True))
+    assert file.stat().st_mode & 0o077 == 0
+    with ThreadPoolExecutor(1) as elsewhere:
+        asked = elsewhere.submit(bring_to_front, file)
+        qtbot.waitUntil(asked.done, timeout=5000)
+        assert asked.result() and fronts == [True]
+        port = file.read_text().split()[0]
+        file.write_text(f"{port} guessed")
+        asked = elsewhere.submit(bring_to_front, file)
+        qtbot.waitUntil(asked.done, timeout=5000)
+        assert not asked.result() and fronts == [True], "whoever cannot read the file opens nothing"
+    door.close()
+    assert not bring_to_front(file) and not file.exists()
+
+
+@pytest.mark.parametrize("address", ["printer..local", "no-such-host.invalid:9100", "[::1]:1"])
+def test_a_printers_address_that_leads_nowhere_is_a_failed_printer(address: str) -> None:
+    with pytest.raises((Outside, Mistake)) as caught:
+        printers.printer_for(f"escpos:{address}").print([Text("x")], PaperKind.MM80)
+    assert caught.value.code in ("printer.failed", "printer.address")
+
+
+def test_a_paper_that_cannot_be_made_is_not_the_printers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pos_app.receipts.thermal_printer.escpos_of", lambda *_: 1 // 0)
+    with pytest.raises(Outside) as caught:
+        ThermalPrinter("127.0.0.1:1").print([Text("x")], PaperKind.MM80)
+    assert caught.value.code == "printer.paper"
+
+
+def test_a_printer_that_takes_a_part_makes_the_next_one_a_copy(window: MainWindow, qtbot: QtBot) -> None:
+    sell(window, qtbot, "55", "0712345678")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    pay(window)
+    qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+    row = window.current.sale_at_hand
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        address = f"escpos:127.0.0.1:{server.getsockname()[1]}"
+        server.close()
+        done: list[Done] = []
+        window.desk.done.connect(done.append)
+        window.desk.print(row, PaperKind.MM80, address)
+        qtbot.waitUntil(lambda: len(done) == 1, timeout=15_000)
+    assert done[0].error is not None and done[0].error.code == "printer.failed"
+    assert not window.desk.receipt_of(row).is_copy, "no byte was taken"
+    window.desk._hear(Done(f"print:{row.sale.id}", error=Outside("printer.cut_off", detail="x")))
+    assert window.desk.receipt_of(row).is_copy
+
+
+def test_a_printer_that_hangs_is_given_up_and_the_next_receipt_has_a_thread(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 300)
+    gate = threading.Event()
+    done: list[Done] = []
+    window.desk.done.connect(done.append)
+    window.desk._ask("print:1", lambda: gate.wait(30))
+    qtbot.waitUntil(lambda: len(done) == 1, timeout=5000)
+    assert done[0].error is not None and done[0].error.code == "printer.no_answer"
+    window.desk._ask("pdf:2", lambda: None)
+    qtbot.waitUntil(lambda: len(done) == 2, timeout=5000)
+    assert done[1].tag == "pdf:2" and done[1].error is None
+    gate.set()
+
+
+def test_a_device_that_takes_nothing_is_a_failed_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pos_app.receipts.thermal_printer.WITHIN_S", 0.3)
+    pipe = tmp_path / "lp0"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 65536)
+    began_s = time.monotonic()
+    with pytest.raises(Outside) as caught:
+        ThermalPrinter(str(pipe)).print([Text("x")], PaperKind.MM80)
+    assert caught.value.code == "printer.failed" and time.monotonic() - began_s < 20
+    os.close(writer)
+    os.close(reader)
+
+
+@pytest.mark.logs_errors
+def test_the_command_line_says_it_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    monkeypatch.setattr("pos_app.cli.sales.open_context", lambda: 1 // 0)
+    assert command_line.main(["sales"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("pos-app: Something went wrong inside the till (command: ZeroDivisionError)")
+    assert "Traceback" not in said
+
+
+def test_no_hidden_process_keeps_the_lock(tmp_path: Path, qtbot: QtBot) -> None:
+    """A real program whose disk hangs: told to end, it is gone within some seconds, and the lock with it."""
+    env = environment(tmp_path / "home", "http://127.0.0.1:9") | {"QT_QPA_PLATFORM": "offscreen"}
+    hang = (
+        "import sys, threading; from pos_app.gui import main_window as m; real = m.MainWindow.start_engine\n"
+        "def start(self):\n    real(self); self.background.ask('disk', threading.Event().wait); print('up', flush=True)\n"
+        "m.MainWindow.start_engine = start\n"
+        "from pos_app.__main__ import main; sys.argv = ['pos-app']; sys.exit(main())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hang], env=env, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as till:
+        assert till.stdout is not None and till.stdout.readline() == "up\n"
+        till.terminate()
+        till.wait(timeout=15)
+    with only_one(paths.Home(*[tmp_path / "home"] * 4)):
+        pass
