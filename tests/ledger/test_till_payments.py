@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pos_app.clock import day_of
+from pos_app.clock import day_of, to_eat
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptState, Review
 from pos_app.domain.money import Cents
@@ -400,3 +400,50 @@ def test_money_that_stands_in_the_list_is_not_settled_as_not_there(ledger: Ledge
     ledger.lose_payment(PAYMENT.mpesa_code, "till-2")
     assert not ledger.apply(attempt.id, settled, T).attempt.speaks_of_money
     assert verify(path).findings == ()
+
+
+BODY = b'{"TransID": "TKN7RT61SV", "TransAmount": "250.00", "TransTime": "%s"}'
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE till_payments SET paid_at_ms = paid_at_ms - 1000", "is not listed as it came"),
+        ("UPDATE till_payments SET amount_cents = amount_cents + 1", "is not listed as it came"),
+        ("UPDATE till_payments SET day = '2026-01-02'", "is listed on another day than it came"),
+        ("DELETE FROM till_payments", "is missing, its evidence is there"),
+    ],
+)
+def test_what_its_own_message_says_is_held_against_the_list(
+    ledger: LedgerWriter, path: Path, change: str, found: str
+) -> None:
+    body = BODY % to_eat(T).strftime("%Y%m%d%H%M%S").encode()
+    arrive(ledger, body=body)
+    assert verify(path).findings == ()
+    with closing(sqlite3.connect(path)) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute(change)
+        db.commit()
+    assert [one.found for one in verify(path).findings if one.check == "payment"] == [found]
+
+
+def test_a_used_payment_is_refused_with_its_sale_and_time(ledger: LedgerWriter) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
+    with pytest.raises(Mistake) as caught:
+        ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    when = to_eat(PAYMENT.paid_at_ms)
+    expected = {"reference": "A0001", "time": f"{when:%d %b} {when.hour:02d}:{when.minute:02d}"}
+    assert (caught.value.code, caught.value.params) == ("payment.used", expected)
+
+
+def test_a_payment_that_pays_this_sale_already_is_proof_of_no_other(ledger: LedgerWriter, path: Path) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    ledger.apply(first.id, callback(first), T)
+    kept = ledger.payment(PAYMENT.mpesa_code)
+    assert kept is not None and (kept.use, kept.sale_id) == (Use.PAYS, second.sale_id)
+    assert totals(path)[1] == 25_000, "the same shillings count once"
