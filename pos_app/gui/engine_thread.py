@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import QThread
 
 from pos_app import faults
 from pos_app.domain.attempt import Attempt
+from pos_app.domain.schedule import LEAVES_WITHIN_MS
 from pos_app.engine.events import EngineFailed, RequestFailed, RequestTaken
 from pos_app.errors import Outside, TillError
 from pos_app.gui.bridge import Bridge
@@ -25,7 +27,7 @@ _log = logging.getLogger("pos_app.gui.engine_thread")
 STORE_ANSWERS_WITHIN_S = 20.0
 """A store may ask a person for its password first."""
 Work = Callable[["Engine"], Awaitable[Attempt | None]]
-Ask = Callable[[Work, Callable[[RequestTaken | RequestFailed], None]], None]
+Ask = Callable[[Work, Callable[[RequestTaken | RequestFailed], None]], object]
 """Has the engine do something, and hears how it went."""
 
 
@@ -47,6 +49,7 @@ class EngineThread(QThread):
         self._stop_wanted = False
         self._asked = 0
         self._failed: TillError | None = None
+        self._held: dict[int, tuple[float, Work]] = {}
         self._kept: set[asyncio.Task[None]] = set()
 
     def ask(self, work: Work) -> int:
@@ -57,10 +60,32 @@ class EngineThread(QThread):
         if self._failed is not None:
             self._bridge.post(RequestFailed(number, self._failed.code, self._failed.params))
         elif loop is None or self._engine is None:
-            self._bridge.post(RequestFailed(number, "engine.starting", {}))
+            # Taken, and begun when the engine is up: a till that has just been started refuses nobody.
+            self._held[number] = (time.monotonic(), work)
         else:
             loop.call_soon_threadsafe(self._begin, number, work)
         return number
+
+    def is_held(self, number: int) -> bool:
+        """Whether a request still waits for the engine to start."""
+        return number in self._held
+
+    def take_back(self, number: int) -> bool:
+        """Drops a request that is still held; False where it has begun."""
+        return self._held.pop(number, None) is not None
+
+    def _begin_held(self) -> None:
+        """What was asked for while the engine started; nothing that somebody wanted too long ago to still want it."""
+        while self._held:
+            number = next(iter(self._held))
+            found = self._held.pop(number, None)
+            if found is None:
+                continue
+            asked_s, work = found
+            if time.monotonic() - asked_s > LEAVES_WITHIN_MS / 1000:
+                self._bridge.post(RequestFailed(number, "engine.too_late", {}))
+            else:
+                self._begin(number, work)
 
     def stop(self) -> None:
         """Stops the engine; what is on its way is written down first. Returns at once: see `wait`."""
@@ -81,6 +106,9 @@ class EngineThread(QThread):
         """It is over, and every request from now on hears why."""
         self._failed = error
         self._bridge.post(EngineFailed(error.code, error.params))
+        for number in list(self._held):
+            if self.take_back(number):
+                self._bridge.post(RequestFailed(number, error.code, error.params))
 
     async def _main(self) -> None:
         import asyncio  # noqa: PLC0415 - painted first, imported later
@@ -108,6 +136,7 @@ class EngineThread(QThread):
         try:
             await engine.start()
             self._engine = engine
+            self._begin_held()
             if not self._stop_wanted:
                 await self._stop.wait()
         except Exception as error:  # noqa: BLE001 - the border of a thread

@@ -19,18 +19,20 @@ from pos_app.settings.model import Environment
 KEYS = (
     ("F1", N_("Help")),
     ("F2", N_("New")),
+    ("F4", N_("Check a code")),
     ("F5", N_("Check now")),
     ("F6", N_("Receipt")),
     ("F7", N_("Export")),
     ("F8", N_("Send again")),
     ("F9", N_("Till payments")),
+    ("F11", N_("To check")),
     ("F12", N_("Customer's phone")),
     ("Ctrl+F", N_("Search")),
     ("Ctrl+,", N_("Settings")),
 )
 
 
-_GIVE_WAY = ("Ctrl+,", "Ctrl+F", "F12")
+_GIVE_WAY = ("Ctrl+,", "Ctrl+F", "F12", "F4")
 """The gear, the search and the phone itself say the same."""
 SIDE, GAP = 10, 2
 

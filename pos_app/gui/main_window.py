@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
@@ -49,6 +49,7 @@ from pos_app.gui.sell.current_view import CurrentView
 from pos_app.gui.sell.form_presenter import FormPresenter
 from pos_app.gui.sell.form_view import FormView
 from pos_app.gui.sounds import Sounds
+from pos_app.gui.stray_keys import StrayDigits
 from pos_app.gui.strays.desk import StraysDesk
 from pos_app.gui.widgets.column import Column
 from pos_app.gui.widgets.fit import open_within_screen
@@ -105,6 +106,7 @@ class MainWindow(QWidget):
         self._phone_wanted: bool | None = None
         self._closing = False
         self.has_hung = False
+        self._held_payment = 0
         self.bridge = Bridge(self)
         self.engine = EngineThread(installation, self.bridge)
         self.background = Background("reports", self)
@@ -195,6 +197,10 @@ class MainWindow(QWidget):
         bridge.payment_arrived.connect(self._payment_arrived)
         bridge.strays_changed.connect(self._strays_changed)
         self.day.strays.wanted.connect(self.strays.open)
+        self.day.search_left.connect(self.form.start_over)
+        app = QApplication.instance()
+        if app is not None:
+            app.installEventFilter(StrayDigits(self, self._take_digit))
         self.day.summed.connect(self._summed)
         bridge.failed.connect(self._failed)
         self.desk.light_changed.connect(self._light_changed)
@@ -202,6 +208,7 @@ class MainWindow(QWidget):
         self.desk.done.connect(self._desk_done)
         self.background.done.connect(self._background_done)
         self.form.wanted.connect(self._payment_wanted)
+        self.form.take_back_wanted.connect(self._take_back_held)
         self.form.resized.connect(self._give_card_room)
         self.current.check_wanted.connect(self._check)
         self.current.resend_wanted.connect(self._resend)
@@ -217,18 +224,22 @@ class MainWindow(QWidget):
             self._phone_line = PhoneLine(self.dock, self.ask)
         actions: dict[str, Callable[[], None]] = {
             "F1": self.open_help,
-            "F2": self.form.start_over,
+            "F2": self.start_new,
+            "F4": self.inbox.open,
             "F5": self.check_selected,
             "F6": self.open_receipt,
             "F7": self.open_export,
             "F8": self.current.ask_resend,
             "F9": self.inbox.open,
+            "F11": self.show_to_check,
             "F12": self.toggle_phone,
             "Ctrl+F": self.day.start_search,
             "Ctrl+,": self.open_settings,
         }
         for key, action in actions.items():
             shortcut = QShortcut(QKeySequence(key), self)
+            # Also while one of its dialogs is in front: those block nothing.
+            shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
             shortcut.activated.connect(action)
             self.keys.connect_key(key, action)
 
@@ -461,9 +472,15 @@ class MainWindow(QWidget):
 
     # What the cashier wants
 
-    def ask(self, work: Work, answered: Callable[[RequestTaken | RequestFailed], None] | None = None) -> None:
-        """Has the engine do something; `answered` hears how it went, else a refusal shows as a notice."""
-        self._requests[self.engine.ask(work)] = answered or self._complain
+    def ask(self, work: Work, answered: Callable[[RequestTaken | RequestFailed], None] | None = None) -> int:
+        """Has the engine do something; `answered` hears how it went, else a refusal shows as a notice.
+
+        Returns:
+            The number of the request.
+        """
+        number = self.engine.ask(work)
+        self._requests[number] = answered or self._complain
+        return number
 
     @Slot(object)
     def _request_taken(self, taken: RequestTaken) -> None:
@@ -503,7 +520,17 @@ class MainWindow(QWidget):
             if answer.attempt is not None:
                 self.current.show_attempt(answer.attempt.id, format_phone(draft.msisdn))
 
-        self.ask(lambda engine: engine.request_payment(draft, anyway=anyway), answered)
+        number = self.ask(lambda engine: engine.request_payment(draft, anyway=anyway), answered)
+        if self.engine.is_held(number):
+            self._held_payment = number
+            self.form.wait_for_start()
+
+    @Slot()
+    def _take_back_held(self) -> None:
+        """The till was not ready yet, and the cashier wants it no more."""
+        if self.engine.take_back(self._held_payment):
+            self._requests.pop(self._held_payment, None)
+            self.form.taken_back()
 
     def _ask_same(self, draft: Draft, refused: RequestFailed) -> None:
         """The commonest way to charge twice: asks before it happens, and offers to look first."""
@@ -585,6 +612,23 @@ class MainWindow(QWidget):
             return
         for dialog in self.findChildren(SaleDialog):
             dialog.answer_taken()
+
+    @Slot()
+    def start_new(self) -> None:
+        """F2, from wherever one is."""
+        self.activateWindow()
+        self.form.start_over()
+
+    @Slot()
+    def show_to_check(self) -> None:
+        """F11: what is to check; again: the table."""
+        self.activateWindow()
+        self.day.show_to_check()
+
+    def _take_digit(self, digit: str) -> None:
+        self.start_new()
+        self.form.amount.line.insert(digit)
+        self.form.amount.line.textEdited.emit(self.form.amount.text)
 
     @Slot()
     def check_selected(self) -> None:

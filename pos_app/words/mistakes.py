@@ -86,6 +86,7 @@ REASONS: dict[str, str] = {
     ),
     "payment.register_refused": N_("M-PESA did not register the address: {text}"),
     "payment.no_relay": N_("Payments made straight to the till come through a relay. Set one in Settings, Relay."),
+    "engine.too_late": N_("The till took too long to start, so nothing was sent. Send it again."),
     "engine.starting": N_("The till is still starting. Try again in a moment."),
     "sale.wait_phone": N_("M-PESA needs a minute between two prompts to one phone. Wait {seconds} s."),
     "sale.wait_same_amount": N_(

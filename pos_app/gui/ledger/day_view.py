@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from PySide6.QtCore import QDate, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
@@ -73,10 +73,12 @@ class DayView(QWidget):
     Signals:
         sale_opened: a sale's id.
         summed: the `Totals` that are shown.
+        search_left: Escape in the search: it is empty, and one goes back to the form.
     """
 
     sale_opened = Signal(int)
     summed = Signal(object)
+    search_left = Signal()
 
     def __init__(self, reports: Reports, background: Background) -> None:
         super().__init__()
@@ -132,6 +134,11 @@ class DayView(QWidget):
         self.search.setAccessibleName(_("Search"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._search_changed)
+        for key, action in ((Qt.Key.Key_Escape, self._leave_search), (Qt.Key.Key_Down, self._enter_table)):
+            shortcut = QShortcut(QKeySequence(key), self.search)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(action)
+        self.search.returnPressed.connect(self._enter_table)
         self.day = QDateEdit()
         self.day.setObjectName("dayPicker")
         self.day.setAccessibleName(_("Day"))
@@ -378,6 +385,26 @@ class DayView(QWidget):
         """Ctrl+F."""
         self.search.setFocus()
         self.search.selectAll()
+
+    @Slot()
+    def _leave_search(self) -> None:
+        self.search.clear()
+        self.search_left.emit()
+
+    @Slot()
+    def _enter_table(self) -> None:
+        """From the search, or by F11: the first row, by keys."""
+        if self.model.rowCount():
+            self.table.setFocus()
+            if self.selected_sale() is None:
+                self.table.selectRow(0)
+
+    def show_to_check(self) -> None:
+        """What is to check; where that is shown already, the table."""
+        if self._only() is Filter.NEEDS_YOU:
+            self._enter_table()
+            return
+        self._filters.button(len(_FILTERS) - 1).click()
 
     @Slot(str)
     def _search_changed(self, _text: str) -> None:

@@ -25,7 +25,7 @@ class PhoneLine(QObject):
         ask: Has the engine do something.
     """
 
-    def __init__(self, dock: PhoneDock, ask: Callable[[Work], None]) -> None:
+    def __init__(self, dock: PhoneDock, ask: Callable[[Work], object]) -> None:
         super().__init__(dock)
         self._ask = ask
         dock.pin_entered.connect(self._pin_entered)

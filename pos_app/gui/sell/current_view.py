@@ -13,6 +13,7 @@ from pos_app.domain.sale import SaleSummary
 from pos_app.engine.events import AttemptChanged
 from pos_app.gui import theme
 from pos_app.gui.sell.current_presenter import card_of, clock_text
+from pos_app.gui.widgets.announce import announce
 from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.gui.widgets.ring import Ring
 from pos_app.i18n import _
@@ -38,6 +39,7 @@ class CurrentView(QWidget):
         self._is_practice = is_practice
         self._paid_by_hand = paid_by_hand
         self._room: int | None = None
+        self._announced: tuple[str, int] = ("", 0)
         self._clock = SystemClock()
         self._changes: dict[AttemptId, tuple[AttemptChanged, SaleSummary, float]] = {}
         self._phones: dict[AttemptId, str] = {}
@@ -224,6 +226,9 @@ class CurrentView(QWidget):
         else:
             self._ring.show_icon(shown.icon, shown.tone, shown.word)
         self._ring.show()
+        if (shown.word, attempt.id) != self._announced:
+            self._announced = (shown.word, attempt.id)
+            announce(self._word, f"{shown.word}. {shown.amount}, {attempt.reference}. {shown.next_step}")
         self._word.setText(shown.word)
         dress(self._word, tone=str(shown.tone))
         dress(self._amount, tone=str(shown.tone))

@@ -24,17 +24,20 @@ class FormView(QWidget):
 
     Signals:
         wanted: a `Draft`; the form stays as it is until `accept` or `refuse`.
+        take_back_wanted: of a request that waits for the till to be ready.
         resized: it is higher or lower than it was.
     """
 
     wanted = Signal(object)
     resized = Signal()
+    take_back_wanted = Signal()
 
     def __init__(self, presenter: FormPresenter) -> None:
         super().__init__()
         self.setObjectName("form")
         self._presenter = presenter
         self._draft: Draft | None = None
+        self._is_waiting = False
         self._waits_for, self._ready_s = "", 0.0
         self._wait = QTimer(self)
         self._wait.setInterval(500)
@@ -167,6 +170,9 @@ class FormView(QWidget):
     @Slot()
     def submit(self) -> None:
         """The request goes out: Enter in the last field, or the button."""
+        if self._is_waiting:
+            self.take_back_wanted.emit()
+            return
         if self._draft is not None:
             return
         checked = self._presenter.check(self.amount.text, self.phone.text, self.reference.text)
@@ -181,10 +187,30 @@ class FormView(QWidget):
         self.send.setEnabled(False)
         self.wanted.emit(checked.draft)
 
+    def wait_for_start(self) -> None:
+        """It is sent as soon as the till is ready, within half a minute or not at all."""
+        self._is_waiting = True
+        self.send.setText(_("Take back"))
+        self.send.setEnabled(True)
+        self.phone.hint.setText(_("Sent when the till is ready"))
+
+    def taken_back(self) -> None:
+        """Nothing was sent, and what was typed stays."""
+        self._draft = None
+        self._end_wait()
+        self.amount.line.setFocus()
+        self.amount.line.selectAll()
+
+    def _end_wait(self) -> None:
+        self._is_waiting = False
+        self.send.setText(_("Request payment"))
+        self.send.setEnabled(True)
+        self.phone.hint.setText("")
+
     def accept(self) -> None:
         """The sale is in the ledger: ready for the next."""
         draft, self._draft = self._draft, None
-        self.send.setEnabled(True)
+        self._end_wait()
         for field in self._fields.values():
             field.line.clear()
             field.line.setModified(False)
@@ -195,7 +221,7 @@ class FormView(QWidget):
     def refuse(self, code: str, params: dict[str, str | int]) -> None:
         """Nothing was recorded: what was typed stays, with the reason."""
         self._draft = None
-        self.send.setEnabled(True)
+        self._end_wait()
         name, reason = self._presenter.refused(code, params)
         self._fields[name].show_reason(reason)
         if "seconds" in params and code.startswith("sale.wait"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QTabWidget, QToolButton, QVBoxLayout
 
 from pos_app.errors import Outside, TillError
@@ -13,7 +13,7 @@ from pos_app.gui.installation import Installation
 from pos_app.gui.settings.data_tab import DataTab
 from pos_app.gui.settings.look_tab import LookTab
 from pos_app.gui.settings.mpesa_tab import MpesaTab
-from pos_app.gui.settings.presenter import lacking, receiver_of, try_connection
+from pos_app.gui.settings.presenter import Tried, lacking, receiver_of, try_connection
 from pos_app.gui.settings.printing_tab import PrintingTab
 from pos_app.gui.settings.relay_tab import RelayTab
 from pos_app.gui.settings.shop_tab import ShopTab
@@ -21,6 +21,7 @@ from pos_app.gui.settings.tab import Tab
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
 from pos_app.gui.widgets.fit import open_within_screen
+from pos_app.gui.widgets.question import Choice, ask
 from pos_app.i18n import _
 from pos_app.receipts.layout import lay_out
 from pos_app.receipts.paper import PaperKind
@@ -28,10 +29,14 @@ from pos_app.receipts.printers import printer_for
 from pos_app.settings import file as settings_file
 from pos_app.settings.model import Environment, Settings
 from pos_app.settings.secrets import FileStore, SecretName, SecretStore
-from pos_app.words.mistakes import reason_of
+from pos_app.words.mistakes import reason, reason_of
 
 if TYPE_CHECKING:
     from pos_app.gui.main_window import MainWindow
+
+
+LEAVES_WITHIN_S = 0.2
+STORE_ANSWERS_WITHIN_MS = 20_000
 
 
 class SettingsDialog(QDialog):
@@ -54,6 +59,7 @@ class SettingsDialog(QDialog):
         self._installation = installation
         self._window = window
         self._kept = dict.fromkeys(SecretName, False)
+        self._writes = 0
         self._background = Background("settings", self)
         self._background.done.connect(self._hear)
         self._make_tabs()
@@ -104,7 +110,7 @@ class SettingsDialog(QDialog):
         column.addWidget(self._tabs, 1)
         column.addLayout(buttons)
         self._save.clicked.connect(self.save_all)
-        cancel.clicked.connect(self.close)
+        cancel.clicked.connect(self.reject)
 
     # What is typed
 
@@ -114,8 +120,8 @@ class SettingsDialog(QDialog):
     def _gather(self) -> Settings | None:
         """The settings as typed, or None with a reason beside each field that is wrong."""
         wrong = [found for page in self._pages for found in page.wrong()]
-        for field, reason in wrong:
-            field.show_reason(reason)
+        for field, text in wrong:
+            field.show_reason(text)
         if wrong:
             self._message.setText(_("Some fields are not right yet."))
             self._go_to(wrong[0][0])
@@ -205,12 +211,21 @@ class SettingsDialog(QDialog):
                 store.set(environment, name, value)
             settings_file.save(settings, target)
 
+        self._writes += 1
+        written = self._writes
         self._background.ask("save", work)
+        QTimer.singleShot(STORE_ANSWERS_WITHIN_MS, self, lambda: self._store_waits(written))
+
+    def _store_waits(self, written: int) -> None:
+        """A password store may wait for a person, or for ever: Save never stays grey in silence."""
+        if written == self._writes and not self._save.isEnabled():
+            self._save.setEnabled(True)
+            self._message.setText(reason("secrets.no_answer"))
 
     def _hear_saved(self, error: TillError | None) -> None:
         self._save.setEnabled(True)
         if error is None:
-            self.close()
+            self.accept()
             self.saved.emit()
         elif isinstance(error, Outside) and error.code == "secrets.no_keyring":
             self._offer_file()
@@ -241,7 +256,10 @@ class SettingsDialog(QDialog):
                 for page in self._pages:
                     page.show_kept(self._kept)
             case "try":
-                self._mpesa.end_trial(done.result)
+                if done.error is None:
+                    self._mpesa.end_trial(done.result)
+                else:
+                    self._mpesa.end_trial(Tried(is_good=False, text=reason_of(done.error)))
             case "print":
                 self._printing.end_test(done.error)
             case "save":
@@ -249,9 +267,37 @@ class SettingsDialog(QDialog):
             case _:
                 self._data.hear(done)
 
+    def _has_changes(self) -> bool:
+        """Whether something was typed that is not saved."""
+        if self._typed_secrets():
+            return True
+        settings = self._installation.settings.model_copy(deep=True)
+        try:
+            for page in self._pages:
+                page.put_into(settings)
+        except ValueError:
+            # What is wrong was typed, too.
+            return True
+        return settings != self._installation.settings
+
+    def reject(self) -> None:
+        """Escape, *Cancel* or the frame: asks before it throws away what was typed."""
+        if not self._has_changes():
+            super().reject()
+            return
+        throw = Choice(_("Throw the changes away"), lambda: QDialog.reject(self), is_grave=True)
+        ask(
+            self,
+            "unsaved",
+            _("Settings"),
+            _("Your changes are not saved yet."),
+            Choice(_("Save"), self.save_all),
+            throw,
+        )
+
     def done(self, result: int) -> None:
-        """Closed, in whatever way."""
-        self._background.close()
+        """Closed, in whatever way. What still waits for a store or a printer is not waited for."""
+        self._background.close(LEAVES_WITHIN_S)
         super().done(result)
 
 

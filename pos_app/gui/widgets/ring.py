@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from pos_app.gui import theme
 from pos_app.gui.theme import Theme, Tone
+from pos_app.i18n import ngettext
 
 
 class Ring(QWidget):
@@ -30,7 +31,9 @@ class Ring(QWidget):
     def show_count(self, share: float, text: str, tone: Tone) -> None:
         """A countdown: the share that is left, and the time in the middle."""
         self._share, self._text, self._icon, self._tone = share, text, "", tone
-        self.setAccessibleName(text)
+        minutes, _colon, seconds = text.partition(":")
+        left = int(minutes or 0) * 60 + int(seconds or 0)
+        self.setAccessibleName(ngettext("{count} second left", "{count} seconds left", left).format(count=left))
         self.update()
 
     def show_icon(self, icon: str, tone: Tone, word: str) -> None:

@@ -1,0 +1,149 @@
+"""Everything by keys, and nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from gui.test_window import sell, word
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from pos_app.gui.app import Program
+from pos_app.gui.ledger.export_dialog import ExportDialog
+from pos_app.gui.ledger.sale_dialog import SaleDialog
+from pos_app.gui.main_window import MainWindow
+from pos_app.gui.payments.view import InboxDialog
+from pos_app.gui.printing import ReceiptDialog
+from pos_app.gui.settings.dialog import SettingsDialog
+from pos_app.gui.strays.view import StraysDialog
+
+OPENED: dict[str, tuple[Callable[[MainWindow], object], type[QDialog]]] = {
+    "sale": (lambda window: window.open_sale(1), SaleDialog),
+    "receipt": (lambda window: window.open_receipt(), ReceiptDialog),
+    "export": (lambda window: window.open_export(), ExportDialog),
+    "payments": (lambda window: window.inbox.open(), InboxDialog),
+    "messages": (lambda window: window.strays.open(), StraysDialog),
+    "settings": (lambda window: window.open_settings(), SettingsDialog),
+}
+
+
+@pytest.mark.parametrize("name", OPENED)
+@pytest.mark.parametrize("way", ["escape", "button", "frame"])
+def test_every_dialog_closes_by_every_way_and_there_is_one_of_a_kind(
+    window: MainWindow, qtbot: QtBot, name: str, way: str
+) -> None:
+    sell(window, qtbot, "100", "0712345678")
+    qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=5000)
+    opener, kind = OPENED[name]
+    for _ in range(2):
+        opener(window)
+    qtbot.waitUntil(lambda: len(window.findChildren(kind)) == 1, timeout=5000)
+    dialog = window.findChild(kind)
+    if way == "escape":
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    elif way == "frame":
+        dialog.close()
+    else:
+        closers = [each for each in dialog.findChildren(QWidget) if each.objectName().endswith(("Close", "Cancel"))]
+        next(each for each in closers if each.isVisible()).click()
+    qtbot.waitUntil(lambda: window.findChild(kind) is None, timeout=5000)
+
+
+def test_digits_that_no_field_of_a_dialog_takes_are_the_next_amount(window: MainWindow, qtbot: QtBot) -> None:
+    sell(window, qtbot, "100", "0712345678")
+    dialog = window.open_sale(1)
+    timeline = dialog.findChild(QWidget, "timeline")
+    timeline.setFocus()
+    for key in (Qt.Key.Key_7, Qt.Key.Key_5):
+        QTest.keyClick(timeline if key == Qt.Key.Key_7 else window.form.amount.line, key)
+    assert window.form.amount.text == "75"
+    dialog.ask_claim()
+    QTest.keyClicks(dialog.findChild(QLineEdit, "claim0"), "12")
+    assert window.form.amount.text == "75" and dialog.findChild(QLineEdit, "claim0").text() == "12"
+
+
+def test_from_the_search_to_the_table_and_back(window: MainWindow, qtbot: QtBot) -> None:
+    for number in range(2):
+        sell(window, qtbot, str(100 + number), f"071234567{number}")
+    qtbot.waitUntil(lambda: window.day.model.rowCount() == 2, timeout=5000)
+    window.day.start_search()
+    QTest.keyClicks(window.day.search, "A0001")
+    qtbot.waitUntil(lambda: window.day.model.rowCount() == 1, timeout=5000)
+    QTest.keyClick(window.day.search, Qt.Key.Key_Down)
+    assert window.day.selected_sale() == 1
+    window.day.search.setFocus()
+    QTest.keyClick(window.day.search, Qt.Key.Key_Escape)
+    assert window.day.search.text() == "" and window.focusWidget() is window.form.amount.line
+
+
+def test_f11_shows_what_is_to_check_and_then_the_table(window: MainWindow, qtbot: QtBot) -> None:
+    sell(window, qtbot, "100", "0712345678")
+    QTest.keyClick(window, Qt.Key.Key_F11)
+    qtbot.waitUntil(lambda: window.day._filters.checkedId() == 4, timeout=5000)
+    assert window.findChild(QWidget, "keyF11") is not None
+
+
+def test_changed_settings_ask_before_they_are_thrown_away(window: MainWindow, qtbot: QtBot) -> None:
+    window.open_settings()
+    dialog = window.findChild(SettingsDialog)
+    dialog.findChild(QLineEdit, "shop_name").setText("Mama Njeri")
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    question = dialog.findChild(QMessageBox, "unsaved")
+    question.button(QMessageBox.StandardButton.Cancel).click()
+    assert dialog.isVisible() and dialog.findChild(QLineEdit, "shop_name").text() == "Mama Njeri"
+    dialog.reject()
+    throw = next(
+        each for each in dialog.findChildren(QMessageBox)[-1].buttons() if each.text() == "Throw the changes away"
+    )
+    throw.click()
+    qtbot.waitUntil(lambda: window.findChild(SettingsDialog) is None, timeout=5000)
+
+
+@pytest.mark.parametrize("end", ["sent", "taken back", "too late"])
+def test_a_request_before_the_till_is_ready_is_taken_and_sent_when_it_is(
+    open_till: Callable[[], Program], monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, end: str
+) -> None:
+    from pos_app.engine.engine import Engine
+
+    gates: list[asyncio.Event] = []
+    real = Engine.start
+
+    async def slow(self: Engine) -> None:
+        gate = asyncio.Event()
+        gates.append(gate)
+        await gate.wait()
+        await real(self)
+
+    monkeypatch.setattr(Engine, "start", slow)
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    qtbot.waitUntil(lambda: bool(gates), timeout=10_000)
+    for text, field in (("100", window.form.amount), ("0712345678", window.form.phone)):
+        field.set_text(text)
+    window.form.reference.set_text("A1")
+    window.form.submit()
+    assert window.form.send.text() == "Take back" and window.form.send.isEnabled()
+    if end == "taken back":
+        window.form.send.click()
+        assert window.form.send.text() == "Request payment" and window.form.amount.text == "100"
+    elif end == "too late":
+        monkeypatch.setattr("pos_app.gui.engine_thread.LEAVES_WITHIN_MS", -1)
+    window.engine._loop.call_soon_threadsafe(gates[0].set)
+    qtbot.waitUntil(lambda: window._has_started, timeout=10_000)
+    if end == "sent":
+        qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=10_000)
+        assert window.form.send.text() == "Request payment"
+        return
+    if end == "too late":
+        qtbot.waitUntil(lambda: "nothing was sent" in window.form.amount.reason.text(), timeout=5000)
+    window.ask(nothing, lambda _answer: gates.clear())
+    qtbot.waitUntil(lambda: not gates, timeout=5000)
+    assert window.day.model.rowCount() == 0
+
+
+async def nothing(_engine: object) -> None:
+    return
