@@ -447,3 +447,33 @@ def test_a_payment_that_pays_this_sale_already_is_proof_of_no_other(ledger: Ledg
     kept = ledger.payment(PAYMENT.mpesa_code)
     assert kept is not None and (kept.use, kept.sale_id) == (Use.PAYS, second.sale_id)
     assert totals(path)[1] == 25_000, "the same shillings count once"
+
+
+def test_more_than_is_due_is_to_check_until_it_is_taken_back(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1, shillings=100)
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    arrive(ledger)
+    applied = ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    assert applied.attempt.review == {Review.PAID_TOO_MUCH} and applied.commands, "it rings"
+    with closing(LedgerReader(path)) as reader:
+        assert (reader.sale(attempt.sale_id).excess_cents, reader.totals(DAY).review) == (15_000, 1)
+    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    assert ledger.attempt(attempt.id).review == frozenset()
+    assert verify(path).findings == ()
+
+
+def test_a_code_that_was_misread_is_looked_for_among_those_of_late(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, callback(attempt, "OTHERO0001"), T)
+    arrive(ledger, replace(PAYMENT, mpesa_code="TKN7RT61S0"))
+    with closing(LedgerReader(path)) as reader:
+        assert reader.looks_like("TKN7RT61SO", 0) == "TKN7RT61S0"
+        assert reader.looks_like("0THERO0OO1", 0) == "OTHERO0001"
+        assert reader.looks_like("TKN7RT61S0", 0) is None, "it is that one"
+        assert reader.looks_like("TKN7RT61SO", T + 1) is None, "too long ago"
+        assert reader.environment() == "practice"
+        assert list(reader.ids(day=None, search="TKN7RT61S0")) == []
+    free = prompt(ledger, 2)
+    ledger.attach_payment("TKN7RT61S0", free.sale_id, "Asha", T)
+    with closing(LedgerReader(path)) as reader:
+        assert list(reader.ids(day=None, search="TKN7RT")) == [free.sale_id]

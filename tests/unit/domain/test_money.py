@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from pos_app.domain.money import cents_of, format_ksh, parse_amount, whole_shillings
+from pos_app.domain.money import cents_of, format_ksh, is_sum, parse_amount, whole_shillings
 from pos_app.errors import Mistake
 
 
@@ -64,3 +64,9 @@ def test_what_is_left_is_asked_for_in_whole_shillings() -> None:
 )  # fmt: skip
 def test_numbers_of_strangers_are_cents_or_nothing_and_never_a_crash(number: str, cents: int | None) -> None:
     assert cents_of(Decimal(number)) == cents
+
+
+def test_what_is_a_sum() -> None:
+    assert [is_sum(text) for text in ("3*250", "1 + 1", "2x3", "100-1", "KSh 1,250", "1250/=", "")] == [
+        True, True, True, True, False, False, False,
+    ]  # fmt: skip

@@ -1,0 +1,113 @@
+"""Every cell of an export, and what stands around the rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import openpyxl
+import pytest
+from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
+
+from pos_app.domain import events as ev
+from pos_app.domain.money import Cents
+from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.ledger.export import COLUMNS, Format, Progress, Written, export
+from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.verify import verify
+from pos_app.ledger.writer import LedgerWriter
+
+CANCELLED = Outcome(OutcomeKind.CANCELLED, "1032")
+ANOTHER_DAY_MS = 3 * 86_400_000
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A sale paid by two payments of which one has cents, one paid twice, one cancelled; two payments unmatched."""
+    path = tmp_path / "ledger.sqlite3"
+    with closing(LedgerWriter(path, "production")) as ledger:
+        first, second, third = (prompt(ledger, number) for number in (1, 2, 3))
+        for attempt in (first, third):
+            ledger.apply(attempt.id, ev.QueryAnswered(CANCELLED), T)
+        for position, (code, cents) in enumerate(
+            (("TKN7RT61SA", 9_950), ("TKN7RT61SB", 15_050), ("TKN7RT61SC", 77)), 1
+        ):
+            payment = replace(PAYMENT, mpesa_code=code, amount_cents=Cents(cents))
+            arrive(ledger, payment, code.encode(), position)
+            if code != "TKN7RT61SC":
+                ledger.attach_payment(code, first.sale_id, "Asha", T)
+        late = replace(PAYMENT, mpesa_code="TKN7RT61SD", paid_at_ms=T + ANOTHER_DAY_MS)
+        arrive(ledger, late, b"late", 9)
+        ledger.apply(second.id, callback(second, "OTHER00001"), T)
+    return path
+
+
+def written(path: Path, fmt: Format, target: Path) -> tuple[Written, list[Progress]]:
+    told: list[Progress] = []
+    with closing(LedgerReader(path)) as reader:
+        done = export(reader, DAY, DAY, fmt, target, lambda progress: told.append(progress) is None)
+    return done, told
+
+
+def test_csv_json_and_progress(shop: Path, tmp_path: Path) -> None:
+    done, told = written(shop, Format.CSV, tmp_path / "day.csv")
+    last_hash = verify(shop).last_hash
+    assert done == Written(3, last_hash) and told == [Progress(0, 3), Progress(3, 3)]
+    raw = (tmp_path / "day.csv").read_bytes()
+    assert raw.count(b"\r\n") == 4 and b"\r\r" not in raw
+    rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
+    assert [row["received"] for row in rows] == ["250", "250", "0"]
+    assert [row["mpesa_codes"] for row in rows] == ["TKN7RT61SA TKN7RT61SB", "OTHER00001", ""]
+    assert [(row["state"], row["payment"]) for row in rows] == [
+        ("paid", "declined"),
+        ("paid", "paid"),
+        ("open", "declined"),
+    ]
+    assert {(row["date"], row["environment"]) for row in rows} == {(DAY, "production")}
+    hours, minutes, seconds = rows[0]["time"].split(":")
+    assert (int(hours) * 3600 + int(minutes) * 60 + int(seconds)) == (T // 1000 + 3 * 3600) % 86_400
+    written(shop, Format.JSON, tmp_path / "day.json")
+    document = json.loads((tmp_path / "day.json").read_text("utf-8"))
+    assert {name: document[name] for name in ("first_day", "last_day", "environment", "ledger_hash")} == {
+        "first_day": DAY, "last_day": DAY, "environment": "production", "ledger_hash": last_hash,
+    }  # fmt: skip
+    assert document["totals"] == {"sales": 3, "paid": 2, "received": 500, "unclaimed_payments": 1, "unclaimed": 0.77}
+    assert document["sales"][0]["phone"] == "0700•••001" and "•" in (tmp_path / "day.json").read_text("utf-8")
+
+
+def test_every_row_of_the_workbook(shop: Path, tmp_path: Path) -> None:
+    target = tmp_path / "day.xlsx"
+    written(shop, Format.XLSX, target)
+    sheet = openpyxl.load_workbook(target).active
+    assert sheet.title == "Sales" and sheet.freeze_panes == "A2"
+    assert tuple(cell.value for cell in sheet[1]) == COLUMNS and all(cell.font.bold for cell in sheet[1])
+    amount, received, number = (COLUMNS.index(name) for name in ("amount", "received", "sale"))
+    for row in range(2, 5):
+        assert sheet.cell(row, received + 1).number_format == "#,##0"
+        assert sheet.cell(row, number + 1).number_format == "General"
+    assert [sheet.cell(row, amount + 1).value for row in (2, 3, 4)] == [250, 250, 250]
+    total = {cell.column: cell for cell in sheet[5] if cell.value is not None}
+    assert {column: cell.value for column, cell in total.items()} == {
+        1: "Total", amount + 1: "=SUM(F2:F4)", received + 1: "=SUM(G2:G4)",
+    }  # fmt: skip
+    assert all(cell.font.bold for cell in total.values()) and total[amount + 1].number_format == "#,##0"
+    assert [sheet.cell(row, 1).value for row in (6, 7, 8, 9)] == [
+        f"Days {DAY} to {DAY}", f"Ledger hash {verify(shop).last_hash}", "Unmatched payments straight to the till: 1", None,
+    ]  # fmt: skip
+    assert sheet.cell(8, received + 1).value == 0.77 and sheet.cell(8, 1).font.bold
+
+
+def test_a_day_without_sales_is_a_file_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    LedgerWriter(path, "sandbox").close()
+    for fmt in Format:
+        assert written(path, fmt, tmp_path / f"empty.{fmt}")[0] == Written(0, "")
+    sheet = openpyxl.load_workbook(tmp_path / "empty.xlsx").active
+    texts = [cell.value for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    assert texts[len(COLUMNS) :] == [
+        "Total", "=0", "=0", f"Days {DAY} to {DAY}", "Ledger hash -", "Unmatched payments straight to the till: 0", 0,
+        "SANDBOX: no real money",
+    ]  # fmt: skip
