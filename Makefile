@@ -14,7 +14,7 @@ dev:
 run: setup ## opens the window, in practice mode: no account, no money moves
 	@packaging/run.sh
 
-tour: setup ## the real window by real keys on a virtual screen; pictures in build/tour
+tour: setup ## the real window by real keys on a virtual screen; pictures in build/tour (README=1 renews its picture)
 	@packaging/tour.sh
 
 look: dev ## every window at the sizes of real screens, with full data; pictures in build/look

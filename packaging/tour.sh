@@ -8,3 +8,5 @@ command -v Xvfb >/dev/null 2>&1 && command -v xdotool >/dev/null 2>&1 || env -u 
 env QT_QPA_PLATFORM=xcb QT_LOGGING_RULES="qt.qpa.*=false" \
     xvfb-run -a -s "-screen 0 ${SIZE}x24 -nolisten tcp" \
     .venv/bin/python packaging/tour.py --out "$OUT" --size "$SIZE"
+# The README's picture is one of the tour's: README=1 renews it.
+if [ -n "${README:-}" ]; then cp "$OUT"/*-paid.png docs/till.png; fi

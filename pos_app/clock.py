@@ -2,7 +2,7 @@
 
 Instants are whole milliseconds since 1970 (``*_ms``). Everything a person or
 M-PESA reads is East Africa Time by zone, whatever the PC is set to: M-PESA
-refuses timestamps of another zone in some reports (daraja.md, 2.1).
+refuses timestamps of another zone in some reports (docs/mpesa.md, 2.1).
 """
 
 from __future__ import annotations
@@ -62,5 +62,5 @@ def parse_day(text: str) -> date:
 
 
 def mpesa_timestamp(at_ms: int) -> str:
-    """``YYYYMMDDHHmmss`` in East Africa Time, as M-PESA wants it (daraja.md, 2.1)."""
+    """``YYYYMMDDHHmmss`` in East Africa Time, as M-PESA wants it (docs/mpesa.md, 2.1)."""
     return to_eat(at_ms).strftime("%Y%m%d%H%M%S")

@@ -43,7 +43,7 @@ def command(arguments: argparse.Namespace) -> int:
         return exits.PAID
 
     async def work(session: Session) -> None:
-        # What was closed may have been paid since: 1037 (daraja.md, 3.2), or given up too early.
+        # What was closed may have been paid since: 1037 (docs/mpesa.md, 3.2), or given up too early.
         await session.engine.recheck_closed()
         await session.until(lambda: session.engine.is_at_rest, arguments.wait)
 

@@ -1,4 +1,4 @@
-"""The access token: kept, renewed early, dropped when M-PESA does not know it (daraja.md, section 1)."""
+"""The access token: kept, renewed early, dropped when M-PESA does not know it (docs/mpesa.md, 1)."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ class MpesaClient:
         """Names the address for payments made straight to a paybill or till. In production once, for good.
 
         Args:
-            short_code: The paybill or the till (daraja.md is unsure which for Buy Goods).
+            short_code: The paybill or the till (docs/mpesa.md is unsure which for Buy Goods).
             confirmation_url: Public https address that every payment is posted to.
             validation_url: Used only where M-PESA switched validation on.
 

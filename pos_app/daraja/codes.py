@@ -1,6 +1,6 @@
 """Every result and error code of M-PESA, mapped to what it means.
 
-The tables are those of the fact sheet (daraja.md, 2.6 and 3.2). A code that is
+The tables are those of the fact sheet (docs/mpesa.md, 2.6 and 3.2). A code that is
 not in them is never taken for a failure by a query.
 """
 
@@ -147,7 +147,7 @@ class ErrorMeaning:
 
 
 class Speaker(StrEnum):
-    """Whose words an error body holds, told by its shape (daraja.md, 2.6)."""
+    """Whose words an error body holds, told by its shape (docs/mpesa.md, 2.6)."""
 
     DARAJA = "daraja"
     """Shape A: errorCode and errorMessage."""
@@ -158,7 +158,7 @@ class Speaker(StrEnum):
 
 
 def error_meaning(status: int, code: str, text: str, speaker: Speaker = Speaker.DARAJA) -> ErrorMeaning:
-    """Classifies an answer that is not a success (daraja.md, 2.6).
+    """Classifies an answer that is not a success (docs/mpesa.md, 2.6).
 
     Status and shape come before words: a page of a gateway may hold any words.
 

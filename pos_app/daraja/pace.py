@@ -1,6 +1,6 @@
 """A limiter: requests of one kind at least so far apart, however many want to go.
 
-The sandbox answers 429 to the sixth query of a minute (daraja.md, 3.3).
+The sandbox answers 429 to the sixth query of a minute (docs/mpesa.md, 3.3).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Builds the two requests, every field checked as the fact sheet says (daraja.md, 2.1)."""
+"""Builds the two requests, every field checked as the fact sheet says (docs/mpesa.md, 2.1)."""
 
 from __future__ import annotations
 

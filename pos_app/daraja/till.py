@@ -1,4 +1,4 @@
-"""Payments that customers make straight to the paybill or till: C2B (daraja.md, section 5)."""
+"""Payments that customers make straight to the paybill or till: C2B (docs/mpesa.md, 5)."""
 
 from __future__ import annotations
 

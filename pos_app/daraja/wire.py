@@ -19,7 +19,7 @@ MAX_CALLBACK_BYTES = 64 * 1024
 
 
 class TransactionType(StrEnum):
-    """Kind of payment; it must match the kind of shortcode (daraja.md, 2.3)."""
+    """Kind of payment; it must match the kind of shortcode (docs/mpesa.md, 2.3)."""
 
     CUSTOMER_PAYBILL_ONLINE = "CustomerPayBillOnline"
     CUSTOMER_BUYGOODS_ONLINE = "CustomerBuyGoodsOnline"
@@ -45,7 +45,7 @@ class _Answer(BaseModel):
 
 
 class StkPushResponse(_Answer):
-    """M-PESA's answer to a push: the prompt is queued, nothing more (daraja.md, 2.5)."""
+    """M-PESA's answer to a push: the prompt is queued, nothing more (docs/mpesa.md, 2.5)."""
 
     MerchantRequestID: Text = ""
     CheckoutRequestID: Text = ""
@@ -66,7 +66,7 @@ class StkQueryResponse(_Answer):
     """M-PESA's answer to a status query, or the error by which it says "not finished yet".
 
     ``ResponseCode`` says only that the query was understood; ``ResultCode`` is
-    the result, and is None while there is none (daraja.md, 3.1).
+    the result, and is None while there is none (docs/mpesa.md, 3.1).
     """
 
     ResponseCode: Text = ""
@@ -105,7 +105,7 @@ class StkQueryResponse(_Answer):
 
 
 class StkCallback(BaseModel):
-    """A callback, read by item name and tolerant of what is missing (daraja.md, section 4).
+    """A callback, read by item name and tolerant of what is missing (docs/mpesa.md, 4).
 
     Callbacks are not signed: what one says counts only where the receiver can
     tell that it belongs to a request of its own.
@@ -249,7 +249,7 @@ def _items(metadata: Any) -> dict[str, Any]:
 
 
 class ErrorBody(BaseModel):
-    """What any of the five shapes of error body says (daraja.md, 2.6).
+    """What any of the five shapes of error body says (docs/mpesa.md, 2.6).
 
     Args:
         speaker: Whose words these are.
@@ -306,5 +306,5 @@ def _plain_text(body: bytes) -> str:
 
 
 def stk_password(shortcode: str, passkey: str, timestamp: str) -> str:
-    """``base64(shortcode + passkey + timestamp)`` (daraja.md, 2.1)."""
+    """``base64(shortcode + passkey + timestamp)`` (docs/mpesa.md, 2.1)."""
     return base64.b64encode(f"{shortcode}{passkey}{timestamp}".encode()).decode()

@@ -1,4 +1,4 @@
-"""Words that M-PESA refuses in callback addresses (daraja.md, section 4)."""
+"""Words that M-PESA refuses in callback addresses (docs/mpesa.md, 4)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Amounts: whole Kenya shillings in, whole cents inside.
 
-M-PESA takes whole shillings from 1 to 250,000 (daraja.md, 2.1 and 2.2). Cents
+M-PESA takes whole shillings from 1 to 250,000 (docs/mpesa.md, 2.1 and 2.2). Cents
 are kept all the same, because a callback spells amounts with a fraction.
 """
 

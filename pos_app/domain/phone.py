@@ -1,7 +1,7 @@
 """Kenyan mobile numbers: every way they are typed, one way they are kept.
 
 Numbers are not judged by operator prefix: subscribers keep their number when
-they change operator (daraja.md, 2.4).
+they change operator (docs/mpesa.md, 2.4).
 """
 
 from __future__ import annotations

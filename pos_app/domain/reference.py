@@ -1,7 +1,7 @@
 """Order references: what M-PESA shows the customer as the account.
 
 Twelve letters and digits at the most: a longer one is accepted by M-PESA and
-the prompt then never arrives; symbols fail silently (daraja.md, 2.1).
+the prompt then never arrives; symbols fail silently (docs/mpesa.md, 2.1).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """When to ask M-PESA next, and when the cashier may prompt again.
 
 Asking: the first time at 10 s, then at least 12 s apart while the prompt can live (the sandbox allows five queries
-a minute), then ever more seldom for as long as it is open (daraja.md, 3.3). Age is counted by answers: a question
+a minute), then ever more seldom for as long as it is open (docs/mpesa.md, 3.3). Age is counted by answers: a question
 that never reached M-PESA, and a PC's clock that is put right, make nothing older. Sending again: one minute after the
-first byte of any prompt to a phone, two minutes for the same amount (code 17; daraja.md, 2.2 and 2.6).
+first byte of any prompt to a phone, two minutes for the same amount (code 17; docs/mpesa.md, 2.2 and 2.6).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def pause_ms(
     """How long to wait between two questions about an attempt, or None for asking no more by itself.
 
     It is as old as its answers and its age both say: neither failed questions nor a clock that jumps make it older.
-    Without a CheckoutRequestID there is nothing to ask with (daraja.md, 2.6).
+    Without a CheckoutRequestID there is nothing to ask with (docs/mpesa.md, 2.6).
 
     Args:
         age_ms: Since it was sent or, once it is closed, since then.
@@ -136,7 +136,7 @@ def left_ms(state: AttemptState, sent_at_ms: int, left_at_ms: int | None) -> int
 
 
 def may_turn_paid(attempt: Attempt) -> bool:
-    """Whether a closed attempt may still be paid: 1037 (daraja.md, 3.2), or one that was given up unknown."""
+    """Whether a closed attempt may still be paid: 1037 (docs/mpesa.md, 3.2), or one that was given up unknown."""
     if attempt.state is AttemptState.ABANDONED:
         return True
     is_declined = attempt.state is AttemptState.DECLINED

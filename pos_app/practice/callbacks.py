@@ -98,7 +98,7 @@ class CallbackSender:
 
 
 def confirmation_body(payment: Payment, first_name: str, paid_at: str) -> dict[str, Any]:
-    """A C2B confirmation as M-PESA spells it: amount as text, phone masked (daraja.md, section 5)."""
+    """A C2B confirmation as M-PESA spells it: amount as text, phone masked (docs/mpesa.md, 5)."""
     return {
         "TransactionType": "Pay Bill" if payment.reference else "Customer Merchant Payment",
         "TransID": payment.mpesa_code,
@@ -117,7 +117,7 @@ def confirmation_body(payment: Payment, first_name: str, paid_at: str) -> dict[s
 
 
 def callback_body(prompt: Prompt) -> dict[str, Any]:
-    """A callback as M-PESA spells it (daraja.md, section 4)."""
+    """A callback as M-PESA spells it (docs/mpesa.md, 4)."""
     code = prompt.result_code or ""
     callback: dict[str, Any] = {
         "MerchantRequestID": prompt.merchant_request_id,

@@ -1,4 +1,4 @@
-"""What M-PESA checks before it queues a prompt, and how it words its refusals (daraja.md, 2)."""
+"""What M-PESA checks before it queues a prompt, and how it words its refusals (docs/mpesa.md, 2)."""
 
 from __future__ import annotations
 

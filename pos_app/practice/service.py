@@ -248,7 +248,7 @@ class PracticeMpesa:
         return "0"
 
     def _wiring_fault(self, prompt: Prompt) -> str | None:
-        """Store and till mixed up shows only after the PIN (daraja.md, 2.3)."""
+        """Store and till mixed up shows only after the PIN (docs/mpesa.md, 2.3)."""
         buys_goods = prompt.transaction_type == "CustomerBuyGoodsOnline"
         if buys_goods and prompt.shortcode != self.shop.store:
             return "2028"
@@ -283,7 +283,7 @@ class PracticeMpesa:
         """The money has moved: books, the customer's message, and the confirmation where one is wanted."""
         self.books.payments.append(payment)
         customer.messages.append(self._sms(payment, customer))
-        # A prompt's payment is confirmed like any other: the twin of its callback (daraja.md, section 5).
+        # A prompt's payment is confirmed like any other: the twin of its callback (docs/mpesa.md, 5).
         self._start(self._callbacks.confirm(payment, customer.name, paid_at))
 
     def _sms(self, payment: Payment, customer: Customer) -> str:
@@ -351,7 +351,7 @@ class PracticeMpesa:
         return self.result(prompt, prompt.result_code, prompt.result_desc)
 
     def pending(self, prompt: Prompt, form: int) -> dict[str, Any]:
-        """ "Not finished yet" in one of its three forms (daraja.md, 3.1)."""
+        """ "Not finished yet" in one of its three forms (docs/mpesa.md, 3.1)."""
         if form == 1:
             raise Refusal(500, "500.001.1001", "The transaction is being processed")
         if form == 2:

@@ -38,7 +38,7 @@ class Manner:
 
     Args:
         speed: Practice seconds in one real second.
-        pending_form: 1, 2 or 3 (daraja.md, 3.1).
+        pending_form: 1, 2 or 3 (docs/mpesa.md, 3.1).
         indexed_after_s: Until then a query says "Invalid CheckoutRequestID".
         query_spacing_s: The sandbox allows one query in 12 s.
         registers_once: Addresses for payments can be registered once, as in production.

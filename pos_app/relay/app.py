@@ -1,6 +1,6 @@
 """The relay's HTTP: M-PESA puts callbacks in (`pos_app.relay.callbacks`), each till reads its own.
 
-No path holds a word that M-PESA refuses in callback addresses (daraja.md, section 4).
+No path holds a word that M-PESA refuses in callback addresses (docs/mpesa.md, 4).
 """
 
 from __future__ import annotations

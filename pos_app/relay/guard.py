@@ -20,7 +20,7 @@ MPESA_ADDRESSES: Final = (
     "196.201.212.127", "196.201.212.128", "196.201.212.129", "196.201.212.132", "196.201.212.136", "196.201.212.138",
     "196.201.212.69", "196.201.212.74",
 )  # fmt: skip
-"""Where callbacks come from (daraja.md, section 4; the list is said to be under revision)."""
+"""Where callbacks come from (docs/mpesa.md, 4; the list is said to be under revision)."""
 _NOWHERE: Final = ipaddress.ip_address("0.0.0.0")  # noqa: S104 - stands for an address that cannot be read
 _LONGEST_ADDRESS: Final = 64
 

@@ -21,7 +21,7 @@ NOWHERE: Final = "https://till.invalid"
 
 SANDBOX_SHORTCODE: Final = "174379"
 SANDBOX_PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
-"""Of M-PESA's sandbox, the same for everybody (daraja.md, section 6)."""
+"""Of M-PESA's sandbox, the same for everybody (docs/mpesa.md, 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class MpesaAccess:
 
     @property
     def party_b(self) -> str:
-        """The paybill, or the till under the store (daraja.md, 2.3)."""
+        """The paybill, or the till under the store (docs/mpesa.md, 2.3)."""
         return self.till_number or self.shortcode
 
     def missing(self) -> list[str]:

@@ -185,7 +185,7 @@ def test_an_error_code_is_explained_too() -> None:
     ],
 )
 def test_what_an_error_settles(status: int, code: str, text: str, treatment: str, kind: OutcomeKind) -> None:
-    """daraja.md, 2.6: what M-PESA refused is over, what may have been done is not known."""
+    """docs/mpesa.md, 2.6: what M-PESA refused is over, what may have been done is not known."""
     meaning = error_meaning(status, code, text)
     assert (meaning.treatment, meaning.outcome.kind) == (treatment, kind)
     assert meaning.outcome.is_final is (treatment in ("refused", "throttled", "token"))

@@ -57,7 +57,7 @@ def _limits(constraint: Any) -> list[tuple[str, int]]:
 
 
 def reason_for_callback(url: str) -> str:
-    """M-PESA refuses some words in callback addresses (daraja.md, section 4)."""
+    """M-PESA refuses some words in callback addresses (docs/mpesa.md, 4)."""
     found = refused_word(url)
     return reason("settings.callback_words", {"word": found}) if found is not None else ""
 
