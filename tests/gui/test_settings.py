@@ -212,3 +212,18 @@ def test_a_report_for_support_holds_no_secret_and_no_phone(dialog, window, home:
     assert len(texts) >= 3
     for secret in ("12345678", "abcdefgh12345", "supersecretvalue"):
         assert all(secret not in text for text in texts)
+
+
+def test_the_sandboxs_public_numbers_are_offered_and_the_limits_are_named(dialog: SettingsDialog, qtbot: QtBot) -> None:
+    choose(dialog, "mpesa_environment", "sandbox")
+    shortcode = dialog.findChild(QLineEdit, "mpesa_shortcode")
+    passkey = dialog.findChild(QLineEdit, "secret_passkey")
+    assert shortcode.placeholderText() == "174379, the sandbox's own"
+    qtbot.waitUntil(lambda: passkey.placeholderText() == "the sandbox's own", timeout=5000)
+    choose(dialog, "mpesa_environment", "production")
+    assert shortcode.placeholderText() == ""
+    assert dialog.findChild(QLabel, "secret_passkeyHint").text() == "M-PESA's go-live e-mail"
+    name = dialog.findChild(QLineEdit, "shop_name")
+    name.setText("x" * 61)
+    name.left.emit()
+    assert dialog.findChild(QLabel, "shop_nameReason").text() == "Too long: 60 characters at most."

@@ -19,6 +19,7 @@ from pos_app.gui.tones import look_of_sale
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
 from pos_app.i18n import _
+from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretName
 from pos_app.words.mistakes import reason, reason_of
@@ -48,6 +49,7 @@ class MpesaTab(Tab):
         super().__init__("mpesa")
         self._window = window
         self._test_attempt: AttemptId | None = None
+        self._is_passkey_kept = False
         self._make_account()
         self._make_trial()
         self.stack(
@@ -76,9 +78,10 @@ class MpesaTab(Tab):
         self._shortcode = self.add_field("shortcode", _("Paybill number"), hint=_("5 to 7 digits"))
         self._till_number = self.add_field("till_number", _("Till number"), hint=_("what customers see"))
         self._account_note = label("", "muted", name="accountNote", wrap=True)
-        self.add_secret(SecretName.CONSUMER_KEY, _("Consumer key"))
-        self.add_secret(SecretName.CONSUMER_SECRET, _("Consumer secret"))
-        self.add_secret(SecretName.PASSKEY, _("Passkey"))
+        portal = _("developer portal, My Apps")
+        self.add_secret(SecretName.CONSUMER_KEY, _("Consumer key"), hint=portal)
+        self.add_secret(SecretName.CONSUMER_SECRET, _("Consumer secret"), hint=portal)
+        self.add_secret(SecretName.PASSKEY, _("Passkey"), hint=_("M-PESA's go-live e-mail"))
         self._callback = self.add_field(
             "callback_url", _("Callback base URL (leave empty with a relay, or with none)"), hint="https://"
         )
@@ -126,6 +129,7 @@ class MpesaTab(Tab):
         ):  # fmt: skip
             widget.setEnabled(is_real)
         self._till_number.setVisible(is_till)
+        self._offer_sandbox()
         self._shortcode.set_label(_("Store number") if is_till else _("Paybill number"))
         self._account_note.setText(
             _(
@@ -135,6 +139,19 @@ class MpesaTab(Tab):
             if is_till
             else _("The paybill is the number customers pay to; the passkey belongs to it.")
         )
+
+    def _offer_sandbox(self) -> None:
+        """The sandbox's shortcode and passkey are public, and serve where nothing else is typed."""
+        is_sandbox = self.environment is Environment.SANDBOX
+        number = _("{number}, the sandbox's own").format(number=SANDBOX_SHORTCODE) if is_sandbox else ""
+        self._shortcode.line.setPlaceholderText(number)
+        if is_sandbox and not self._is_passkey_kept:
+            self._secret[SecretName.PASSKEY].line.setPlaceholderText(_("the sandbox's own"))
+
+    def show_kept(self, kept: dict[SecretName, bool]) -> None:
+        super().show_kept(kept)
+        self._is_passkey_kept = kept[SecretName.PASSKEY]
+        self._offer_sandbox()
 
     # Trying
 

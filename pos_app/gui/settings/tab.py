@@ -39,9 +39,9 @@ class Tab(QScrollArea):
         field.line.left.connect(self._left)
         return field
 
-    def add_secret(self, name: SecretName, text: str) -> Field:
-        """A line for one secret: never shown, only replaced."""
-        field = Field(f"secret_{name}", text)
+    def add_secret(self, name: SecretName, text: str, *, hint: str = "") -> Field:
+        """A line for one secret: never shown, only replaced. The hint says where to get it."""
+        field = Field(f"secret_{name}", text, hint=hint)
         field.line.setEchoMode(QLineEdit.EchoMode.Password)
         self._secret[name] = field
         return field
