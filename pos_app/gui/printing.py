@@ -277,9 +277,13 @@ class ReceiptDialog(QDialog):
         self._pdf.clicked.connect(self._save)
         close.clicked.connect(self.close)
 
+    def _chosen_paper(self) -> PaperKind:
+        # Qt gives back the text that the value is.
+        return PaperKind(self._paper.currentData())
+
     @Slot()
     def _draw(self) -> None:
-        paper = self._paper.currentData()
+        paper = self._chosen_paper()
         ratio = self.devicePixelRatioF()
         dots = 60.0 if paper is PaperKind.A4 else 110.0
         image = picture(lay_out(self._desk.receipt_of(self._row)), paper, dots * ratio)
@@ -290,7 +294,7 @@ class ReceiptDialog(QDialog):
     def _print_now(self) -> None:
         self._print.setEnabled(False)
         self._message.setText(_("Printing… You can go on selling."))
-        self._desk.print(self._row, self._paper.currentData(), self._printer.currentData())
+        self._desk.print(self._row, self._chosen_paper(), self._printer.currentData())
 
     @Slot()
     def _save(self) -> None:
@@ -303,7 +307,7 @@ class ReceiptDialog(QDialog):
 
     def save_to(self, target: Path) -> None:
         """Saves without asking where."""
-        self._desk.save_pdf(self._row, self._paper.currentData(), target)
+        self._desk.save_pdf(self._row, self._chosen_paper(), target)
 
     @Slot(object)
     def _hear(self, done: Done) -> None:

@@ -9,9 +9,10 @@ from fakes.network_printer import NetworkPrinter
 from fakes.servers import Mpesa, Relay
 from gui.test_payments import check, open_inbox, pay_on_the_phone, text_of
 from gui.test_window import pay, sell, word
+from pypdf import PdfReader
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QDialog, QLabel, QMessageBox, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from pos_app.domain.attempt import AttemptState
@@ -271,3 +272,17 @@ def test_a_prompt_that_is_open_beside_the_money_is_named(
     paid = replace(row, sale=replace(row.sale, received_cents=row.sale.amount_cents))
     assert paid.sale.state is SaleState.PAID and paid.attempt.state is AttemptState.PENDING
     assert "without a PIN" in words_of_sale(paid).step
+
+
+def test_a_receipt_for_a4_is_a_whole_sheet(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    cancelled(window, qtbot)
+    QTest.keyClick(window, Qt.Key.Key_F6)
+    dialog = window.findChild(ReceiptDialog)
+    combo = dialog.findChild(QComboBox, "receiptPaper")
+    combo.setCurrentIndex(combo.findData("a4"))
+    size = dialog._picture.pixmap().size()
+    assert abs(size.height() / size.width() - 297 / 210) < 0.02, "as long as the sheet, not as the text"
+    with qtbot.waitSignal(window.desk.done, timeout=10_000):
+        dialog.save_to(tmp_path / "a4.pdf")
+    page = PdfReader(tmp_path / "a4.pdf").pages[0].mediabox
+    assert abs(float(page.height) / float(page.width) - 297 / 210) < 0.02

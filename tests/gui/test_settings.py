@@ -227,3 +227,17 @@ def test_the_sandboxs_public_numbers_are_offered_and_the_limits_are_named(dialog
     name.setText("x" * 61)
     name.left.emit()
     assert dialog.findChild(QLabel, "shop_nameReason").text() == "Too long: 60 characters at most."
+
+
+def test_a_till_is_asked_for_both_its_numbers_and_practice_for_none(dialog: SettingsDialog) -> None:
+    numbers = [dialog.findChild(QLineEdit, name) for name in ("mpesa_shortcode", "mpesa_till_number")]
+    choose(dialog, "mpesa_environment", "production")
+    for account, has_till in (("buy_goods", True), ("paybill", False)):
+        choose(dialog, "mpesa_account", account)
+        assert [not number.isHidden() and not number.parentWidget().isHidden() for number in numbers] == [
+            True,
+            has_till,
+        ]
+        assert numbers[0].accessibleName() == ("Store number" if has_till else "Paybill number")
+    choose(dialog, "mpesa_environment", "practice")
+    assert not numbers[0].isEnabled()

@@ -135,7 +135,7 @@ class ExportDialog(QDialog):
 
     @Slot()
     def _choose(self) -> None:
-        fmt: Format = self._format.currentData()
+        fmt = Format(self._format.currentData())
         chosen = ask_target(self, _("Export sales"), self.target, f"{fmt.upper()} (*.{fmt})")
         if chosen is not None:
             # Another day or format goes to the same folder.

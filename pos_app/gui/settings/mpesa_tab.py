@@ -100,8 +100,8 @@ class MpesaTab(Tab):
     @property
     def environment(self) -> Environment:
         """The one that is chosen."""
-        chosen: Environment = self._environment.currentData()
-        return chosen
+        # Qt gives back the text that the value is.
+        return Environment(self._environment.currentData())
 
     def fill(self, settings: Settings) -> None:
         super().fill(settings)
@@ -121,7 +121,7 @@ class MpesaTab(Tab):
 
     def _suit(self) -> None:
         """Shows what the chosen M-PESA and kind of number need."""
-        is_till = self._account.currentData() is Account.BUY_GOODS
+        is_till = Account(self._account.currentData()) is Account.BUY_GOODS
         is_real = self.environment is not Environment.PRACTICE
         for widget in (
             self._account, self._account_note, self._shortcode, self._till_number, *self._secret.values(),
