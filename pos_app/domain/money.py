@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from fractions import Fraction
 from typing import NewType
 
 from pos_app.errors import Mistake
@@ -17,21 +18,27 @@ Cents = NewType("Cents", int)
 MIN_SHILLINGS = 1
 MAX_SHILLINGS = 250_000
 
-_NUMBER = re.compile(r"([0-9]{1,3}([, \u00a0\u202f][0-9]{3})+|[0-9]+)(\.[0-9]*)?\Z|\.[0-9]+\Z")
+_NUMBER = re.compile(r"([0-9]{1,3}([, \u00a0\u202f][0-9]{3})+|[0-9]+)(\.0{0,2})?\Z")
+_FACTOR = re.compile(
+    r"(?:[1-9][0-9]{0,2}([, \u00a0\u202f][0-9]{3}){1,2}|[1-9][0-9]{0,8}|0(?=\.[0-9]))(\.[0-9]{0,2})?\Z"
+)
+"""A number of a sum: neither a part of a phone (``000``) nor of a date (``01``), and exact whatever is made of it."""
 _NEGATIVE = re.compile(r"[-\u2212]\s*[0-9][0-9,. ]*\Z")
+_FRACTION = re.compile(r"[0-9][0-9, ]*\.[0-9]+\Z|\.[0-9]+\Z")
 _CURRENCY = re.compile(r"\A(?:ksh|kes|sh)\.?(?=[\s0-9.-])\s*", re.IGNORECASE)
 _SHILLING_MARK = re.compile(r"\s*/[=-]\Z")
 _SUM_SIGNS = re.compile(r"[+*x\u00d7-]", re.IGNORECASE)
 _LONGEST = 80
 
 
-def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS) -> Cents:
-    """Reads what a cashier typed or pasted as an amount, or as the sum it is.
+def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS, sums: bool = False) -> Cents:
+    """Reads what a cashier typed or pasted as an amount.
 
     Args:
-        text: Digits, with or without thousands separators, ``KSh`` before, ``.00`` or ``/=`` behind; or such
-            numbers added, subtracted and multiplied: ``3*250+80``.
+        text: Digits, with or without thousands separators, ``KSh`` before, ``.00`` or ``/=`` behind.
         max_shillings: The most that one payment may be.
+        sums: Whether numbers may be added, multiplied and once subtracted (``3*250+80``): only where the result is
+            shown before anything is asked for.
 
     Returns:
         The amount in cents, a multiple of 100.
@@ -47,10 +54,10 @@ def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS) -> Cents:
         raise Mistake("amount.digits")
     if _NEGATIVE.match(cleaned):
         raise Mistake("amount.negative")
-    shillings = _sum_of(cleaned) if len(cleaned) <= _LONGEST else _number(cleaned)
+    shillings = _sum_of(cleaned) if sums and is_sum(cleaned) and len(cleaned) <= _LONGEST else _number(cleaned)
     if shillings < 0:
         raise Mistake("amount.negative")
-    if shillings != shillings.to_integral_value():
+    if shillings.denominator != 1:
         raise Mistake("amount.fraction")
     if shillings == 0:
         raise Mistake("amount.zero")
@@ -61,28 +68,40 @@ def parse_amount(text: str, *, max_shillings: int = MAX_SHILLINGS) -> Cents:
 
 def is_sum(text: str) -> bool:
     """Whether a text that was typed as an amount adds, subtracts or multiplies."""
-    return _SUM_SIGNS.search(_CURRENCY.sub("", text.strip())) is not None
+    return _SUM_SIGNS.search(_SHILLING_MARK.sub("", _CURRENCY.sub("", text.strip()))) is not None
 
 
-def _sum_of(text: str) -> Decimal:
-    """Products first, from left to right, as on a calculator that knows the rule."""
-    total, sign = Decimal(0), 1
+def _sum_of(text: str) -> Fraction:
+    """Products first, from left to right, as on a calculator that knows the rule. Exact."""
+    if text.count("-") > 1:
+        # A phone, or a date.
+        raise Mistake("amount.not_a_number")
+    total, sign = Fraction(0), 1
     for term in re.split(r"([+-])", text):
         if term in ("+", "-"):
             sign = 1 if term == "+" else -1
             continue
-        product = Decimal(1)
+        product = Fraction(1)
         for factor in re.split(r"[*x\u00d7]", term, flags=re.IGNORECASE):
-            product *= _number(factor)
+            product *= _factor(factor.strip())
         total += sign * product
     return total
 
 
-def _number(text: str) -> Decimal:
-    cleaned = text.strip()
-    if not _NUMBER.match(cleaned):
+def _factor(text: str) -> Fraction:
+    if not _FACTOR.match(text):
         raise Mistake("amount.not_a_number")
-    return Decimal(re.sub(r"[, \u00a0\u202f]", "", cleaned))
+    return Fraction(_plain(text))
+
+
+def _number(text: str) -> Fraction:
+    if _NUMBER.match(text):
+        return Fraction(_plain(text))
+    raise Mistake("amount.fraction" if _FRACTION.match(text) else "amount.not_a_number")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[, \u00a0\u202f]", "", text).rstrip(".")
 
 
 _LARGEST_EXPONENT = 12

@@ -478,8 +478,9 @@ class Engine:
         """
         if not reason.strip():
             raise Mistake("review.no_reason")
-        for attempt_id in await self._ledger.call(LedgerWriter.for_review, sale_id):
-            await self._apply(attempt_id, ev.ReviewSettled(by, reason))
+        settled = await self._ledger.call(LedgerWriter.settle_review, sale_id, by, reason, self._clock.now_ms())
+        for applied in settled:
+            await self._follow_up(applied, always_tell=False)
 
     async def settle_strays(self, evidence: Sequence[int], by: str, reason: str) -> None:
         """Notes what a person did about messages that belong to no payment."""

@@ -38,10 +38,17 @@ class Program:
         app.installTranslator(QtWords(app))
         self.window: MainWindow | Problem | None = None
         self.has_hung = False
+        self._hung: MainWindow | None = None
         self._door: FrontDoor | None = None
 
     def open(self) -> None:
         """Opens the window, or says what stands in its way."""
+        if self._hung is not None:
+            if not self._hung.engine.isFinished():
+                self._show(Problem(Outside("program.hangs"), self.open, self._put_back))
+                return
+            self._hung = None
+            self._held.close()
         try:
             installation = Installation()
             i18n.use_language(os.environ.get("POS_APP_LANGUAGE", installation.settings.look.language))
@@ -65,6 +72,9 @@ class Program:
         old, self.window = self.window, window
         window.show()
         self.has_hung |= isinstance(old, MainWindow) and old.has_hung
+        if old is self._hung:
+            # Kept: it is not to be torn down under its own thread.
+            return
         if old is not None:
             old.deleteLater()
 
@@ -82,7 +92,6 @@ class Program:
         if isinstance(self.window, MainWindow):
             self.window.hide()
             if not self.window.shut_down():
-                # Kept: it is not to be torn down under its own thread.
                 self._hung = self.window
                 self._show(Problem(Outside("program.hangs"), self.open, self._put_back))
                 return False
@@ -97,7 +106,7 @@ class Program:
 
     def _come_to_front(self) -> None:
         window = self.window
-        if window is not None:
+        if window is not None and not (isinstance(window, MainWindow) and window.is_closing):
             window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized | Qt.WindowState.WindowActive)
             window.show()
             window.raise_()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ class EngineThread(QThread):
         self._stop_wanted = False
         self._asked = 0
         self._failed: TillError | None = None
+        self._door = threading.Lock()
+        """Between "is it up?" and what follows from the answer."""
         self._held: dict[int, tuple[float, Work]] = {}
         self._kept: set[asyncio.Task[None]] = set()
 
@@ -56,12 +59,16 @@ class EngineThread(QThread):
         """Has the engine do something; the answer comes as `RequestTaken` or `RequestFailed` with this number."""
         self._asked += 1
         number = self._asked
-        loop = self._loop
-        if self._failed is not None:
-            self._bridge.post(RequestFailed(number, self._failed.code, self._failed.params))
-        elif loop is None or self._engine is None:
-            # Taken, and begun when the engine is up: a till that has just been started refuses nobody.
-            self._held[number] = (time.monotonic(), work)
+        with self._door:
+            loop, failed = self._loop, self._failed
+            if failed is None and not self._stop_wanted and (loop is None or self._engine is None):
+                # Taken, and begun when the engine is up: a till that has just been started refuses nobody.
+                self._held[number] = (time.monotonic(), work)
+                return number
+        if failed is not None:
+            self._bridge.post(RequestFailed(number, failed.code, failed.params))
+        elif self._stop_wanted or loop is None or loop.is_closed():
+            self._bridge.post(RequestFailed(number, "engine.starting", {}))
         else:
             loop.call_soon_threadsafe(self._begin, number, work)
         return number
@@ -104,7 +111,8 @@ class EngineThread(QThread):
 
     def _fail(self, error: TillError) -> None:
         """It is over, and every request from now on hears why."""
-        self._failed = error
+        with self._door:
+            self._failed = error
         self._bridge.post(EngineFailed(error.code, error.params))
         for number in list(self._held):
             if self.take_back(number):
@@ -135,7 +143,8 @@ class EngineThread(QThread):
             return
         try:
             await engine.start()
-            self._engine = engine
+            with self._door:
+                self._engine = engine
             self._begin_held()
             if not self._stop_wanted:
                 await self._stop.wait()

@@ -26,6 +26,9 @@ _QT_LEVELS = {
 }
 
 
+MOST_LINES = 2_000
+
+
 class FaultWindow(QDialog):
     """One window for all faults: it blocks nothing, and grows by each."""
 
@@ -33,6 +36,9 @@ class FaultWindow(QDialog):
         super().__init__()
         self.setObjectName("faultWindow")
         self.setWindowTitle(_("Something went wrong inside the till"))
+        # It keeps neither the process, once the till is closed, nor the keyboard.
+        self.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)
+        self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         open_within_screen(self, 640, 420)
         words = label(
             _(
@@ -46,6 +52,9 @@ class FaultWindow(QDialog):
         self._report.setObjectName("faultReport")
         self._report.setAccessibleName(_("Report"))
         self._report.setReadOnly(True)
+        self._report.setMaximumBlockCount(MOST_LINES)
+        self._seen: dict[str, int] = {}
+        self._count = label("", "muted", name="faultCount")
         copy = button(_("Copy the report"), "faultCopy")
         close = button(_("Close"), "faultClose", is_main=True)
         copy.clicked.connect(self._copy)
@@ -59,10 +68,17 @@ class FaultWindow(QDialog):
         column.setSpacing(12)
         column.addWidget(words)
         column.addWidget(self._report, 1)
+        column.addWidget(self._count)
         column.addLayout(buttons)
 
     def add(self, fault: faults.Fault) -> None:
-        """Shows one more."""
+        """Shows one more; one that comes again and again is counted, and opens nothing anew."""
+        times = self._seen.get(fault.report, 0) + 1
+        if len(self._seen) < MOST_LINES or fault.report in self._seen:
+            self._seen[fault.report] = times
+        if times > 1:
+            self._count.setText(_("It happened {count} times.").format(count=times))
+            return
         self._report.appendPlainText(f"{fault.where}, till {__version__}\n{fault.report}")
         self.show()
         self.raise_()
@@ -104,9 +120,13 @@ class FaultDesk(QObject):
 
     @Slot(object)
     def _show(self, fault: faults.Fault) -> None:
-        if self.window is None:
-            self.window = FaultWindow()
-        self.window.add(fault)
+        try:
+            if self.window is None:
+                self.window = FaultWindow()
+            self.window.add(fault)
+        except Exception:  # noqa: BLE001 - see below
+            # A fault of this window itself is told to nobody but the log: it would only come again.
+            _log.exception("the fault window fell over")
 
 
 def _write_down(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:

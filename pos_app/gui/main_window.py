@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, Slot
+from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
@@ -72,6 +72,10 @@ CASHIER = "cashier"
 ARRIVAL = "arrival"
 """What a notice is about that says that a payment came straight to the till."""
 ENDS_WITHIN_MS = 2_500
+OF_THE_PAYMENT_AT_HAND = ("F5", "F6", "F8")
+"""In a sale's own dialog these are that sale's."""
+ONE_NUMBER_MS = 2_000
+"""Digits that follow one another so soon are one number."""
 LEFT_WIDTH = 348
 LEFT_WIDTH_NARROW = 300
 PHONE_FROM_WIDTH = 960
@@ -107,6 +111,9 @@ class MainWindow(QWidget):
         self._closing = False
         self.has_hung = False
         self._held_payment = 0
+        self._digits = QTimer(self)
+        self._digits.setSingleShot(True)
+        self._digits.setInterval(ONE_NUMBER_MS)
         self.bridge = Bridge(self)
         self.engine = EngineThread(installation, self.bridge)
         self.background = Background("reports", self)
@@ -239,7 +246,8 @@ class MainWindow(QWidget):
         for key, action in actions.items():
             shortcut = QShortcut(QKeySequence(key), self)
             # Also while one of its dialogs is in front: those block nothing.
-            shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
+            if key not in OF_THE_PAYMENT_AT_HAND:
+                shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
             shortcut.activated.connect(action)
             self.keys.connect_key(key, action)
 
@@ -318,6 +326,11 @@ class MainWindow(QWidget):
             self.reports.close()
         self.has_hung = not has_ended
         return has_ended
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is being closed, or is."""
+        return self._closing
 
     def close_without_asking(self) -> None:
         """For a polite end of the process: nobody may be there to answer."""
@@ -514,7 +527,7 @@ class MainWindow(QWidget):
                     self._ask_same(draft, answer)
                 return
             self.notice.clear_all()
-            self.form.accept()
+            self.form.accept(draft.reference)
             # What was chosen in the table belongs to a customer who is gone.
             self.day.clear_selection()
             if answer.attempt is not None:
@@ -626,9 +639,15 @@ class MainWindow(QWidget):
         self.day.show_to_check()
 
     def _take_digit(self, digit: str) -> None:
-        self.start_new()
-        self.form.amount.line.insert(digit)
-        self.form.amount.line.textEdited.emit(self.form.amount.text)
+        line = self.form.amount.line
+        if self._digits.isActive():
+            # The focus may still be on its way from the dialog: this one stands behind the one before.
+            line.end(False)
+        else:
+            self.start_new()
+        self._digits.start()
+        line.insert(digit)
+        line.textEdited.emit(line.text())
 
     @Slot()
     def check_selected(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ MAY_HAVE_PRINTED = frozenset({"printer.cut_off", "printer.no_answer"})
 PAPERS = ((PaperKind.MM58, "58 mm"), (PaperKind.MM80, "80 mm"), (PaperKind.A4, "A4"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Something on its way to paper; the number tells it from another of the same name."""
+
+    serial: int
+    work: Callable[[], Any]
+
+
 class ReceiptDesk(QObject):
     """Makes and prints receipts.
 
@@ -64,31 +73,52 @@ class ReceiptDesk(QObject):
     def __init__(self, installation: Installation, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._installation = installation
-        self._background = Background("printer", self)
-        self._background.done.connect(self._hear)
+        self._background = self._new_background()
         self._made: set[int] = set()
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, _Job] = {}
+        self._serial = 0
 
     def close(self, within_s: float | None = None) -> bool:
         """Finishes the receipt that is being printed; False where it did not end in time."""
         return self._background.close(within_s)
 
     def _ask(self, tag: str, work: Callable[[], Any]) -> None:
-        self._under_way.add(tag)
-        self._background.ask(tag, work)
-        QTimer.singleShot(ANSWERS_WITHIN_MS, self, lambda: self._give_up(tag, self._background))
+        self._serial += 1
+        self._under_way[tag] = _Job(self._serial, work)
+        self._begin(tag)
 
-    def _give_up(self, tag: str, background: Background) -> None:
-        """What is not done by now hangs: it is told, and the next receipt has a thread of its own."""
-        if tag not in self._under_way or background is not self._background:
+    def _begin(self, tag: str) -> None:
+        background, job = self._background, self._under_way[tag]
+
+        def work() -> Any:
+            # The clock of a job runs from its own beginning, not from behind those before it.
+            background.report((tag, job.serial))
+            return job.work()
+
+        background.ask(tag, work)
+
+    @Slot(object)
+    def _has_begun(self, what: tuple[str, int]) -> None:
+        QTimer.singleShot(ANSWERS_WITHIN_MS, self, lambda: self._give_up(*what))
+
+    def _give_up(self, tag: str, serial: int) -> None:
+        """What is not done by now hangs: it is told, and those behind it go to a thread of their own."""
+        job = self._under_way.get(tag)
+        if job is None or job.serial != serial:
             return
-        background.done.disconnect(self._hear)
-        background.close(0.0)
-        self._background = Background("printer", self)
-        self._background.done.connect(self._hear)
+        self._background.done.disconnect(self._hear)
+        self._background.close(0.0)
+        self._background = self._new_background()
+        # Bytes may have left: what is printed of it next is a copy.
+        self._hear(Done(tag, error=Outside("printer.no_answer")))
         for waiting in list(self._under_way):
-            # Bytes may have left: what is printed next is a copy.
-            self._hear(Done(waiting, error=Outside("printer.no_answer")))
+            self._begin(waiting)
+
+    def _new_background(self) -> Background:
+        made = Background("printer", self)
+        made.done.connect(self._hear)
+        made.progressed.connect(self._has_begun)
+        return made
 
     def tell_light(self) -> None:
         """Says whether a printer is set."""
@@ -189,7 +219,7 @@ class ReceiptDesk(QObject):
 
     @Slot(object)
     def _hear(self, done: Done) -> None:
-        self._under_way.discard(done.tag)
+        self._under_way.pop(done.tag, None)
         if done.error is not None and done.error.code in MAY_HAVE_PRINTED and done.tag.startswith("print:"):
             self._note_made(done.tag, "paper")
         if done.error is not None:

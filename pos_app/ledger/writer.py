@@ -500,9 +500,26 @@ class LedgerWriter:
                 commands = self._apply(self._attempt(before.id), ev.TooMuchReceived(), now_ms, DEFAULT_RULES).commands
             return Applied(before, self._attempt(before.id), commands)
 
+    def _spoken_of(self, mpesa_code: str) -> set[int]:
+        """The attempts for which a message had named a code that was received: one that was uncertain is not kept."""
+        rows = self._db.execute(
+            "SELECT attempt_id FROM attempt_events WHERE kind = 'heard_received'"
+            " AND json_extract(details, '$.mpesa_code') = ?",
+            (mpesa_code,),
+        )
+        return {row[0] for row in rows}
+
     def _is_overpaid(self, sale_id: SaleId) -> bool:
         query = "SELECT received_cents > amount_cents FROM sales WHERE id = ?"
         return bool(self._db.execute(query, (sale_id,)).fetchone()[0])
+
+    def _is_heard_for_another(self, mpesa_code: str, sale_id: SaleId) -> bool:
+        """Whether two sales heard one code: then neither can be given its money, and a person must settle it."""
+        try:
+            self._refuse_heard_code(mpesa_code, sale_id)
+        except Mistake:
+            return True
+        return False
 
     def _refuse_heard_code(self, mpesa_code: str, sale_id: SaleId) -> None:
         """A callback named this code for another sale's prompt, which may still turn out to be paid by it."""
@@ -543,8 +560,9 @@ class LedgerWriter:
                 raise Mistake("payment.not_attached")
             before = self._attempt(self._last_attempt_id(payment.sale_id))
             self._payments.use(payment, Use.FREE, before, now_ms, by=by, reason=reason)
+            spoken_of = self._spoken_of(mpesa_code)
             for attempt in self._attempts_of(payment.sale_id):
-                if attempt.heard_code == mpesa_code:
+                if attempt.heard_code == mpesa_code or attempt.id in spoken_of:
                     # What a message had spoken of is not received any more.
                     self._apply(attempt, ev.HeardGivenBack(mpesa_code), now_ms, DEFAULT_RULES)
             if not self._is_overpaid(payment.sale_id):
@@ -565,6 +583,19 @@ class LedgerWriter:
         """The relay says that another till has it."""
         with self._transaction():
             self._payments.take_elsewhere(mpesa_code, till)
+
+    def settle_review(self, sale_id: SaleId, by: str, reason: str, now_ms: int) -> list[Applied]:
+        """A person settled what needed one, for every attempt of a sale: all of them or none.
+
+        Raises:
+            Mistake: ``review.listed``.
+        """
+        with self._transaction():
+            event = ev.ReviewSettled(by, reason)
+            return [
+                self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_RULES)
+                for attempt_id in self.for_review(sale_id)
+            ]
 
     def settle_strays(self, evidence: Sequence[int], by: str, reason: str, now_ms: int) -> None:
         """Notes what a person did about messages that belong to no payment. They stay as evidence."""
@@ -667,7 +698,7 @@ class LedgerWriter:
             " AND NOT s.is_voided AND s.received_cents < s.amount_cents",
             (attempt.heard_code, attempt.sale_id),
         ).fetchone()
-        if row is not None:
+        if row is not None and not self._is_heard_for_another(attempt.heard_code, attempt.sale_id):
             raise Mistake("review.listed", mpesa_code=attempt.heard_code)
 
     def _refuse_other_due(self, attempt: Attempt, now_ms: int) -> None:

@@ -110,15 +110,15 @@ def words_of_sale(sale: SaleSummary) -> SaleWords:
     state, reasons = sale.sale.state, sale.reasons
     if sale.review:
         is_received = sale.sale.received_cents >= sale.sale.amount_cents
-        customer = _(_THANKS) if is_received else customer_sentence(sale.attempt)
+        customer = _(_THANKS) if is_received else _to_the_customer(sale)
         word = _too_much(sale) if state is SaleState.OVERPAID else review_word(min(reasons))
         return SaleWords(word, customer, " ".join(review_step(reason_) for reason_ in sorted(reasons)))
     if sale.is_told_by_prompt:
         own = own_words(sale.attempt)
         step = cashier_sentence(sale.attempt) + (f" ({own})" if own else "")
-        if sale.is_said_paid and not sale.attempt.speaks_of_money:
-            # It was said of an earlier prompt.
-            step = reason("sale.said_paid")
+        if _was_said_before(sale):
+            word = attempt_word(sale.attempt) if sale.attempt.is_live else review_word(Review.SAID_PAID)
+            return SaleWords(word, _to_the_customer(sale), reason("sale.said_paid"))
         return SaleWords(attempt_word(sale.attempt), customer_sentence(sale.attempt), step)
     if state is SaleState.PART_PAID:
         sums = {"received": format_ksh(sale.sale.received_cents), "due": format_ksh(sale.due_cents)}
@@ -134,6 +134,19 @@ def words_of_sale(sale: SaleSummary) -> SaleWords:
     return _words_of_paid(sale)
 
 
+def _was_said_before(sale: SaleSummary) -> bool:
+    """Whether "paid" was said of an earlier prompt of this sale, while its latest speaks of no money."""
+    return sale.is_said_paid and not sale.attempt.speaks_of_money
+
+
+def _to_the_customer(sale: SaleSummary) -> str:
+    if _was_said_before(sale) and not sale.attempt.is_live:
+        # Nobody is told "you have not been charged" while M-PESA may have taken the money.
+        return _(_MAY_BE_TAKEN)
+    return customer_sentence(sale.attempt)
+
+
+_MAY_BE_TAKEN = N_("One moment: M-PESA may have taken the money. Please keep the SMS.")
 _THANKS = N_("Thank you, it is paid.")
 
 
@@ -197,7 +210,7 @@ def customer_sentence(attempt: Attempt) -> str:
     if _never_left(attempt):
         return _("Our connection is down. You have not been charged.")
     if attempt.speaks_of_money and not attempt.is_live:
-        return _("One moment: M-PESA may have taken the money. Please keep the SMS.")
+        return _(_MAY_BE_TAKEN)
     if attempt.state in (S.DECLINED, S.REJECTED, S.PAID, S.READY) and attempt.outcome is not None:
         return words_of(attempt.outcome.kind).customer
     if attempt.is_being_confirmed:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from e2e.program import environment
 from gui.test_window import pay, sell, word
-from PySide6.QtCore import qWarning
+from PySide6.QtCore import Qt, qWarning
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from pos_app import faults, paths
@@ -203,12 +203,48 @@ def test_a_printer_that_hangs_is_given_up_and_the_next_receipt_has_a_thread(
     done: list[Done] = []
     window.desk.done.connect(done.append)
     window.desk._ask("print:1", lambda: gate.wait(30))
-    qtbot.waitUntil(lambda: len(done) == 1, timeout=5000)
-    assert done[0].error is not None and done[0].error.code == "printer.no_answer"
+    # It waits behind the one that hangs, and is not lost with it, nor called printed.
     window.desk._ask("pdf:2", lambda: None)
     qtbot.waitUntil(lambda: len(done) == 2, timeout=5000)
+    assert done[0].error is not None and done[0].error.code == "printer.no_answer"
     assert done[1].tag == "pdf:2" and done[1].error is None
     gate.set()
+
+
+def test_the_clock_of_an_earlier_receipt_ends_no_later_one(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 400)
+    done: list[Done] = []
+    window.desk.done.connect(done.append)
+    window.desk._ask("print:1", lambda: None)
+    qtbot.waitUntil(lambda: len(done) == 1, timeout=5000)
+    gate = threading.Event()
+    monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 30_000)
+    window.desk._ask("print:1", lambda: gate.wait(5))
+    qtbot.wait(600)
+    assert len(done) == 1, "given up by the clock of the first"
+    gate.set()
+    qtbot.waitUntil(lambda: len(done) == 2, timeout=5000)
+    assert done[1].error is None
+
+
+@pytest.mark.logs_errors
+def test_a_fault_that_comes_again_is_counted_and_keeps_no_process(qtbot: QtBot, qapp: QApplication) -> None:
+    desk = FaultDesk()
+    try:
+        for _ in range(50):
+            faults.note(KeyError("again"), "tick")
+        qtbot.waitUntil(lambda: desk.window is not None and desk.window.isVisible(), timeout=5000)
+        qtbot.waitUntil(lambda: "50 times" in desk.window.findChild(QLabel, "faultCount").text(), timeout=5000)
+        assert desk.window.findChild(QPlainTextEdit, "faultReport").toPlainText().count("KeyError") == 1
+        assert not desk.window.testAttribute(Qt.WidgetAttribute.WA_QuitOnClose)
+        desk.window.close()
+        faults.note(KeyError("again"), "tick")
+        qtbot.waitUntil(lambda: "51 times" in desk.window.findChild(QLabel, "faultCount").text(), timeout=5000)
+        assert not desk.window.isVisible(), "the same fault opens nothing anew"
+    finally:
+        desk.close()
 
 
 def test_a_device_that_takes_nothing_is_a_failed_printer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -477,3 +477,35 @@ def test_a_code_that_was_misread_is_looked_for_among_those_of_late(ledger: Ledge
     ledger.attach_payment("TKN7RT61S0", free.sale_id, "Asha", T)
     with closing(LedgerReader(path)) as reader:
         assert list(reader.ids(day=None, search="TKN7RT")) == [free.sale_id]
+
+
+def test_what_an_uncertain_message_spoke_of_is_back_when_its_money_is_given_back(
+    ledger: LedgerWriter, path: Path
+) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, replace(callback(attempt), amount_cents=Cents(99)), T)
+    for _ in range(2):
+        ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.WRONG_PIN, "2001")), T + 20_000 * (_ + 1))
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    assert ledger.attempt(attempt.id).speaks_of_money
+    with pytest.raises(Mistake) as caught:
+        ledger.record_attempt(attempt.sale_id, "again", T + 900_000)
+    assert caught.value.code == "sale.said_paid"
+
+
+def test_settling_is_of_the_whole_sale_or_of_nothing(ledger: LedgerWriter, path: Path) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    for attempt in (first, second):
+        ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+        ledger.apply(attempt.id, replace(callback(attempt), amount_cents=None), T)
+    arrive(ledger)
+    # Two sales heard one code: neither can be given its money, so a person may settle each.
+    assert [
+        applied.attempt.review for applied in ledger.settle_review(first.sale_id, "manager", "asked M-PESA", T)
+    ] == [frozenset()]
+    with pytest.raises(Mistake) as caught:
+        ledger.settle_review(second.sale_id, "manager", "asked M-PESA", T)
+    assert caught.value.code == "review.listed", "now it can be given"
+    assert verify(path).findings == ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QPushButton, QVBoxLayout, QWidget
 
 from pos_app.clock import to_eat
@@ -91,6 +93,8 @@ class SaleDialog(QDialog):
         column.addWidget(self._message)
         column.addLayout(self._make_actions())
         column.addLayout(self._make_buttons())
+        for key, pressed in (("F5", self.check), ("F6", self.print), ("F8", self.resend)):
+            QShortcut(QKeySequence(key), self).activated.connect(partial(_press, pressed))
         self._show_actions()
 
     def _make_questions(self) -> None:
@@ -313,6 +317,12 @@ class SaleDialog(QDialog):
     def _copy(self) -> None:
         if self._full is not None:
             QGuiApplication.clipboard().setText(" ".join(self._full.row.codes))
+
+
+def _press(wanted: QPushButton) -> None:
+    """By key, where it could be clicked."""
+    if wanted.isVisible():
+        wanted.click()
 
 
 def _row(*buttons: QPushButton) -> QHBoxLayout:

@@ -82,7 +82,7 @@ class FormPresenter:
         if not is_sum(text):
             return ""
         try:
-            return f"= {format_ksh(parse_amount(text, max_shillings=self.max_shillings))}"
+            return f"= {format_ksh(self._parse(AMOUNT, text))}"
         except Mistake:
             return ""
 
@@ -100,7 +100,7 @@ class FormPresenter:
 
     def _parse(self, name: str, text: str) -> Any:
         if name == AMOUNT:
-            return parse_amount(text, max_shillings=self.max_shillings)
+            return parse_amount(text, max_shillings=self.max_shillings, sums=True)
         return parse_phone(text) if name == PHONE else parse_reference(text)
 
     @staticmethod

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from pos_app.domain.reference import MAX_REFERENCE
+from pos_app.domain.reference import MAX_REFERENCE, Reference
 from pos_app.domain.sale import Draft
 from pos_app.gui import theme
 from pos_app.gui.sell.form_presenter import AMOUNT, PHONE, REFERENCE, FormPresenter, spell_amount, spell_phone
@@ -190,9 +190,15 @@ class FormView(QWidget):
     def wait_for_start(self) -> None:
         """It is sent as soon as the till is ready, within half a minute or not at all."""
         self._is_waiting = True
+        self._set_read_only(is_read_only=True)
         self.send.setText(_("Take back"))
         self.send.setEnabled(True)
         self.phone.hint.setText(_("Sent when the till is ready"))
+
+    def _set_read_only(self, *, is_read_only: bool) -> None:
+        """What is on its way is what stands there."""
+        for field in self._fields.values():
+            field.line.setReadOnly(is_read_only)
 
     def taken_back(self) -> None:
         """Nothing was sent, and what was typed stays."""
@@ -203,19 +209,20 @@ class FormView(QWidget):
 
     def _end_wait(self) -> None:
         self._is_waiting = False
+        self._set_read_only(is_read_only=False)
         self.send.setText(_("Request payment"))
         self.send.setEnabled(True)
         self.phone.hint.setText("")
 
-    def accept(self) -> None:
+    def accept(self, reference: Reference) -> None:
         """The sale is in the ledger: ready for the next."""
-        draft, self._draft = self._draft, None
+        self._draft = None
         self._end_wait()
         for field in self._fields.values():
             field.line.clear()
             field.line.setModified(False)
             field.show_reason("")
-        self.suggest_after(draft.reference if draft is not None else None)
+        self.suggest_after(reference)
         self.start_over()
 
     def refuse(self, code: str, params: dict[str, str | int]) -> None:

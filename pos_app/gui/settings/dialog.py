@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
@@ -60,6 +61,8 @@ class SettingsDialog(QDialog):
         self._window = window
         self._kept = dict.fromkeys(SecretName, False)
         self._writes = 0
+        self._is_left = threading.Event()
+        """What was thrown away is not written by a store that answers late."""
         self._background = Background("settings", self)
         self._background.done.connect(self._hear)
         self._make_tabs()
@@ -208,8 +211,11 @@ class SettingsDialog(QDialog):
 
         def work() -> None:
             for name, value in typed.items():
+                if self._is_left.is_set():
+                    return
                 store.set(environment, name, value)
-            settings_file.save(settings, target)
+            if not self._is_left.is_set():
+                settings_file.save(settings, target)
 
         self._writes += 1
         written = self._writes
@@ -297,6 +303,7 @@ class SettingsDialog(QDialog):
 
     def done(self, result: int) -> None:
         """Closed, in whatever way. What still waits for a store or a printer is not waited for."""
+        self._is_left.set()
         self._background.close(LEAVES_WITHIN_S)
         super().done(result)
 

@@ -54,7 +54,12 @@ def test_paid_with_a_prompt_still_out_or_without_a_code() -> None:
 
 
 def test_an_earlier_prompt_of_which_paid_was_said() -> None:
-    assert "said “paid”" in words_of_sale(replace(sale(0), is_said_paid=True)).step
+    words = words_of_sale(replace(sale(0), is_said_paid=True))
+    assert "said “paid”" in words.step and words.word == "Said to be paid" and "keep the SMS" in words.customer
+    live = words_of_sale(replace(sale(0, S.PENDING), is_said_paid=True))
+    assert live.word == "Waiting for PIN" and "said “paid”" in live.step
+    flagged = replace(sale(0), is_said_paid=True, review=frozenset({Review.OTHER_AMOUNT}))
+    assert "keep the SMS" in words_of_sale(flagged).customer, "nobody is told that nothing was charged"
 
 
 @pytest.mark.parametrize(("state", "received", "codes"), [(S.PAID, 10_000, ("TKN7RT61SV",)), (S.PENDING, 0, ())])
