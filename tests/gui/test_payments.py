@@ -21,6 +21,7 @@ BUYER = "254722000126"
 
 
 def sell(window: MainWindow, qtbot: QtBot, amount: str, phone: str) -> None:
+    qtbot.waitUntil(lambda: window.form.reference.text != "", timeout=10_000)
     for text, field in ((amount, window.form.amount), (phone, window.form.phone)):
         field.set_text(text)
     window.form.submit()

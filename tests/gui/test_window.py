@@ -56,6 +56,8 @@ def type_in(window: MainWindow, text: str) -> None:
 
 
 def sell(window: MainWindow, qtbot: QtBot, amount: str, phone: str) -> None:
+    # The next order is suggested as soon as the ledger was read.
+    qtbot.waitUntil(lambda: window.form.reference.text != "", timeout=10_000)
     window.form.start_over()
     type_in(window, amount)
     press(window, Tab)
