@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QDeadlineTimer, QSettings, Qt, QTimer, Slot
+from PySide6.QtCore import QChildEvent, QDeadlineTimer, QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
@@ -205,9 +205,7 @@ class MainWindow(QWidget):
         bridge.strays_changed.connect(self._strays_changed)
         self.day.strays.wanted.connect(self.strays.open)
         self.day.search_left.connect(self.form.start_over)
-        app = QApplication.instance()
-        if app is not None:
-            app.installEventFilter(StrayDigits(self, self._take_digit))
+        self._stray_digits = StrayDigits(self, self._take_digit)
         self.day.summed.connect(self._summed)
         bridge.failed.connect(self._failed)
         self.desk.light_changed.connect(self._light_changed)
@@ -637,6 +635,13 @@ class MainWindow(QWidget):
         """F11: what is to check; again: the table."""
         self.activateWindow()
         self.day.show_to_check()
+
+    def childEvent(self, event: QChildEvent) -> None:
+        super().childEvent(event)
+        # Whole, and about to be shown.
+        child = event.child()
+        if event.polished() and isinstance(child, QDialog):
+            self._stray_digits.watch(child)
 
     def _take_digit(self, digit: str) -> None:
         line = self.form.amount.line

@@ -12,27 +12,29 @@ _TAKES_TEXT = (QLineEdit, QPlainTextEdit, QComboBox, QAbstractSpinBox)
 
 
 class StrayDigits(QObject):
-    """Watches an application for digits that no field takes.
+    """Watches dialogs for digits that no field takes: them alone, for it is asked about each of their events.
 
     Args:
-        window: Whose dialogs are watched.
         take: Called with each such digit.
     """
 
     def __init__(self, window: QWidget, take: Callable[[str], None]) -> None:
         super().__init__(window)
-        self._window = window
         self._take = take
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def watch(self, dialog: QDialog) -> None:
+        """From now on, for as long as it is there. What takes text keeps its digits."""
+        if dialog.isModal():
+            return
+        for widget in (dialog, *dialog.findChildren(QWidget)):
+            if not isinstance(widget, _TAKES_TEXT) and not isinstance(widget.parentWidget(), _TAKES_TEXT):
+                widget.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         if event.type() is not QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
             return False
-        if not isinstance(watched, QWidget) or isinstance(watched, _TAKES_TEXT):
-            return False
-        dialog = watched.window()
-        is_ours = isinstance(dialog, QDialog) and dialog.parent() is self._window and not dialog.isModal()
         is_plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if not is_ours or not is_plain or not (event.text().isascii() and event.text().isdigit()):
+        if not is_plain or not (event.text().isascii() and event.text().isdigit()):
             return False
         self._take(event.text())
         return True
