@@ -62,10 +62,9 @@ class Program:
             self._show(Problem(error, self.open, self._put_back))
             return
         self._show(window)
-        self._close_door()
-        self._door = FrontDoor(installation.home.front_door, self._come_to_front)
-        # The window is painted before anything else is loaded.
+        # The window is painted before anything else is loaded, or written.
         QTimer.singleShot(0, window.start_engine)
+        QTimer.singleShot(0, self._listen)
         window.form.start_over()
 
     def _show(self, window: MainWindow | Problem) -> None:
@@ -98,6 +97,12 @@ class Program:
         self._close_door()
         self._held.close()
         return True
+
+    def _listen(self) -> None:
+        """Hears of second starts, once there is a window to show."""
+        if isinstance(self.window, MainWindow) and not self.window.is_closing:
+            self._close_door()
+            self._door = FrontDoor(self.window.installation.home.front_door, self._come_to_front)
 
     def _close_door(self) -> None:
         if self._door is not None:

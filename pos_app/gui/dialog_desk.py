@@ -33,6 +33,15 @@ class TalkingDialog(QDialog):
         raise NotImplementedError
 
 
+def bring_forward(dialog: QDialog | None) -> bool:
+    """Shows the one that is open already; False where none is."""
+    if dialog is None:
+        return False
+    dialog.raise_()
+    dialog.activateWindow()
+    return True
+
+
 D = TypeVar("D", bound=TalkingDialog)
 
 
@@ -68,14 +77,10 @@ class DialogDesk(QObject, Generic[D]):
     @Slot()
     def open(self) -> None:
         """Opens it, or brings it to the front."""
-        dialog = self.dialog()
-        if dialog is None:
+        if not bring_forward(self.dialog()):
             dialog = self.kind(self._reports, self._background, self._window)
             self.connect_dialog(dialog)
             dialog.show()
-        else:
-            dialog.raise_()
-            dialog.activateWindow()
 
     def reload(self) -> None:
         """What it shows has changed."""

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 from pos_app import paths
 from pos_app.i18n import _
 from pos_app.settings import file as settings_file
-from pos_app.settings.effective import access, environment_of
+from pos_app.settings.effective import SANDBOX_SHORTCODE, access, environment_of
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretStore, open_store
 
 if TYPE_CHECKING:
     from pos_app.settings.effective import MpesaAccess
-
-PRACTICE_NUMBER = "174379"
-"""Of the practice shop (`pos_app.practice.shop`, which a till in production does not load)."""
 
 
 class Installation:
@@ -53,7 +50,8 @@ class Installation:
         """What a customer types to pay this shop without a prompt; empty where no number is set."""
         mpesa = self.settings.mpesa
         if self.is_practice:
-            return _("Paybill {number}").format(number=PRACTICE_NUMBER)
+            # The practice shop has the sandbox's public number.
+            return _("Paybill {number}").format(number=SANDBOX_SHORTCODE)
         if mpesa.account is Account.BUY_GOODS:
             return _("Till {number}").format(number=mpesa.till_number) if mpesa.till_number else ""
         return _("Paybill {number}").format(number=mpesa.shortcode) if mpesa.shortcode else ""

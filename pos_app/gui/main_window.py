@@ -31,6 +31,7 @@ from pos_app.errors import Outside, TillError
 from pos_app.gui import theme
 from pos_app.gui.background import Background, Done
 from pos_app.gui.bridge import Bridge
+from pos_app.gui.dialog_desk import bring_forward
 from pos_app.gui.engine_thread import EngineThread, Work
 from pos_app.gui.frame import KeyBar, Notice, TopBar, banner
 from pos_app.gui.help import show_help
@@ -711,9 +712,7 @@ class MainWindow(QWidget):
     @Slot()
     def open_export(self) -> None:
         """F7."""
-        for opened in self.findChildren(ExportDialog):
-            opened.raise_()
-            opened.activateWindow()
+        if bring_forward(self.findChild(ExportDialog)):
             return
         chosen = self.installation.settings.data.export_folder
         folder = Path(chosen) if chosen else self.installation.home.exports
@@ -743,7 +742,7 @@ class MainWindow(QWidget):
         """Ctrl+,"""
         from pos_app.gui.settings.dialog import SettingsDialog  # noqa: PLC0415 - seldom opened
 
-        if self.findChildren(SettingsDialog):
+        if bring_forward(self.findChild(SettingsDialog)):
             return
         dialog = SettingsDialog(self.installation, self)
         dialog.saved.connect(self._settings_saved)

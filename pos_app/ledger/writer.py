@@ -513,21 +513,17 @@ class LedgerWriter:
         query = "SELECT received_cents > amount_cents FROM sales WHERE id = ?"
         return bool(self._db.execute(query, (sale_id,)).fetchone()[0])
 
-    def _is_heard_for_another(self, mpesa_code: str, sale_id: SaleId) -> bool:
-        """Whether two sales heard one code: then neither can be given its money, and a person must settle it."""
-        try:
-            self._refuse_heard_code(mpesa_code, sale_id)
-        except Mistake:
-            return True
-        return False
-
-    def _refuse_heard_code(self, mpesa_code: str, sale_id: SaleId) -> None:
-        """A callback named this code for another sale's prompt, which may still turn out to be paid by it."""
-        row = self._db.execute(
+    def _heard_for_another(self, mpesa_code: str, sale_id: SaleId) -> tuple[str, int] | None:
+        """Reference and time of another sale whose callback named this code, and which it may still turn out to pay."""
+        row: tuple[str, int] | None = self._db.execute(
             "SELECT s.reference, a.created_at_ms FROM attempts a JOIN sales s ON s.id = a.sale_id"
             " WHERE a.heard_code = ? AND a.sale_id <> ? AND a.mpesa_code IS NULL",
             (mpesa_code, sale_id),
         ).fetchone()
+        return row
+
+    def _refuse_heard_code(self, mpesa_code: str, sale_id: SaleId) -> None:
+        row = self._heard_for_another(mpesa_code, sale_id)
         if row is not None:
             raise Mistake("payment.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
 
@@ -698,7 +694,8 @@ class LedgerWriter:
             " AND NOT s.is_voided AND s.received_cents < s.amount_cents",
             (attempt.heard_code, attempt.sale_id),
         ).fetchone()
-        if row is not None and not self._is_heard_for_another(attempt.heard_code, attempt.sale_id):
+        # Where two sales heard one code neither can be given its money, and a person must settle it.
+        if row is not None and self._heard_for_another(attempt.heard_code, attempt.sale_id) is None:
             raise Mistake("review.listed", mpesa_code=attempt.heard_code)
 
     def _refuse_other_due(self, attempt: Attempt, now_ms: int) -> None:

@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from pos_app.gui import theme
 from pos_app.gui.app import Program
-from pos_app.gui.ledger.delegate import ICON, PADDING
+from pos_app.gui.ledger.delegate import ICON_ROOM, PADDING
 from pos_app.gui.ledger.model import BOLD, Column
 from pos_app.gui.main_window import MainWindow
 
@@ -33,8 +33,8 @@ ALL = [(size, language, dark) for size in SCREENS for language in ("en", "sw") f
 LOOK = os.environ.get("POS_APP_LOOK", "")
 
 
-def cut(window: QWidget) -> list[str]:
-    """Every text that a person could not read whole, and every control that lies outside."""
+def cut_labels(window: QWidget) -> list[str]:
+    """Every label that is not whole."""
     found = []
     for label in window.findChildren(QLabel):
         if not label.isVisible() or not label.text() or not label.pixmap().isNull():
@@ -45,6 +45,12 @@ def cut(window: QWidget) -> list[str]:
             is_cut = label.fontMetrics().horizontalAdvance(label.text()) > label.width() + 1
         if is_cut:
             found.append(f"label {label.objectName()}: {label.text()}")
+    return found
+
+
+def cut(window: QWidget) -> list[str]:
+    """Every text that a person could not read whole, and every control that lies outside."""
+    found = cut_labels(window)
     found += [
         f"button {button.objectName()}: {button.text()}"
         for button in window.findChildren(QPushButton)
@@ -80,7 +86,7 @@ def cut_cells(window: MainWindow) -> list[str]:
     for column in (Column.TIME, Column.AMOUNT, Column.STATE):
         assert not table.isColumnHidden(column), column
         metrics = QFontMetrics(theme.font(14, is_bold=column in BOLD))
-        room = table.columnWidth(column) - 2 * PADDING - (ICON + 7 if column is Column.STATE else 0)
+        room = table.columnWidth(column) - 2 * PADDING - (ICON_ROOM if column is Column.STATE else 0)
         for row in range(min(200, model.rowCount())):
             text = model.data(model.index(row, column))
             if metrics.horizontalAdvance(text) > room:
@@ -91,11 +97,11 @@ def cut_cells(window: MainWindow) -> list[str]:
     return found
 
 
-def settle(window: QWidget, qtbot: QtBot) -> None:
+def settle() -> None:
     """Until the layout has taken every change."""
     for _ in range(3):
         QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
-        qtbot.wait(20)
+        QApplication.processEvents()
 
 
 def keep_picture(window: QWidget, name: str) -> None:
@@ -135,7 +141,7 @@ def test_nothing_is_cut_with_full_data(
     for only in range(5):
         window.day._filters.button(only).click()
         qtbot.waitUntil(lambda: window.day.shows_what_was_asked, timeout=10_000)
-        settle(window, qtbot)
+        settle()
         keep_picture(window, f"{name}-{only}")
         assert cut(window) == [] and cut_cells(window) == []
         needs = (window.current._needed(), window.current._room, window.form.height(), window._left.viewport().height())

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from e2e.program import environment
 from gui.test_window import pay, sell, word
-from PySide6.QtCore import Qt, qWarning
+from PySide6.QtCore import Qt, QTimer, qWarning
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
@@ -222,7 +222,10 @@ def test_the_clock_of_an_earlier_receipt_ends_no_later_one(
     gate = threading.Event()
     monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 30_000)
     window.desk._ask("print:1", lambda: gate.wait(5))
-    qtbot.wait(600)
+    # A timer that was started later, for as long: when it is over, the first one is.
+    passed: list[bool] = []
+    QTimer.singleShot(400, lambda: passed.append(True))
+    qtbot.waitUntil(lambda: bool(passed), timeout=5000)
     assert len(done) == 1, "given up by the clock of the first"
     gate.set()
     qtbot.waitUntil(lambda: len(done) == 2, timeout=5000)

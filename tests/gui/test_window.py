@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from gui.test_fit import cut_labels
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester, QTest
@@ -210,15 +211,7 @@ def cut_widgets(window: MainWindow) -> list[str]:
     cut += [line.objectName() for line in window.findChildren(QLineEdit) if line.isVisible() and line.height() < 30]
     boxes = [box for box in window.findChildren(QCheckBox) if box.isVisible()]
     cut += [box.text() for box in boxes if box.sizeHint().width() > box.width()]
-    for label in window.findChildren(QLabel):
-        if not label.isVisible() or not label.text():
-            continue
-        if label.wordWrap():
-            is_cut = label.height() < label.heightForWidth(label.width()) - 2
-        else:
-            is_cut = label.fontMetrics().horizontalAdvance(label.text()) > label.width() + 2
-        if is_cut:
-            cut.append(label.text())
+    cut += cut_labels(window)
     return cut
 
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from PySide6.QtGui import QFontMetrics
 
 from pos_app.gui import theme
-from pos_app.gui.ledger.delegate import ICON, PADDING
+from pos_app.gui.ledger.delegate import ICON_ROOM, PADDING
 from pos_app.gui.ledger.model import BOLD, HEADINGS, Column
 from pos_app.i18n import _
 
-ICON_ROOM = ICON + 7
 SHORTEST_ORDER = 72
 _GIVE_WAY = (Column.AGE, Column.PHONE, Column.CODE)
 """In this order: the card and a tooltip have all three."""

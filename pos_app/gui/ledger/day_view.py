@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import date
 
 from PySide6.QtCore import QDate, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
@@ -232,11 +232,11 @@ class DayView(QWidget):
         fitting = (text for text in texts if metrics.horizontalAdvance(text) <= search)
         self.search.setPlaceholderText(next(fitting, texts[-1]))
 
-    def _learn(self, rows: Iterable[SaleSummary]) -> None:
-        for row in rows:
-            for column in Column:
-                if column is not Column.AGE:
-                    self._needs.learn(column, (self.model.text_of(row, column),))
+    def _learn(self, rows: Collection[SaleSummary]) -> None:
+        for column in Column:
+            if column is not Column.AGE:
+                # Most rows say the same: each text is measured once.
+                self._needs.learn(column, {self.model.text_of(row, column) for row in rows})
 
     @Slot()
     def _fit_columns(self) -> None:

@@ -14,6 +14,8 @@ from pos_app.gui.theme import Theme
 
 PADDING = 8
 ICON = 16
+ICON_ROOM = ICON + 7
+"""What an icon takes from its text."""
 FADE_S = 0.4
 
 
@@ -50,7 +52,7 @@ class CellDelegate(QStyledItemDelegate):
         if icon:
             image = theme.pixmap(icon, colours.of(tone), ICON, painter.device().devicePixelRatioF())
             painter.drawPixmap(room.left(), room.center().y() - ICON // 2 + 1, image)
-            room.setLeft(room.left() + ICON + 7)
+            room.setLeft(room.left() + ICON_ROOM)
         is_bold = index.column() in BOLD
         painter.setFont(theme.font(14, is_bold=is_bold))
         plain = is_selected and tone is theme.Tone.MUTED
