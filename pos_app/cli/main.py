@@ -74,8 +74,6 @@ def main(arguments: Sequence[str]) -> int:
     except TillError as error:
         complain(f"pos-app: {reason_of(error)}")
         return exits.CANNOT_RUN
-    except KeyboardInterrupt:
-        raise
     except OutputLostError as lost:
         # Nothing is lost by it but the lines: the ledger has it all.
         if lost.is_gone:
