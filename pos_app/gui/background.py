@@ -35,6 +35,10 @@ class Background(QObject):
 
     The thread keeps nobody: work that hangs (a disk, a printer's device) ends with the process.
 
+    Args:
+        name: Of the thread.
+        at_end: Lays down what the work holds open; the thread's last act.
+
     Signals:
         done: `Done`, in the GUI's thread.
         progressed: whatever the work reports, in the GUI's thread.
@@ -44,9 +48,12 @@ class Background(QObject):
     progressed = Signal(object)
     _finished = Signal(object)
 
-    def __init__(self, name: str, parent: QObject | None = None) -> None:
+    def __init__(
+        self, name: str, parent: QObject | None = None, *, at_end: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(parent)
         self._name = name
+        self._at_end = at_end
         self._waiting: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._is_open = True
@@ -78,6 +85,7 @@ class Background(QObject):
         while (asked := self._waiting.get()) is not None:
             if self._is_open:
                 self._do(*asked)
+        self._at_end()
 
     def _do(self, tag: str, work: Callable[[], Any]) -> None:
         try:

@@ -117,8 +117,8 @@ class MainWindow(QWidget):
         self._digits.setInterval(ONE_NUMBER_MS)
         self.bridge = Bridge(self)
         self.engine = EngineThread(installation, self.bridge)
-        self.background = Background("reports", self)
         self.reports = Reports(installation.ledger)
+        self.background = Background("reports", self, at_end=self.reports.close)
         self.desk = ReceiptDesk(installation, self)
         self.sounds = Sounds(is_on=installation.settings.look.sounds)
         self._build()
@@ -321,8 +321,6 @@ class MainWindow(QWidget):
         for background in (self.background, self.desk):
             has_ended &= background.close(max(0.05, ends.remainingTime() / 1000))
         self._close_reader()
-        if has_ended:
-            self.reports.close()
         self.has_hung = not has_ended
         return has_ended
 

@@ -141,6 +141,9 @@ def test_what_hangs_does_not_keep_the_window(window: MainWindow, monkeypatch: py
     window.close_without_asking()
     assert window.has_hung and not window.isVisible()
     gate.set()
+    for hung in (window.background, window.desk._background):
+        assert hung.close(5.0), "what hung ends by itself, and lays down what it held"
+    assert window.reports._reader is None
 
 
 def test_a_second_start_brings_the_open_window_to_the_front(tmp_path: Path, qtbot: QtBot) -> None:
