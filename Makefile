@@ -54,7 +54,7 @@ bench: dev ## speed and memory as ratios to a floor of the same run
 bench-relay: dev ## the relay: durable callbacks a second, time to the till, memory for 2,000 tills
 	.venv/bin/python tests/perf/bench_relay.py
 
-package: dev ## dist/pos-app, a folder that runs without Python, and a .deb of it
+package: ## dist/pos-app, a folder that runs without Python, and a .deb of it, built in a root made from nothing
 	packaging/linux/package.sh
 
 messages: dev ## takes the texts out of the code and compiles the catalogues

@@ -4,12 +4,8 @@
 #   packaging/setup.sh dev    the same, and what the tests need
 set -eu
 cd "$(dirname "$0")/.."
+. packaging/system.sh
 WHAT=${1:-run}
-
-RUN_PACKAGES="libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxcb-cursor0 libxkbcommon-x11-0
-libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-image0 libxcb-randr0 libxcb-render-util0 libxcb-xinerama0 libcups2"
-SCREEN_PACKAGES="xvfb xauth xdotool"
-TEST_PACKAGES="openbox x11-utils imagemagick poppler-utils zbar-tools dbus gnome-keyring postgresql wrk"
 
 say() { printf '%s\n' "setup: $*"; }
 fail() { printf '%s\n' "setup: $*" >&2; exit 1; }
@@ -23,7 +19,7 @@ PACKAGES=$RUN_PACKAGES
 [ "$WHAT" = dev ] && PACKAGES="$PACKAGES $TEST_PACKAGES"
 
 # Done before, with these very files, on a machine that still has its system packages: say nothing.
-KEY=$(cat "$LOCK" "$BUILD_LOCK" pyproject.toml packaging/setup.sh | cksum | tr ' ' '-')
+KEY=$(cat "$LOCK" "$BUILD_LOCK" pyproject.toml packaging/setup.sh packaging/system.sh | cksum | tr ' ' '-')
 STAMP=".venv/.set-up-$WHAT-$KEY-$([ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && echo screen || echo none)"
 [ -f "$STAMP" ] && [ -x .venv/bin/pos-app ] && exit 0
 
@@ -37,25 +33,7 @@ done
 # System packages, only where they are missing.
 if command -v dpkg-query >/dev/null 2>&1; then
     "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null || PACKAGES="$PACKAGES python3-venv"
-    MISSING=""
-    for package in $PACKAGES; do
-        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || {
-            # Newer Debian and Ubuntu rename some libraries; the new name provides the old one.
-            dpkg-query -W -f '${db:Status-Status}\n' "${package}t64" 2>/dev/null | grep -qx installed || MISSING="$MISSING $package"
-        }
-    done
-    if [ -n "$MISSING" ]; then
-        say "installing system packages:$MISSING"
-        if [ "$(id -u)" = 0 ]; then SUDO=""
-        elif command -v sudo >/dev/null 2>&1; then SUDO=sudo
-        else fail "these packages are missing and this is not root. Run, then try again:
-    su -c 'apt-get update && apt-get install -y --no-install-recommends$MISSING'"
-        fi
-        $SUDO apt-get update -qq || say "apt-get update failed; trying with the lists that are there"
-        $SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $MISSING >/dev/null ||
-            fail "apt-get failed. Mend what it says above, then run, and try again:
-    ${SUDO:+sudo }apt-get install -y --no-install-recommends$MISSING"
-    fi
+    install_system $PACKAGES
 else
     say "not a Debian system: if the window does not open, install the libraries that Qt names"
 fi

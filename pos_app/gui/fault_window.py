@@ -57,6 +57,7 @@ class FaultWindow(QDialog):
         self._count = label("", "muted", name="faultCount")
         copy = button(_("Copy the report"), "faultCopy")
         close = button(_("Close"), "faultClose", is_main=True)
+        close.setDefault(True)
         copy.clicked.connect(self._copy)
         close.clicked.connect(self.close)
         buttons = QHBoxLayout()

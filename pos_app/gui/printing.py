@@ -306,6 +306,10 @@ class ReceiptDialog(QDialog):
         self._print.clicked.connect(self._print_now)
         self._pdf.clicked.connect(self._save)
         close.clicked.connect(self.close)
+        # F6, Enter: what the cashier came for.
+        wanted = self._print if self._print.isEnabled() else self._pdf
+        wanted.setDefault(True)
+        wanted.setFocus()
 
     def _chosen_paper(self) -> PaperKind:
         # Qt gives back the text that the value is.

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from gui.test_window import sell, word
+from fakes.network_printer import NetworkPrinter
+from gui.test_window import pay, sell, word
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QLineEdit, QMessageBox, QWidget
+from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from pos_app.gui.app import Program
@@ -51,6 +52,23 @@ def test_every_dialog_closes_by_every_way_and_there_is_one_of_a_kind(
         closers = [each for each in dialog.findChildren(QWidget) if each.objectName().endswith(("Close", "Cancel"))]
         next(each for each in closers if each.isVisible()).click()
     qtbot.waitUntil(lambda: window.findChild(kind) is None, timeout=5000)
+
+
+def test_f6_and_enter_print_the_receipt_of_the_payment_at_hand(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with NetworkPrinter() as printer:
+        monkeypatch.setattr(window.installation.settings.printing, "printer", f"escpos:127.0.0.1:{printer.port}")
+        sell(window, qtbot, "100", "0712345678")
+        qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+        pay(window)
+        qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+        QTest.keyClick(window, Qt.Key.Key_F6)
+        dialog = window.findChild(ReceiptDialog)
+        qtbot.waitUntil(lambda: dialog.focusWidget() is not None, timeout=5000)
+        QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: printer.whole == 1, timeout=15_000)
+        qtbot.waitUntil(lambda: "Handed" in dialog.findChild(QLabel, "receiptMessage").text(), timeout=5000)
 
 
 def test_digits_that_no_field_of_a_dialog_takes_are_the_next_amount(window: MainWindow, qtbot: QtBot) -> None:
