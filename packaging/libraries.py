@@ -86,6 +86,9 @@ PROVIDED_BY = {
 }  # fmt: skip
 """Debian's packages and those of their libraries that the folder needs and does not hold."""
 
+NEEDED_BY_SOME_PYTHONS = ("libexpat1",)
+"""Debian's Python is linked with these; another may hold them itself."""
+
 RENAMED = ("libglib2.0-0", "libcups2")
 """Packages that Debian 13 and newer Ubuntus call by the same name with `t64` behind it."""
 
@@ -123,7 +126,7 @@ def faults_of(folder: Path) -> list[str]:
     faults += [
         f"{package}: depended on, and nothing needs it"
         for package, libraries in PROVIDED_BY.items()
-        if not needed & set(libraries)
+        if package not in NEEDED_BY_SOME_PYTHONS and not needed & set(libraries)
     ]
     return faults
 

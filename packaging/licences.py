@@ -28,7 +28,9 @@ def collect(folder: Path) -> dict[str, list[Path]]:
             continue
         texts = [HERE / "licences" / text for text in WITHOUT_TEXT.get(name, ())] or _texts_of(package)
         if not texts:
-            raise SystemExit(f"licences: {name} brings no text of its licence; find it and add it to packaging/licences")
+            raise SystemExit(
+                f"licences: {name} brings no text of its licence; find it and add it to packaging/licences"
+            )
         found[name] = [_copy(text, folder / name, texts) for text in texts]
     found["python"] = [_copy(Path(sysconfig.get_path("stdlib")) / "LICENSE.txt", folder / "python", [])]
     found["pos-app"] = [

@@ -134,7 +134,8 @@ def receipt(trial: Trial) -> None:
 
         def is_there(title: str) -> bool:
             words = ["xdotool", "search", "--onlyvisible", "--name", title]
-            return subprocess.run(words, env=trial.env | {"DISPLAY": display}, capture_output=True).returncode == 0
+            env = trial.env | {"DISPLAY": display}
+            return subprocess.run(words, env=env, capture_output=True, check=False).returncode == 0
 
         def press(*keys: str) -> None:
             subprocess.run(["xdotool", "key", "--delay", "50", *keys], env=trial.env | {"DISPLAY": display}, check=True)
@@ -159,14 +160,15 @@ def receipt(trial: Trial) -> None:
 @contextmanager
 def screen() -> Iterator[str]:
     """A virtual screen with a window manager, which gives keys to windows; its name."""
+    quiet = subprocess.DEVNULL
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1366x768x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(command, pass_fds=[write], stderr=quiet)
     os.close(write)
     try:
         with os.fdopen(read) as told:
             name = f":{told.readline().strip()}"
-        manager = subprocess.Popen(["openbox"], env=os.environ | {"DISPLAY": name}, stderr=subprocess.DEVNULL)
+        manager = subprocess.Popen(["openbox"], env=os.environ | {"DISPLAY": name}, stdout=quiet, stderr=quiet)
         try:
             yield name
         finally:

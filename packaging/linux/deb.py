@@ -1,4 +1,4 @@
-"""Makes a Debian package of the built folder: `deb.py dist/pos-app`.
+"""Makes a Debian package of a built folder, beside it: `deb.py dist/pos-app`.
 
 All that a desktop and its software centre show is in it: icons, entry, AppStream's description, man pages in both
 languages, changelog, and the licences of everything inside.
@@ -40,20 +40,21 @@ def build(folder: Path, work: Path) -> Path:
     (tree / "usr" / "bin" / "pos-app").symlink_to("/opt/pos-app/pos-app")
     share = tree / "usr" / "share"
     _put(share / "applications" / "pos-app.desktop", _here("pos-app.desktop"))
-    _put(share / "metainfo" / "pos-app.metainfo.xml", _here("pos-app.metainfo.xml").replace("@VERSION@", __version__))
+    described = _here("metainfo.xml").replace("@VERSION@", __version__)
+    _put(share / "metainfo" / "invalid.example.pos_app.metainfo.xml", described)
     for size, picture in icons.write_pngs(work / "icons").items():
         _place(picture, share / "icons" / "hicolor" / f"{size}x{size}" / "apps" / "pos-app.png")
     _place(icons.DRAWING, share / "icons" / "hicolor" / "scalable" / "apps" / "pos-app.svg")
     for language, place in (("en", "man1"), ("sw", "sw/man1")):
         _put_packed(share / "man" / place / "pos-app.1.gz", man_page(language))
     documents = share / "doc" / "pos-app"
-    _put_packed(documents / "changelog.gz", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    _put_packed(documents / "changelog.gz", _changelog((ROOT / "CHANGELOG.md").read_text("utf-8")))
     _put(documents / "copyright", _copyright(folder / "_internal" / "licences"))
     _put(tree / "DEBIAN" / "control", _control(tree))
     for path in tree.rglob("*"):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.name == "pos-app" else 0o644)
-    package = ROOT / "dist" / f"pos-app_{__version__}_{_architecture()}.deb"
+            path.chmod(0o755 if path.is_dir() or (os.access(path, os.X_OK) and path.name == "pos-app") else 0o644)
+    package = folder.parent / f"pos-app_{__version__}_{_architecture()}.deb"
     subprocess.run(
         ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", tree, package], check=True, stdout=subprocess.DEVNULL
     )
@@ -70,10 +71,18 @@ def _control(tree: Path) -> str:
     return "".join(f"{name}: {value}\n" for name, value in fields.items())
 
 
+def _changelog(changes: str) -> str:
+    """CHANGELOG.md as Debian writes it, dated by the commit."""
+    dated = subprocess.run(["git", "log", "-1", "--format=%aD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    points = changes.partition(f"## {__version__}")[2].partition("\n## ")[0].partition("\n")[2].strip().splitlines()
+    body = "".join(f"  * {line[2:]}\n" if line.startswith("- ") else f"    {line.strip()}\n" for line in points)
+    return f"pos-app ({__version__}) unstable; urgency=medium\n\n{body}\n -- {MAINTAINER}  {dated.stdout}"
+
+
 def _copyright(texts: Path) -> str:
     """The program's own licences in full, and where each library's stand."""
-    head = "The till is under the MIT licence, its fonts under the OFL; both follow.\n\nWhat it is built with stands under\n"
-    head += "licences of its own, whose texts are in /opt/pos-app/_internal/licences, a folder each:\n\n"
+    head = "The till is under the MIT licence, its fonts under the OFL; both follow.\n\nWhat it is built with stands "
+    head += "under\nlicences of its own, whose texts are in /opt/pos-app/_internal/licences, a folder each:\n\n"
     names = [f"  {folder.name}\n" for folder in sorted(texts.iterdir())]
     system = "\nQt, shiboken6 and psycopg: LGPL-3, /usr/share/common-licenses/LGPL-3 as well.\n"
     own = [text.read_text("utf-8") for text in sorted((texts / "pos-app").iterdir())]
@@ -105,4 +114,4 @@ def _put_packed(target: Path, text: str) -> None:
 
 if __name__ == "__main__":
     made = build(Path(sys.argv[1]), ROOT / "build" / "package")
-    print(f"package: {made.relative_to(ROOT)}, {made.stat().st_size / 1e6:.0f} MB")
+    print(f"package: {made}, {made.stat().st_size / 1e6:.0f} MB")

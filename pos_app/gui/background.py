@@ -48,9 +48,7 @@ class Background(QObject):
     progressed = Signal(object)
     _finished = Signal(object)
 
-    def __init__(
-        self, name: str, parent: QObject | None = None, *, at_end: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, name: str, parent: QObject | None = None, *, at_end: Callable[[], None] = lambda: None) -> None:
         super().__init__(parent)
         self._name = name
         self._at_end = at_end

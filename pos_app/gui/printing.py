@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -288,6 +289,17 @@ class ReceiptDialog(QDialog):
             self._message.setText(_("This system has no printer. Save the receipt as PDF instead."))
         self._pdf = button(_("Save PDF…"), "receiptPdf")
         close = button(_("Close"), "receiptClose")
+        self._paper.currentIndexChanged.connect(self._draw)
+        self._print.clicked.connect(self._print_now)
+        self._pdf.clicked.connect(self._save)
+        close.clicked.connect(self.close)
+        self._lay_out(area, close)
+        # F6, Enter: what the cashier came for.
+        wanted = self._print if self._print.isEnabled() else self._pdf
+        wanted.setDefault(True)
+        wanted.setFocus()
+
+    def _lay_out(self, area: QScrollArea, close: QPushButton) -> None:
         choices = QHBoxLayout()
         choices.addWidget(self._printer, 1)
         choices.addWidget(self._paper)
@@ -302,14 +314,6 @@ class ReceiptDialog(QDialog):
         column.addWidget(area, 1)
         column.addWidget(self._message)
         column.addLayout(buttons)
-        self._paper.currentIndexChanged.connect(self._draw)
-        self._print.clicked.connect(self._print_now)
-        self._pdf.clicked.connect(self._save)
-        close.clicked.connect(self.close)
-        # F6, Enter: what the cashier came for.
-        wanted = self._print if self._print.isEnabled() else self._pdf
-        wanted.setDefault(True)
-        wanted.setFocus()
 
     def _chosen_paper(self) -> PaperKind:
         # Qt gives back the text that the value is.

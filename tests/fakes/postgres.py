@@ -37,7 +37,7 @@ class Postgres:
             shutil.chown(self._folder, "postgres", "postgres")
             self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         words = ["-D", str(self._folder / "data"), "-A", "trust", "-U", "till", "-E", "UTF8", "--locale=C", "--no-sync"]
-        subprocess.run([*self._as, str(self._bin / "initdb"), *words], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*self._as, str(self._bin / "initdb"), *words], check=True, stdout=subprocess.DEVNULL, cwd="/")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.start()
