@@ -1,6 +1,6 @@
 # The two that matter: make run, make test. Each target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run tour look lint test test-fast from-nothing torture torture-relay fuzz bench bench-relay package messages locks format clean
+.PHONY: help setup dev run tour look lint test test-fast from-nothing torture torture-relay fuzz bench bench-relay package relay-page messages locks format clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ bench-relay: dev ## the relay: durable callbacks a second, time to the till, mem
 
 package: ## dist/pos-app, a folder that runs without Python, and a .deb of it, built in a root made from nothing
 	packaging/linux/package.sh
+
+relay-page: ## docs/relay.md line by line in a root made from nothing (as root)
+	@packaging/relay/try_page.sh
 
 messages: dev ## takes the texts out of the code and compiles the catalogues
 	.venv/bin/python packaging/messages.py

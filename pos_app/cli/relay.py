@@ -30,6 +30,7 @@ from pos_app.serving import LoopbackServer
 from pos_app.settings.environment import given
 
 _MOST_CONNECTIONS = 20_000
+_NO_URL = "https://relay.example.invalid"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,9 +106,10 @@ def _add_retention(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _store(arguments: argparse.Namespace) -> Store:
+def _store(arguments: argparse.Namespace, *, must_exist: bool = True) -> Store:
+    """The mailbox meant; only what serves it or lets the first till in makes one."""
     usual = str(paths.home().data / "relay" / "relay.sqlite3")
-    return open_store(arguments.database or given().get("POS_APP_RELAY_DATABASE") or usual)
+    return open_store(arguments.database or given().get("POS_APP_RELAY_DATABASE") or usual, must_exist=must_exist)
 
 
 def _retention(arguments: argparse.Namespace) -> Retention:
@@ -128,7 +130,9 @@ def _rules(arguments: argparse.Namespace) -> Rules:
 def _serve(arguments: argparse.Namespace) -> int:
     logs.set_up(None, to_stderr=True)
     rules, retention = _rules(arguments), _retention(arguments)
-    asyncio.run(_serve_until_stopped(_store(arguments), rules, retention, arguments.host, arguments.port))
+    asyncio.run(
+        _serve_until_stopped(_store(arguments, must_exist=False), rules, retention, arguments.host, arguments.port)
+    )
     return exits.PAID
 
 
@@ -167,12 +171,15 @@ def _public_url(arguments: argparse.Namespace) -> str:
     url: str = (arguments.url or os.environ.get("POS_APP_RELAY_URL", "")).strip().rstrip("/")
     if url and not is_safe_address(url):
         raise Mistake("settings.relay_url")
-    return url or "https://relay.example.invalid"
+    if not url:
+        told = _("No public address was named (--url): put yours into the line in the place of {url}.")
+        complain(told.format(url=_NO_URL))
+    return url or _NO_URL
 
 
 def _add_till(arguments: argparse.Namespace) -> int:
     url = _public_url(arguments)
-    with closing(_store(arguments)) as store:
+    with closing(_store(arguments, must_exist=False)) as store:
         token = store.add_till(arguments.name, arguments.shop)
     return _show(Pairing(url, arguments.name, token), as_json=arguments.json)
 

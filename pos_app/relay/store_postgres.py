@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from pos_app.errors import Mistake, Outside
-from pos_app.redact import keep_secret
+from pos_app.redact import keep_secret, redact
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups
@@ -118,19 +119,26 @@ class PostgresStore:
         address: ``postgresql://…`` or libpq's ``name=value`` words.
 
     Raises:
-        Outside: ``relay.store``.
+        Mistake: ``relay.no_mailbox``.
+        Outside: ``relay.postgres``.
     """
 
-    def __init__(self, address: str, quota: Quota | None = None) -> None:
+    def __init__(self, address: str, quota: Quota | None = None, *, must_exist: bool = False) -> None:
         self._quota = quota or Quota()
         try:
             self._address = make_conninfo(address, connect_timeout=5, application_name="pos-app relay")
             shown = psycopg.conninfo.conninfo_to_dict(address)
         except psycopg.Error as error:
-            raise Outside("relay.store", path="PostgreSQL") from error
-        keep_secret(str(shown.get("password") or ""))
-        self._name = f"PostgreSQL ({shown.get('host') or shown.get('hostaddr') or 'local'})"
+            raise Outside("relay.postgres", server="", detail=type(error).__name__) from error
+        for secret in (shown.get("password"), os.environ.get("PGPASSWORD")):
+            keep_secret(str(secret or ""))
+        self._server = str(shown.get("host") or shown.get("hostaddr") or "local")
         with self._manage() as connection:
+            if must_exist and connection.execute("SELECT to_regclass('tills'), to_regclass('mail')").fetchone() == (
+                None,
+                None,
+            ):
+                raise Mistake("relay.no_mailbox", path=f"PostgreSQL ({self._server})")
             # Processes that start together make the tables one after the other.
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
             connection.execute(_SCHEMA)
@@ -559,7 +567,8 @@ class PostgresStore:
         except psycopg.errors.UniqueViolation:
             raise
         except psycopg.Error as error:
-            raise Outside("relay.store", path=self._name) from error
+            detail = redact(str(error).strip().partition("\n")[0]) or type(error).__name__
+            raise Outside("relay.postgres", server=self._server, detail=detail) from error
 
 
 def _notice(till: str, subject: bytes, holder: str) -> Letter:

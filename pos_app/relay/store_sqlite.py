@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -112,13 +112,15 @@ class SqliteStore:
     of its own.
 
     Raises:
+        Mistake: ``relay.no_mailbox``, ``relay.not_a_mailbox``.
         Outside: ``relay.store``.
     """
 
-    def __init__(self, path: Path, quota: Quota | None = None) -> None:
+    def __init__(self, path: Path, quota: Quota | None = None, *, must_exist: bool = False) -> None:
         self._path = path
         self._quota = quota or Quota()
         try:
+            _refuse_other_files(path, must_exist=must_exist)
             keep_private(path.parent)
             touch_private(path)
             self._write = self._connect()
@@ -553,3 +555,23 @@ class SqliteStore:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _refuse_other_files(path: Path, *, must_exist: bool) -> None:
+    """Nothing is written into a file that is no mailbox, and none is made by a command that only asks."""
+    is_there = path.is_file() and path.stat().st_size > 0
+    if not is_there:
+        if must_exist:
+            raise Mistake("relay.no_mailbox", path=str(path))
+        return
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=5.0)) as db:
+        try:
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise Mistake("relay.not_a_mailbox", path=str(path)) from None
+            raise
+    if not tables and must_exist:
+        raise Mistake("relay.no_mailbox", path=str(path))
+    if tables and not {"tills", "mail"} <= tables:
+        raise Mistake("relay.not_a_mailbox", path=str(path))

@@ -14,17 +14,30 @@ def is_postgres(address: str) -> bool:
     return address.startswith(("postgresql://", "postgres://"))
 
 
-def open_store(address: str) -> Store:
+def open_store(address: str, *, must_exist: bool = False) -> Store:
     """Opens the store of an address: a file's path, or ``postgresql://…``.
 
+    Args:
+        must_exist: For what only reads or changes: nothing is made where there is no mailbox.
+
     Raises:
-        Mistake: ``relay.no_postgres`` where its library is not installed.
-        Outside: ``relay.store``.
+        Mistake: ``relay.no_postgres`` where its library is not installed, ``relay.no_mailbox`` where there must be
+            one, ``relay.not_a_mailbox`` for a file that is something else, ``relay.address`` for a password that an
+            address cannot hold as it is.
+        Outside: ``relay.store``, ``relay.postgres``.
     """
     if not is_postgres(address):
-        return SqliteStore(Path(address).expanduser())
+        return SqliteStore(Path(address).expanduser(), must_exist=must_exist)
+    _refuse_unwritten_password(address)
     try:
         from pos_app.relay.store_postgres import PostgresStore  # noqa: PLC0415 - only where it is used
     except ImportError:
         raise Mistake("relay.no_postgres") from None
-    return PostgresStore(address)
+    return PostgresStore(address, must_exist=must_exist)
+
+
+def _refuse_unwritten_password(address: str) -> None:
+    """A mark of addresses within a password would end it early, and show the rest of it as a host's name."""
+    before_host = address.partition("://")[2].rpartition("@")[0]
+    if set("@/?#") & set(before_host):
+        raise Mistake("relay.address")

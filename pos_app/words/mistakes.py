@@ -162,6 +162,14 @@ REASONS: dict[str, str] = {
     "relay.unreachable": N_("The relay cannot be reached. Payments go on, M-PESA is asked instead."),
     "relay.pairing": N_("This is not a pairing line. Copy the whole line that add-till printed."),
     "relay.store": N_("The relay cannot use its database: {path}. Check the disk and the folder's permissions."),
+    "relay.postgres": N_("The relay cannot use its database on {server}: {detail}"),
+    "relay.no_mailbox": N_(
+        "There is no mailbox at {path}. Name the one that the service uses with --database, or let a till in first (add-till)."
+    ),
+    "relay.not_a_mailbox": N_("This is not a relay's mailbox: {path}. Nothing was changed."),
+    "relay.address": N_(
+        "A password in a database's address has @ written as %40, / as %2F, ? as %3F and # as %23; or leave it out and set PGPASSWORD."
+    ),
     "relay.no_postgres": N_("PostgreSQL needs its library: install pos-app[relay]."),
     "relay.network": N_("{name} is neither an address nor a network (for example 10.0.0.0/8)."),
     "relay.retention": N_("Mail is kept for at least one day, and unread mail no shorter than read mail."),

@@ -231,6 +231,35 @@ def test_the_relay_and_the_practice_server_as_programs(home: Path, tmp_path: Pat
             process.communicate(timeout=15)
 
 
+def test_commands_about_a_mailbox_make_none_and_touch_no_other_file(home: Path, tmp_path: Path) -> None:
+    env = environment(home, POS_APP_ENVIRONMENT="practice")
+    usual = home / "relay" / "relay.sqlite3"
+    for words in (["list"], ["revoke", "front"], ["rotate", "front"], ["purge"]):
+        told = run(env, "relay", *words)
+        assert told.code == 2 and f"There is no mailbox at {usual}" in told.err and not told.out
+        assert not usual.parent.exists()
+    assert run(env, "request", "20", "0712345678").code == 0
+    ledger = home / "practice" / "ledger.sqlite3"
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database at all, but long enough to be looked at as one" * 20)
+    for other in (ledger, text):
+        before = other.read_bytes()
+        for words in (["list"], ["add-till", "front"], ["serve", "--port", "0"]):
+            told = run(env, "relay", *words, "--database", str(other))
+            assert told.code == 2 and "not a relay's mailbox" in told.err
+        assert other.read_bytes() == before
+
+
+def test_a_databases_address_says_what_is_wrong_with_it_and_shows_no_password(home: Path) -> None:
+    env = environment(home)
+    for address in ("postgresql://relay:p@w/x@127.0.0.1/relay", "postgresql://relay:p/w@127.0.0.1/relay"):
+        told = run(env | {"POS_APP_RELAY_DATABASE": address}, "relay", "list")
+        assert told.code == 2 and "%40" in told.err and "w/x" not in told.err and "p@w" not in told.err
+    refused = run(env | {"POS_APP_RELAY_DATABASE": "postgresql://relay:p%40wx@127.0.0.1:1/relay"}, "relay", "list")
+    assert refused.code == 2 and "database on 127.0.0.1" in refused.err and "p@wx" not in refused.err
+    assert "refused" in refused.err, "the server's own word"
+
+
 def test_practice_needs_no_account(home: Path) -> None:
     env = environment(home, POS_APP_ENVIRONMENT="practice")
     paid = run(env, "request", "20", "0712345678", "--json")
