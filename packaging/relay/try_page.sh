@@ -17,8 +17,8 @@ ROOT=$WORK/bookworm
 # The page's lines; two copies of the checkout's address make `git pull` one that has nothing to fetch.
 awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' docs/relay.md |
     sed "s|git clone ADDRESS|git clone -q /root/till|" >"$ROOT/root/lines.sh"
-cp packaging/relay/systemctl_stand_in.sh "$ROOT/usr/local/bin/systemctl"
-chmod 755 "$ROOT/usr/local/bin/systemctl"
+cp packaging/relay/systemctl_stand_in.sh "$ROOT/usr/bin/systemctl"
+chmod 755 "$ROOT/usr/bin/systemctl"
 mkdir -p "$ROOT/run/systemd/system"
 echo "127.0.0.1 relay.example.org" >>"$ROOT/etc/hosts"
 cat >"$ROOT/root/all.sh" <<'TRIAL'
