@@ -16,7 +16,7 @@ stop() {
 start() {
     stop "$1"
     case $1 in
-        postgresql*) pg_lsclusters -h | while read -r version cluster _; do pg_ctlcluster "$version" "$cluster" "$verb" || true; done; return ;;
+        postgresql*) pg_lsclusters -h | while read -r version cluster _; do pg_ctlcluster --skip-systemctl-redirect "$version" "$cluster" "$verb" || true; done; return ;;
         caddy) HOME=/root setsid caddy run --config /etc/caddy/Caddyfile >/tmp/caddy.log 2>&1 & ;;
         pos-app-relay)
             unit=/etc/systemd/system/pos-app-relay.service
@@ -33,6 +33,6 @@ start() {
 
 case $verb in
     start | restart | reload) start "$name" ;;
-    stop) case $name in postgresql*) pg_ctlcluster 15 main stop ;; *) stop "$name" ;; esac ;;
+    stop) case $name in postgresql*) pg_ctlcluster --skip-systemctl-redirect 15 main stop ;; *) stop "$name" ;; esac ;;
     disable) stop "$name" ;;
 esac
