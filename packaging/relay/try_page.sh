@@ -14,7 +14,7 @@ may_make_roots || { echo "relay page: no root can be made from nothing here (nee
 make_root bookworm "$CHECKOUT"
 ROOT=$WORK/bookworm
 
-# The page's lines; two copies of the checkout's address make `git pull` one that has nothing to fetch.
+# The page's lines.
 awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' docs/relay.md |
     sed "s|git clone ADDRESS|git clone -q /root/till|" >"$ROOT/root/lines.sh"
 cp packaging/relay/systemctl_stand_in.sh "$ROOT/usr/bin/systemctl"
@@ -27,6 +27,8 @@ try() { printf '\n# %s\n' "$1"; eval "$1" </dev/null || { echo "relay page: this
 while IFS= read -r line; do
     try "$line"
     case $line in
+        # So that the page's `git pull` has something to fetch, and `back` a version to go back to.
+        "git clone"*) git -C /root/till -c user.name=x -c user.email=x@example.invalid commit -q --allow-empty -m newer ;;
         *"Caddyfile >"*) sed -i '0,/^{/s//{\n\tlocal_certs/' /etc/caddy/Caddyfile ;;
         *"restart caddy"*)
             # The certificate of Caddy's own authority is what curl is to believe.
@@ -42,7 +44,8 @@ printf '\n# what the page promises\n'
 is() { [ "$1" = "$2" ] || { printf 'relay page: %s\n  is:     %s\n  wanted: %s\n' "$3" "$1" "$2" >&2; exit 1; }; }
 is "$(pos-app-relay list | grep -c 'front.*waiting: 1')" 1 "the callback waits in PostgreSQL's mailbox"
 is "$(setpriv --reuid=postgres --regid=postgres --init-groups psql -qAt -c 'SELECT count(*) FROM mail' pos-app-relay)" 1 "it is in PostgreSQL"
-is "$(ls /var/lib/pos-app-relay)" "" "there is no second mailbox in a file: PostgreSQL was chosen before a till came in"
+is "$(python3 -c "import sqlite3; print(*sqlite3.connect('/var/lib/pos-app-relay/relay/relay.sqlite3').execute('SELECT count(*) FROM tills').fetchone())")" 0 "the file that served before PostgreSQL was chosen has no till"
+is "$(ls -d /opt/pos-app-relay/*/ | grep -c /0)" 2 "this version and the one before"
 is "$(curl -fsS https://relay.example.org/healthz)" '{"ok":true}' "healthz through Caddy"
 is "$(curl -s -o /dev/null -w '%{http_code}' https://relay.example.org/metrics)" 404 "metrics are not for strangers"
 is "$(curl -fsS http://127.0.0.1:8300/metrics | grep -c '^relay_callbacks_total{outcome="kept"}')" 1 "metrics for this machine"
