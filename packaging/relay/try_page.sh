@@ -36,7 +36,7 @@ while IFS= read -r line; do
             until [ -e /root/.local/share/caddy/pki/authorities/local/root.crt ] && curl -kfs https://relay.example.org/healthz >/dev/null; do
                 tries=$((tries + 1)); [ $tries -lt 60 ] || { cat /tmp/caddy.log >&2; exit 1; }; sleep 0.5
             done
-            export CURL_CA_BUNDLE=/root/.local/share/caddy/pki/authorities/local/root.crt ;;
+            echo "cacert = /root/.local/share/caddy/pki/authorities/local/root.crt" >/root/.curlrc ;;
     esac
 done </root/lines.sh
 
