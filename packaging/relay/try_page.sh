@@ -48,7 +48,7 @@ is "$(python3 -c "import sqlite3; print(*sqlite3.connect('/var/lib/pos-app-relay
 is "$(ls -d /opt/pos-app-relay/*/ | grep -c /0)" 2 "this version and the one before"
 is "$(curl -fsS https://relay.example.org/healthz)" '{"ok":true}' "healthz through Caddy"
 is "$(curl -s -o /dev/null -w '%{http_code}' https://relay.example.org/metrics)" 404 "metrics are not for strangers"
-is "$(curl -fsS http://127.0.0.1:8300/metrics | grep -c '^relay_callbacks_total{outcome="kept"}')" 1 "metrics for this machine"
+is "$(curl -fsS http://127.0.0.1:8300/metrics | grep -c '^relay_tills_waiting 0')" 1 "metrics for this machine"
 is "$(ls -l /etc/pos-app-relay.env | cut -c1-10)" "-rw-------" "settings are root's alone"
 is "$(setpriv --reuid=nobody --regid=nogroup --clear-groups pos-app-relay list 2>&1 | grep -c 'sudo pos-app-relay list')" 1 "who is not root is told"
 systemctl stop pos-app-relay
