@@ -58,7 +58,8 @@ def set_up(folder: Path | None, *, to_stderr: bool = False) -> None:
         except OSError:
             # A full or read-only disk must not keep the till from saying so itself.
             to_stderr = True
-    if to_stderr:
+    # A window of Windows has no terminal.
+    if to_stderr and sys.stderr is not None:
         handlers.append(logging.StreamHandler(sys.stderr))
     for handler in handlers or [logging.NullHandler()]:
         handler.setFormatter(_JsonLines())
