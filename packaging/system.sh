@@ -3,7 +3,8 @@
 RUN_PACKAGES="libegl1 libgl1 libdbus-1-3 libfontconfig1 libglib2.0-0 libxkbcommon0 libxcb-cursor0 libxkbcommon-x11-0
 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-image0 libxcb-randr0 libxcb-render-util0 libxcb-xinerama0 libcups2"
 SCREEN_PACKAGES="xvfb xauth xdotool"
-TEST_PACKAGES="openbox x11-utils imagemagick poppler-utils zbar-tools dbus gnome-keyring postgresql wrk binutils"
+TEST_PACKAGES="openbox x11-utils imagemagick poppler-utils zbar-tools dbus gnome-keyring postgresql wrk binutils
+at-spi2-core python3-pyatspi"
 # What the package is built with and tried with, beside what the window needs.
 BUILD_PACKAGES="binutils dpkg openbox postgresql"
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWi
 from pos_app.engine.events import Light, Status
 from pos_app.gui import theme
 from pos_app.gui.theme import Tone
+from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.light import LightWidget
 from pos_app.i18n import N_, _
@@ -113,7 +114,7 @@ class Notice(QWidget):
         self.setObjectName("notice")
         self._sale_id: int | None = None
         self._about = ""
-        self._text = label("", name="noticeText", wrap=True)
+        self._text = Answer("noticeText")
         self._open = button(_("Open"), "noticeOpen")
         self._close = QToolButton()
         self._close.setObjectName("noticeClose")

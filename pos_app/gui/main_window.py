@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QChildEvent, QDeadlineTimer, QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMessageBox,
+    QRadioButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
@@ -82,7 +91,7 @@ LEFT_WIDTH_NARROW = 300
 PHONE_FROM_WIDTH = 960
 
 
-class MainWindow(QWidget):
+class MainWindow(QMainWindow):
     """The window.
 
     Args:
@@ -160,7 +169,9 @@ class MainWindow(QWidget):
         self._row.addWidget(self.day, 1)
         if self.dock is not None:
             self._row.addWidget(self.dock)
-        column = QVBoxLayout(self)
+        middle = QWidget()
+        self.setCentralWidget(middle)
+        column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.top)
@@ -181,6 +192,7 @@ class MainWindow(QWidget):
             self.current.resend,
             self.current.claim,
             self.day.search,
+            *self.day.findChildren(QRadioButton),
             *self.day.findChildren(type(self.form.send)),
             self.day.day,
             self.day.table,

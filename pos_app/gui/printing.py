@@ -29,7 +29,8 @@ from pos_app.engine.events import Light, LightChanged, Status
 from pos_app.errors import Outside
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
-from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.announce import Answer
+from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.save_file import ask_target
 from pos_app.i18n import _
@@ -282,7 +283,7 @@ class ReceiptDialog(QDialog):
         self._printer.setPlaceholderText(_("No printer"))
         chosen = self._printer.findData(kept)
         self._printer.setCurrentIndex(chosen if chosen >= 0 or not self._printer.count() else 0)
-        self._message = label("", "muted", name="receiptMessage", wrap=True)
+        self._message = Answer("receiptMessage", "muted")
         self._print = button(_("Print"), "receiptPrint", is_main=True)
         self._print.setEnabled(self._printer.count() > 0)
         if not self._printer.count():

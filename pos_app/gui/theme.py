@@ -265,9 +265,15 @@ QPushButton[main="true"]:focus {{ border: 2px solid {c.text}; }}
 QPushButton[main="true"]:disabled {{ background: {c.border}; color: {c.muted}; border-color: {c.border}; }}
 QPushButton[main="true"][compact="true"] {{ min-height: 34px; }}
 QPushButton[main="true"][tiny="true"] {{ min-height: 30px; }}
-QPushButton[chip="true"] {{ border-radius: 18px; padding: 0 12px; min-height: 34px; }}
-QPushButton[chip="true"]:checked {{ background: {c.selection}; border: 1px solid {c.waiting}; font-weight: 600; }}
-QPushButton[chip="true"]:checked:focus {{ border: 2px solid {c.accent}; }}
+QRadioButton[chip="true"] {{
+    border: 1px solid {c.border}; border-radius: 18px; background: {c.surface}; color: {c.text};
+    min-height: 34px; padding: 0 8px 0 15px; font-size: 14px; spacing: 0;
+}}
+QRadioButton[chip="true"]::indicator {{ width: 0; height: 0; }}
+QRadioButton[chip="true"]:hover {{ background: {c.raised}; border-color: {c.muted}; }}
+QRadioButton[chip="true"]:checked {{ background: {c.selection}; border: 1px solid {c.waiting}; font-weight: 600; }}
+QRadioButton[chip="true"]:focus {{ border: 2px solid {c.accent}; }}
+QGroupBox#filters {{ border: 0; margin: 0; padding: 0; }}
 QPushButton[key="true"] {{ border: 1px solid transparent; background: transparent; min-height: 28px; padding: 0 8px; font-size: 12px; color: {c.muted}; }}
 QPushButton[key="true"][busy="true"] {{ color: {c.needs_you}; font-weight: 600; }}
 QPushButton[key="true"]:hover {{ background: {c.background}; color: {c.text}; }}

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from fakes.servers import Mpesa, Relay
+from gui.test_window import choose_filter
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QWidget
@@ -46,7 +47,7 @@ def test_they_wait_under_needs_you_and_leave_when_settled(relay: Relay, window: 
     qtbot.waitUntil(lambda: shown(window, "total_needs_you") == "3", timeout=10_000)
     strip = window.findChild(QWidget, "straysStrip")
     assert not strip.isVisible(), "All shows sales only"
-    window.findChild(QPushButton, f"filter_{Filter.NEEDS_YOU}").click()
+    choose_filter(window, Filter.NEEDS_YOU)
     qtbot.waitUntil(strip.isVisible, timeout=5000)
     assert "3 messages" in shown(window, "straysText")
     window.findChild(QPushButton, "straysOpen").click()

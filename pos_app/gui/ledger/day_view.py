@@ -12,9 +12,11 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QDateEdit,
+    QGroupBox,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QRadioButton,
     QStackedLayout,
     QTableView,
     QVBoxLayout,
@@ -32,7 +34,7 @@ from pos_app.gui.ledger.delegate import CellDelegate
 from pos_app.gui.ledger.model import Column, SalesModel
 from pos_app.gui.ledger.reports import Page, Reports
 from pos_app.gui.strays.strip import StraysStrip
-from pos_app.gui.widgets.dress import button, card, dress, label
+from pos_app.gui.widgets.dress import card, dress, label
 from pos_app.i18n import N_, _
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import Totals
@@ -155,22 +157,29 @@ class DayView(QWidget):
         return tools
 
     def _add_filters(self, tools: QHBoxLayout) -> None:
-        """A row of filters; on narrow screens one list stands for it."""
+        """A row of filters; on narrow screens one list stands for it. Only one of the two is anywhere."""
         self._filters = QButtonGroup(self)
+        self._filter_row = QGroupBox()
+        self._filter_row.setObjectName("filters")
         self._filter_list = QComboBox()
         self._filter_list.setObjectName("filterList")
-        self._filter_list.setAccessibleName(_("Show"))
+        row = QHBoxLayout(self._filter_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(tools.spacing())
         for number, (only, text) in enumerate(_FILTERS):
-            chip = button(_(text), f"filter_{only}")
-            chip.setCheckable(True)
+            chip = QRadioButton(_(text))
+            chip.setObjectName(f"filter_{only}")
+            chip.setAccessibleName(_(text))
             chip.setProperty("chip", True)
             chip.setChecked(only is Filter.ALL)
             # As wide as it is when it is chosen: nothing moves, and no letter is cut.
             chip.setMinimumWidth(QFontMetrics(theme.font(14, is_bold=True)).horizontalAdvance(_(text)) + 2 * 12 + 6)
             self._filters.addButton(chip, number)
-            tools.addWidget(chip)
+            row.addWidget(chip)
             self._filter_list.addItem(_(text))
-        tools.addWidget(self._filter_list)
+        for either in (self._filter_row, self._filter_list):
+            either.setAccessibleName(_("Show"))
+        tools.addWidget(self._filter_row)
         self._filters.idClicked.connect(self._filter_changed)
         self._filter_list.currentIndexChanged.connect(self._filter_listed)
 
@@ -222,9 +231,15 @@ class DayView(QWidget):
         spacing = self._tools.spacing()
         chips = sum(chip.minimumWidth() + spacing for chip in self._filters.buttons())
         are_in_a_row = _SHORTEST_SEARCH + spacing + chips + self.day.sizeHint().width() <= room
-        for chip in self._filters.buttons():
-            chip.setVisible(are_in_a_row)
-        self._filter_list.setVisible(not are_in_a_row)
+        shown: QWidget = self._filter_row
+        other: QWidget = self._filter_list
+        if not are_in_a_row:
+            shown, other = other, shown
+        if self._tools.indexOf(shown) < 0:
+            # A hidden twin would still be read aloud: it leaves the window, and comes back with what was chosen.
+            self._tools.replaceWidget(other, shown)
+            other.setParent(None)
+            shown.show()
         beside = chips if are_in_a_row else self._filter_list.sizeHint().width() + spacing
         search = room - beside - spacing - self.day.sizeHint().width() - 24
         metrics = self.search.fontMetrics()

@@ -21,7 +21,8 @@ from PySide6.QtWidgets import (
 
 from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import Reports
-from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.announce import Answer
+from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.save_file import ask_target
 from pos_app.i18n import _
 from pos_app.ledger.export import CancelledError, Format, Progress, Written, default_name
@@ -88,7 +89,7 @@ class ExportDialog(QDialog):
         self._bar = QProgressBar()
         self._bar.setObjectName("exportProgress")
         self._bar.hide()
-        self._message = label("", "muted", name="exportMessage", wrap=True)
+        self._message = Answer("exportMessage", "muted")
         self._export = button(_("Export"), "exportStart", is_main=True)
         self._export.setDefault(True)
         self._closing = button(

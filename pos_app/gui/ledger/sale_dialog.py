@@ -14,6 +14,7 @@ from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import InFull, Reports
 from pos_app.gui.ledger.sale_presenter import NOTHING, possible
 from pos_app.gui.tones import look_of_sale
+from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
@@ -70,7 +71,7 @@ class SaleDialog(QDialog):
         self._line = label("", "muted", wrap=True)
         self._customer = label("", name="saleCustomer", wrap=True)
         self._next = label("", "muted", name="saleNext", wrap=True)
-        self._message = label("", "error", name="saleReason", wrap=True)
+        self._message = Answer("saleReason", "error")
         self._message.hide()
         self._events = QListWidget()
         self._events.setObjectName("timeline")

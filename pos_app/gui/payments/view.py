@@ -25,6 +25,7 @@ from pos_app.gui.payments.presenter import (
     verdict_of,
 )
 from pos_app.gui.theme import Tone
+from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.field import Field
@@ -86,7 +87,7 @@ class InboxDialog(TalkingDialog):
         self._empty = label("", "muted", name="inboxEmpty", wrap=True)
         self.attach = button(_("Add to this sale"), "attachPayment", is_main=True)
         self.attach.clicked.connect(self._attach)
-        self._message = label("", "muted", name="inboxMessage", wrap=True)
+        self._message = Answer("inboxMessage", "muted")
         close = button(_("Close"), "inboxClose")
         close.clicked.connect(self.close)
         lists = QHBoxLayout()

@@ -19,7 +19,8 @@ from pos_app.gui.settings.printing_tab import PrintingTab
 from pos_app.gui.settings.relay_tab import RelayTab
 from pos_app.gui.settings.shop_tab import ShopTab
 from pos_app.gui.settings.tab import Tab
-from pos_app.gui.widgets.dress import button, label
+from pos_app.gui.widgets.announce import Answer
+from pos_app.gui.widgets.dress import button
 from pos_app.gui.widgets.field import Field
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
@@ -100,7 +101,7 @@ class SettingsDialog(QDialog):
         self._data.restore_wanted.connect(self.restore_wanted)
 
     def _build(self) -> None:
-        self._message = label("", "error", name="settingsMessage", wrap=True)
+        self._message = Answer("settingsMessage", "error")
         self._save = button(_("Save"), "settingsSave", is_main=True)
         self._save.setDefault(True)
         cancel = button(_("Cancel"), "settingsCancel")

@@ -9,6 +9,7 @@ from pos_app.gui.background import Background, Done
 from pos_app.gui.dialog_desk import TalkingDialog
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.strays.presenter import HEADINGS, StrayRow, cells_of
+from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
@@ -63,7 +64,7 @@ class StraysDialog(TalkingDialog):
             "straysWhy", _("What was done about the chosen ones?"), ((_("How it was settled"), False),), _("Settled")
         )
         self._ask_row.answered.connect(self._settle)
-        self._message = label("", "muted", name="straysMessage", wrap=True)
+        self._message = Answer("straysMessage", "muted")
         self._with_settled = QCheckBox(_("Show settled ones too"))
         self._with_settled.setObjectName("straysWithSettled")
         self._with_settled.toggled.connect(self.reload)

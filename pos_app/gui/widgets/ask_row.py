@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, label
 
 
@@ -41,7 +42,7 @@ class AskRow(QWidget):
         self._confirm = button(confirm, f"{name}Confirm")
         self._confirm.clicked.connect(self._answer)
         row.addWidget(self._confirm)
-        self._reason = label("", "error", name=f"{name}Reason", wrap=True)
+        self._reason = Answer(f"{name}Reason", "error")
         self._reason.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 4)

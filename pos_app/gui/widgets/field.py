@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import dress
 
 
@@ -50,10 +51,7 @@ class Field(QWidget):
         self.hint = QLabel(hint)
         self.hint.setProperty("role", "label")
         self.hint.setObjectName(f"{name}Hint")
-        self.reason = QLabel("")
-        self.reason.setProperty("role", "error")
-        self.reason.setObjectName(f"{name}Reason")
-        self.reason.setWordWrap(True)
+        self.reason = Answer(f"{name}Reason", "error")
         self.reason.hide()
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
