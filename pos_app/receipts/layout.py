@@ -62,7 +62,10 @@ def lay_out(receipt: Receipt) -> list[Element]:
         elements.append(Text(_("This is no receipt."), Size.NORMAL))
     if receipt.is_copy:
         elements.append(Text(_("COPY"), Size.LARGE, is_bold=True))
-    elements.append(Text(receipt.shop or _("Receipt"), Size.LARGE, is_bold=True))
+    # A slip is no receipt, and does not say that it is one.
+    heading = receipt.shop or ("" if receipt.is_slip else _("Receipt"))
+    if heading:
+        elements.append(Text(heading, Size.LARGE, is_bold=True))
     if receipt.header:
         elements.append(Text(receipt.header, Size.SMALL))
     elements.append(Rule())
@@ -111,7 +114,8 @@ def lay_out_closing(closing: Closing) -> list[Element]:
     elements: list[Element] = []
     if closing.is_practice:
         elements.append(Text(_("PRACTICE: no money moved"), Size.NORMAL, is_bold=True))
-    elements.append(Text(closing.shop or _("Receipt"), Size.LARGE, is_bold=True))
+    if closing.shop:
+        elements.append(Text(closing.shop, Size.LARGE, is_bold=True))
     elements.append(Text(_("Closing receipt"), Size.NORMAL, is_bold=True))
     elements.append(Rule())
     elements.append(Pair(_("Day"), closing.day))

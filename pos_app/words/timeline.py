@@ -40,19 +40,27 @@ _KINDS: dict[str, str] = {
     "review_settled": N_("Settled by {by}: {reason}"),
 }
 
-_NOBODY: dict[str, str] = {"manager": N_("the manager"), "cashier": N_("the cashier"), "till": N_("the till itself")}
+_NOBODY: dict[str, str] = {
+    "manager": N_("the manager"),
+    "cashier": N_("the cashier"),
+    "till": N_("the till itself"),
+    "practice": N_("practice mode"),
+}
 """Who did it where the ledger has no name."""
+
+_OWN_REASONS = (N_("The practice M-PESA was started anew and does not know this prompt."),)
+"""Reasons that the program itself writes; a person's stay as they were typed."""
 
 
 def event_sentence(kind: str, details: dict[str, Any]) -> str:
     """What happened, in a sentence; what needs a person is added."""
-    by = str(details.get("by", ""))
+    by, reason = str(details.get("by", "")), str(details.get("reason", ""))
     values = {
         "amount": format_ksh(int(details.get("amount_cents") or 0)),
         "phone": details.get("phone", ""),
         "outcome": _outcome(details),
         "by": _(_NOBODY.get(by, by)) if by else "",
-        "reason": details.get("reason", ""),
+        "reason": _(reason) if reason in _OWN_REASONS else reason,
     }
     if kind == "till_payment":
         kind = f"{kind} {details.get('use', '')}"

@@ -17,8 +17,13 @@ from pos_app.ledger.writer import Cursor, LedgerWriter
 
 PAID = Outcome(OutcomeKind.PAID, "0")
 LONGEST_CASHIER = "Wanjikũ wa Kamau Njoroge"
+LONGEST_PAYER = "Nyambura-Wambui"
 LONGEST_TILL = "Kaunta ya nje namba 12"
 OWN_WORDS = "A reason of M-PESA that no table knows, in many words"
+
+
+FREE, STRAYS = 24, 24
+"""Payments straight to the till that no sale has, and messages that belong to nothing."""
 
 
 def fill(path: Path, environment: str, sales: int = 500) -> None:
@@ -28,6 +33,17 @@ def fill(path: Path, environment: str, sales: int = 500) -> None:
     with closing(LedgerWriter(path, environment)) as ledger:
         for number in range(sales):
             _sell(ledger, number, until_ms - (sales - number) * 10)
+        for number in range(FREE):
+            _pay_by_hand(ledger, sales + number, until_ms - number * 10)
+        for number in range(STRAYS):
+            ledger.take_callback(
+                token_digest=b"e" * 32,
+                body=b'{"Body": {"stkCallback": {"ResultDesc": "%s", "number": %d}}}'
+                % (OWN_WORDS.encode() * 3, number),
+                event=ev.CallbackUnclear(),
+                now_ms=until_ms,
+                cursor=Cursor("m", sales + FREE + number),
+            )
 
 
 def _sell(ledger: LedgerWriter, number: int, at_ms: int) -> None:
@@ -76,7 +92,7 @@ def _sell(ledger: LedgerWriter, number: int, at_ms: int) -> None:
 
 
 def _pay_by_hand(ledger: LedgerWriter, number: int, at_ms: int) -> None:
-    payment = TillPayment(f"TKP{number:07d}", Cents(24_999_900), at_ms, "Nicholas", "678", "")
+    payment = TillPayment(f"TKP{number:07d}", Cents(24_999_900), at_ms, LONGEST_PAYER, "678", "")
     ledger.take_payment(
         token_digest=b"d" * 32, body=b"%d" % number, payment=payment, now_ms=at_ms, cursor=Cursor("m", number)
     )

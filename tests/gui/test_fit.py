@@ -6,21 +6,34 @@ The worst corners run with `make test`, all of them with `make look`, which keep
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fakes.full_shop import fill
 from PySide6.QtCore import QEvent, QRect
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QApplication, QComboBox, QDateEdit, QLabel, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QComboBox,
+    QDateEdit,
+    QDialog,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QTabWidget,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from pos_app.gui import theme
 from pos_app.gui.app import Program
+from pos_app.gui.background import Done
 from pos_app.gui.ledger.delegate import ICON_ROOM, PADDING
 from pos_app.gui.ledger.model import BOLD, Column
 from pos_app.gui.main_window import MainWindow
+from pos_app.gui.widgets.fit import FRAME_HEIGHT, FRAME_WIDTH
 
 TITLE_BAR, TASK_BAR = 30, 48
 SCREENS = ((1024, 600, 1.0), (1280, 720, 1.0), (1280, 800, 1.5), (1366, 768, 1.0), (1366, 768, 1.25), (1920, 1080, 1.5))
@@ -97,6 +110,15 @@ def cut_cells(window: MainWindow) -> list[str]:
     return found
 
 
+def cut_lists(dialog: QWidget) -> list[str]:
+    """Lists that must be pushed to and fro to be read; a column that stretches may be shortened, its tooltip is whole."""
+    return [
+        f"list {each.objectName()} is wider than its room"
+        for each in dialog.findChildren(QAbstractItemView)
+        if each.isVisible() and each.horizontalScrollBar().maximum() > 0
+    ]
+
+
 def settle() -> None:
     """Until the layout has taken every change."""
     for _ in range(3):
@@ -109,6 +131,65 @@ def keep_picture(window: QWidget, name: str) -> None:
         target = Path(LOOK) / f"{name}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         assert window.grab().save(str(target))
+
+
+def settings_tabs(dialog: QWidget) -> Iterator[str]:
+    tabs = dialog.findChild(QTabWidget, "settingsTabs")
+    for number in range(tabs.count()):
+        tabs.setCurrentIndex(number)
+        yield f"settings-{number}"
+
+
+DIALOGS: dict[str, Callable[[MainWindow], object]] = {
+    # One sale of each state that `full_shop` knows.
+    **{f"sale-{number}": lambda window, number=number: window.open_sale(number) for number in range(1, 13)},
+    "receipt": lambda window: (window.day.select_sale(1), window.day.table.setFocus(), window.open_receipt()),
+    "export": lambda window: window.open_export(),
+    "payments": lambda window: window.inbox.open(),
+    "messages": lambda window: window.strays.open(),
+    "settings": lambda window: window.open_settings(),
+}
+
+
+@pytest.mark.parametrize(("size", "language", "dark"), ALL if LOOK else CORNERS)
+def test_no_dialog_is_cut_and_each_fits_the_screen(
+    home: Path,
+    open_till: Callable[[], Program],
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+    size: tuple[int, int, float],
+    language: str,
+    dark: bool,
+) -> None:
+    across, down, scale = size
+    room = QRect(0, 0, int(across / scale), int((down - TASK_BAR) / scale))
+    monkeypatch.setattr("pos_app.gui.widgets.fit.room_of_screen", lambda _window: room)
+    fill(home / "practice" / "ledger.sqlite3", "practice", sales=24)
+    monkeypatch.setenv("POS_APP_LANGUAGE", language)
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    theme.apply(QApplication.instance(), dark=dark)
+    qtbot.waitUntil(lambda: window._has_started and window.day.model.rowCount() == 24, timeout=20_000)
+    name = f"{across}x{down}-{int(100 * scale)}-{language}-{'dark' if dark else 'light'}"
+    faults = []
+    for which, opened in DIALOGS.items():
+        opened(window)
+        qtbot.waitUntil(lambda: any(each.isVisible() for each in window.findChildren(QDialog)), timeout=5000)
+        dialog = next(each for each in window.findChildren(QDialog) if each.isVisible())
+        for shown in settings_tabs(dialog) if which == "settings" else [which]:
+            # What it reads in the background is there when the reports' thread has nothing left to do.
+            done: list[Done] = []
+            window.background.done.connect(done.append)
+            window.background.ask("idle", lambda: None)
+            qtbot.waitUntil(lambda: any(each.tag == "idle" for each in done), timeout=10_000)  # noqa: B023 - run at once
+            settle()
+            keep_picture(dialog, f"{name}-{shown}")
+            if dialog.width() + FRAME_WIDTH > room.width() or dialog.height() + FRAME_HEIGHT > room.height():
+                faults.append(f"{shown}: {dialog.size()} on {room.size()}")
+            faults += [f"{shown}: {each}" for each in (*cut(dialog), *cut_lists(dialog))]
+        dialog.close()
+        qtbot.waitUntil(lambda: not any(each.isVisible() for each in window.findChildren(QDialog)), timeout=5000)
+    assert faults == []
 
 
 @pytest.mark.parametrize(("size", "language", "dark"), ALL if LOOK else CORNERS)
@@ -131,7 +212,7 @@ def test_nothing_is_cut_with_full_data(
     window.showNormal()
     window.resize(width, height)
     qtbot.waitUntil(lambda: window._has_started and window.day.model.rowCount() == 500, timeout=20_000)
-    name = f"{across}x{down}-{scale:.0%}-{language}-{'dark' if dark else 'light'}"
+    name = f"{across}x{down}-{int(100 * scale)}-{language}-{'dark' if dark else 'light'}"
     assert (window.width(), window.height()) == (width, height), "it does not fit the screen"
     for text, field in (("250000", window.form.amount), ("0712345678", window.form.phone)):
         field.set_text(text)

@@ -77,6 +77,7 @@ class SaleDialog(QDialog):
         self._events.setObjectName("timeline")
         self._events.setAccessibleName(_("What happened"))
         self._events.setWordWrap(True)
+        self._events.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         head = QHBoxLayout()
         head.addWidget(self._title)
         head.addStretch(1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from PySide6.QtCore import QItemSelectionModel, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from pos_app.i18n import _
@@ -20,6 +20,8 @@ class RowList(QTableWidget):
 
     Args:
         stretched: The column that takes the width that is left.
+        gives_way: Columns that are hidden where there is no room for all, the first one first; a row's tooltip has
+            them. One with nothing in it is hidden before.
 
     Signals:
         chosen: Enter on a row, or a double click.
@@ -27,8 +29,12 @@ class RowList(QTableWidget):
 
     chosen = Signal()
 
-    def __init__(self, name: str, title: str, headings: Sequence[str], stretched: int) -> None:
+    def __init__(
+        self, name: str, title: str, headings: Sequence[str], stretched: int, gives_way: Sequence[int] = ()
+    ) -> None:
         super().__init__(0, len(headings))
+        self._stretched = stretched
+        self._gives_way = gives_way
         self.setObjectName(name)
         self.setAccessibleName(title)
         self.setHorizontalHeaderLabels([_(text) for text in headings])
@@ -69,13 +75,50 @@ class RowList(QTableWidget):
         self.setCurrentCell(-1, -1)
         self.setRowCount(len(rows))
         for number, cells in enumerate(rows):
+            whole = " · ".join(text for text in cells if text)
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(whole)
                 if column in _NUMBERS:
                     item.setTextAlignment(_RIGHT)
                 self.setItem(number, column, item)
         if rows and selected is not None:
             self.selectRow(min(max(selected, 0), len(rows) - 1))
         self.blockSignals(False)
+        self._fit()
         self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Hides what gives way until what is left has room; the stretched column may be shortened to a few letters."""
+        cells = range(self.rowCount())
+        empty = [
+            column
+            for column in self._gives_way
+            if self.rowCount() and not any(self._text(row, column) for row in cells)
+        ]
+        hidden = set(empty)
+        for column in (column for column in self._gives_way if column not in hidden):
+            if self._needed(hidden) <= self.viewport().width():
+                break
+            hidden.add(column)
+        for column in self._gives_way:
+            self.setColumnHidden(column, column in hidden)
+
+    def _needed(self, hidden: Container[int]) -> int:
+        header = self.horizontalHeader()
+        widths = {
+            column: max(self.sizeHintForColumn(column), header.sectionSizeHint(column))
+            for column in range(self.columnCount())
+            if column not in hidden
+        }
+        shortest = header.sectionSizeHint(self._stretched) + 3 * self.fontMetrics().averageCharWidth()
+        widths[self._stretched] = min(widths[self._stretched], shortest)
+        return sum(widths.values())
+
+    def _text(self, row: int, column: int) -> str:
+        item = self.item(row, column)
+        return item.text() if item is not None else ""
