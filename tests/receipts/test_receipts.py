@@ -27,7 +27,7 @@ from pos_app.receipts.painter import picture
 from pos_app.receipts.paper import SHEETS, PaperKind
 from pos_app.receipts.pdf import write_pdf
 from pos_app.receipts.printers import printer_for
-from pos_app.receipts.thermal_printer import ThermalPrinter, escpos_of
+from pos_app.receipts.thermal_printer import CHUNK, ThermalPrinter, escpos_of
 
 RECEIPT = Receipt(
     shop="Mama Njeri Groceries and General Supplies",
@@ -138,6 +138,29 @@ def test_a_printer_on_the_network_gets_every_byte() -> None:
     assert b"".join(taken) == escpos_of(elements, PaperKind.MM80)
 
 
+def test_a_long_receipt_gets_there_whole_and_so_does_the_next_one(tmp_path: Path) -> None:
+    elements = lay_out(replace(RECEIPT, footer="Asante, karibu tena! " * 2_000))
+    content = escpos_of(elements, PaperKind.MM80)
+    assert len(content) > 4 * CHUNK
+    with printer_on_the_network() as (port, taken):
+        ThermalPrinter(f"127.0.0.1:{port}").print(elements, PaperKind.MM80)
+    assert b"".join(taken) == content
+    device = tmp_path / "lp0"
+    device.touch()
+    printer = ThermalPrinter(str(device))
+    for _ in range(2):
+        device.write_bytes(b"")
+        printer.print(elements, PaperKind.MM80)
+        assert device.read_bytes() == content
+
+
+def test_the_paper_begins_anew_has_rules_and_its_code_stands_out() -> None:
+    content = escpos_of(lay_out(RECEIPT), PaperKind.MM80)
+    assert content.startswith(b"\x1b@"), "whatever the program before has left in the printer is gone"
+    read = Paper(content, 48)
+    assert read.lines.count("-" * 48) == 3
+
+
 def test_a_printer_that_is_off_or_breaks_says_so(tmp_path: Path) -> None:
     elements = lay_out(RECEIPT)
     with socket.create_server(("127.0.0.1", 0)) as nobody:
@@ -145,8 +168,11 @@ def test_a_printer_that_is_off_or_breaks_says_so(tmp_path: Path) -> None:
     with pytest.raises(Outside) as caught:
         printer_for(f"escpos:127.0.0.1:{port}").print(elements, PaperKind.MM80)
     assert caught.value.code == "printer.failed"
-    with printer_on_the_network(breaks=True) as (port, _taken), pytest.raises(Outside):
+    assert caught.value.params["detail"] == f"127.0.0.1:{port}: Connection refused"
+    with printer_on_the_network(breaks=True) as (port, _taken), pytest.raises(Outside) as caught:
         ThermalPrinter(f"127.0.0.1:{port}").print(elements, PaperKind.MM80)
+    assert caught.value.code == "printer.cut_off", "a part of it is on the paper: the next one is a copy"
+    assert str(caught.value.params["detail"]).startswith(f"127.0.0.1:{port}: ")
     with pytest.raises(Outside):
         printer_for(f"escpos:{tmp_path}/no-such-device").print(elements, PaperKind.MM80)
     assert not list(tmp_path.iterdir())
