@@ -98,10 +98,11 @@ def _exit_of(state: AttemptState) -> int:
 
 
 def _suggested(context: Context) -> Reference:
+    till_label = context.settings.shop.till_label
     try:
         with closing(LedgerReader(context.ledger)) as reader:
-            return next_reference(reader.last_reference())
+            return next_reference(reader.last_reference(), till_label)
     except Outside as error:
         if error.code != "ledger.missing":
             raise
-        return next_reference(None)
+        return next_reference(None, till_label)

@@ -114,6 +114,7 @@ class Notice(QWidget):
         self.setObjectName("notice")
         self._sale_id: int | None = None
         self._about = ""
+        self._later: tuple[str, str] | None = None
         self._text = Answer("noticeText")
         self._open = button(_("Open"), "noticeOpen")
         self._close = QToolButton()
@@ -144,15 +145,27 @@ class Notice(QWidget):
         self._open.setVisible(sale_id is not None)
         self.show()
 
+    def say_later(self, text: str, about: str) -> None:
+        """Shows a text that is in no hurry: at once, or when what stands there has been read and closed."""
+        if self.isHidden() or self._about == about:
+            self.say(text, about=about)
+        else:
+            self._later = (text, about)
+
     @Slot()
     def clear_all(self) -> None:
-        """Takes it away, whatever it says."""
+        """Takes it away, whatever it says; what has waited comes now."""
         self._about = ""
         self.hide()
         self._text.clear()
+        if self._later is not None:
+            (text, about), self._later = self._later, None
+            self.say(text, about=about)
 
     def clear(self, about: str) -> None:
         """Takes it away where it is about this."""
+        if self._later is not None and self._later[1] == about:
+            self._later = None
         if about == self._about:
             self.clear_all()
 

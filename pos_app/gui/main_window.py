@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pos_app.clock import SystemClock, day_of
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
 from pos_app.domain.phone import format_phone
@@ -69,6 +70,7 @@ from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import Totals
 from pos_app.receipts.paper import PaperKind
 from pos_app.settings.manager import check_pin
+from pos_app.words.days import changed_since_export
 from pos_app.words.lights import light_words
 from pos_app.words.mistakes import reason, reason_of
 
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
 MANAGER = "manager"
 CASHIER = "cashier"
 """Who did it, as the ledger has it where no name is set: words of the ledger, not of a language."""
+CHANGED_DAYS = "changed days"
 ARRIVAL = "arrival"
 """What a notice is about that says that a payment came straight to the till."""
 ENDS_WITHIN_MS = 2_500
@@ -145,7 +148,9 @@ class MainWindow(QMainWindow):
         self.top = TopBar(shop.name or _("Your shop"), shop.till_label, shop.cashier)
         self.banner = banner(self.installation.environment)
         self.notice = Notice()
-        presenter = FormPresenter(self.installation.settings.mpesa.max_shillings, self.installation.paid_by_hand)
+        presenter = FormPresenter(
+            self.installation.settings.mpesa.max_shillings, self.installation.paid_by_hand, shop.till_label
+        )
         self.form = FormView(presenter)
         self.current = CurrentView(
             is_practice=self.installation.is_practice, paid_by_hand=self.installation.paid_by_hand
@@ -301,6 +306,7 @@ class MainWindow(QMainWindow):
         """After the first paint."""
         self.engine.start()
         self.background.ask("reference", self.reports.last_reference)
+        self.background.ask(CHANGED_DAYS, self.reports.changed_days)
 
     def _open_reader(self) -> None:
         """The window's own connection, for pages by key. A new shop's ledger is made by the engine."""
@@ -411,7 +417,10 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _attempt_changed(self, change: AttemptChanged) -> None:
         self._open_reader()
-        self.current.hear(change, self._summary(change.attempt))
+        summary = self._summary(change.attempt)
+        self.current.hear(change, summary)
+        if summary.sale.day < day_of(SystemClock().now_ms()):
+            self.background.ask(CHANGED_DAYS, self.reports.changed_days)
         self.arrivals.look_again()
         self.day.hear(change.attempt)
         for dialog in self.findChildren(SaleDialog):
@@ -489,6 +498,11 @@ class MainWindow(QMainWindow):
             self.form.suggest_after(done.result)
         elif done.tag == "closing" and done.error is None:
             self.desk.make_closing(self.desk.closing_of(*done.result))
+        elif done.tag == CHANGED_DAYS and done.error is None:
+            if done.result:
+                self.notice.say_later(changed_since_export(done.result), CHANGED_DAYS)
+            else:
+                self.notice.clear(CHANGED_DAYS)
         elif done.error is not None and done.tag in ("reference", "closing"):
             self.notice.say(reason_of(done.error), is_bad=True)
 
@@ -730,6 +744,7 @@ class MainWindow(QMainWindow):
             self.day.chosen_day, folder, self.installation.environment, self.reports, self.background, self
         )
         dialog.closing_wanted.connect(self._closing_wanted)
+        dialog.exported.connect(lambda: self.background.ask(CHANGED_DAYS, self.reports.changed_days))
         dialog.show()
 
     @Slot(str)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from pos_app.clock import to_eat
 from pos_app.domain.sale import SaleSummary
 from pos_app.files import whole_file
+from pos_app.ledger.exported import ExportedDays
 from pos_app.ledger.reader import LedgerReader
 
 COLUMNS: Final = (
@@ -106,6 +107,7 @@ def export(
     frame = _Frame(first_day, last_day, reader.last_hash(), unclaimed, unclaimed_cents, reader.environment())
     with whole_file(target) as draft:
         count = _WRITERS[fmt](draft, records, frame)
+    ExportedDays(reader.path).note(reader, first_day, last_day)
     return Written(count, frame.last_hash)
 
 

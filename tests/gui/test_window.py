@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from gui.test_fit import cut_labels
-from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QDate, QObject, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import (
@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from pos_app.clock import SystemClock, day_of
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
@@ -42,7 +43,8 @@ from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
 from pos_app.ledger import copies
-from pos_app.ledger.reader import Filter
+from pos_app.ledger.export import Format, export
+from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.receipts.paper import PaperKind
@@ -488,3 +490,36 @@ def test_what_the_engine_says_after_the_end_opens_nothing(window: MainWindow, qt
     window.bridge._deliver()
     assert heard == []
     assert window._reader is None
+
+
+def test_an_exported_day_that_changed_is_named_in_the_window_and_at_the_next_export(
+    home: Path, open_till: Callable[[], Program], qtbot: QtBot
+) -> None:
+    path = home / "practice" / "ledger.sqlite3"
+    yesterday_ms = SystemClock().now_ms() - 86_400_000
+    day = day_of(yesterday_ms)
+    with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
+        draft = Draft(Cents(100_00), Msisdn("254712345678"), Reference("A0001"))
+        writer.record_sale(draft, "token-1", yesterday_ms)
+        export(reader, day, day, Format.CSV, home / "yesterday.csv")
+        writer.record_sale(draft, "token-2", yesterday_ms, anyway=True)
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    qtbot.waitUntil(lambda: window._has_started, timeout=10_000)
+    said = window.findChild(QLabel, "noticeText")
+    for _ in range(2):
+        if day in said.text():
+            break
+        # What stood there first is read and closed; the other one has waited.
+        qtbot.waitUntil(lambda: bool(said.text()), timeout=5000)
+        window.notice.clear_all()
+    qtbot.waitUntil(lambda: f"Changed since it was exported: {day}" in said.text(), timeout=5000)
+    window.open_export()
+    dialog = window.findChild(ExportDialog)
+    message = dialog.findChild(QLabel, "exportMessage")
+    qtbot.waitUntil(lambda: day in message.text(), timeout=5000)
+    for name in ("exportFrom", "exportTo"):
+        dialog.findChild(QDateEdit, name).setDate(QDate.fromString(day, "yyyy-MM-dd"))
+    dialog.findChild(QAbstractButton, "exportStart").click()
+    qtbot.waitUntil(lambda: "written" in message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: day not in said.text(), timeout=5000)

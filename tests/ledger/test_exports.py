@@ -10,12 +10,14 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from ledger.test_ledger import draft
 from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
 
 from pos_app.domain import events as ev
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.ledger.export import COLUMNS, Format, Progress, Written, export
+from pos_app.ledger.exported import ExportedDays
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
@@ -111,3 +113,25 @@ def test_a_day_without_sales_is_a_file_all_the_same(tmp_path: Path) -> None:
         "Total", "=0", "=0", f"Days {DAY} to {DAY}", "Ledger hash -", "Unmatched payments straight to the till: 0", 0,
         "SANDBOX: no real money",
     ]  # fmt: skip
+
+
+def test_a_day_that_changed_after_it_was_exported_is_named_until_it_is_exported_again(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    evening = 1_795_812_000_000
+    """2026-11-27, 23:40 in Kenya."""
+    with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
+        exported = ExportedDays(path)
+        assert exported.changed(reader, "2026-11-28") == []
+        sold = writer.record_sale(draft(), "token-1", evening)
+        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", evening), ev.DeadlinePassed()):
+            writer.apply(sold.id, event, evening)
+        export(reader, "2026-11-27", "2026-11-28", Format.CSV, tmp_path / "evening.csv")
+        assert exported.changed(reader, "2026-11-28") == []
+        paid = ev.CallbackArrived(Outcome(OutcomeKind.PAID, "0"), "m", "ws", sold.amount_cents, "TKN7RT61SV")
+        writer.apply(sold.id, paid, evening + 30 * 60_000)
+        assert exported.changed(reader, "2026-11-28") == ["2026-11-27"]
+        assert exported.changed(reader, "2026-11-27") == [], "a day that is not over changes, and nobody wonders"
+        export(reader, "2026-11-27", "2026-11-27", Format.XLSX, tmp_path / "again.xlsx")
+        assert exported.changed(reader, "2026-11-28") == []
+        (tmp_path / "exported.json").write_text("torn off")
+        assert exported.changed(reader, "2026-11-28") == [], "what cannot be read is as if nothing was exported"

@@ -26,9 +26,10 @@ from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.save_file import ask_target
 from pos_app.i18n import _
 from pos_app.ledger.export import CancelledError, Format, Progress, Written, default_name
+from pos_app.words.days import changed_since_export
 from pos_app.words.mistakes import reason_of
 
-_TAG = "export"
+_TAG, _CHANGED = "export", "changed days of exports"
 
 
 class ExportDialog(QDialog):
@@ -39,9 +40,11 @@ class ExportDialog(QDialog):
 
     Signals:
         closing_wanted: the day whose closing receipt is to be made.
+        exported: a file was written.
     """
 
     closing_wanted = Signal(str)
+    exported = Signal()
 
     def __init__(
         self, day: str, folder: Path, environment: str, reports: Reports, background: Background, parent: QWidget
@@ -59,6 +62,7 @@ class ExportDialog(QDialog):
         self._build(QDate.fromString(day, "yyyy-MM-dd"))
         background.done.connect(self._hear)
         background.progressed.connect(self._progressed)
+        background.ask(_CHANGED, reports.changed_days)
         self._suggest()
 
     def _build(self, day: QDate) -> None:
@@ -179,6 +183,8 @@ class ExportDialog(QDialog):
 
     @Slot(object)
     def _hear(self, done: Done) -> None:
+        if done.tag == _CHANGED and not self._message.text() and done.result:
+            self._say(changed_since_export(done.result), "error")
         if done.tag != _TAG or not self._is_running:
             return
         self._set_running(is_running=False)
@@ -193,6 +199,7 @@ class ExportDialog(QDialog):
                 text += "\n" + _("Ledger hash {hash}").format(hash=written.last_hash)
             self._say(text, "good")
             self._open.show()
+            self.exported.emit()
 
     @Slot()
     def _want_closing(self) -> None:

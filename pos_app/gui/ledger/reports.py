@@ -16,6 +16,7 @@ from pos_app.errors import Outside
 from pos_app.gui.payments.presenter import Known, TillInbox
 from pos_app.gui.strays.presenter import StrayRow, row_of
 from pos_app.ledger.export import Format, Progress, Written, export
+from pos_app.ledger.exported import ExportedDays
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import EventRow, Totals
 
@@ -146,6 +147,13 @@ class Reports:
             return not stop.is_set()
 
         return export(reader, first_day, last_day, fmt, target, progressed)
+
+    def changed_days(self) -> list[str]:
+        """Days before today that somebody has a file of, and that have changed since."""
+        reader = self._open()
+        if reader is None:
+            return []
+        return ExportedDays(self._ledger).changed(reader, day_of(SystemClock().now_ms()))
 
     def close(self) -> None:
         """Closes the connection."""

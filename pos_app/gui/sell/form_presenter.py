@@ -58,8 +58,9 @@ class FormPresenter:
         paid_by_hand: What a customer types to pay without a prompt.
     """
 
-    def __init__(self, max_shillings: int = MAX_SHILLINGS, paid_by_hand: str = "") -> None:
+    def __init__(self, max_shillings: int = MAX_SHILLINGS, paid_by_hand: str = "", till_label: str = "") -> None:
         self.max_shillings = max_shillings
+        self._till_label = till_label
         self._paid_by_hand = paid_by_hand
 
     @property
@@ -108,7 +109,6 @@ class FormPresenter:
         """Which field a refusal of the engine belongs to, and its reason."""
         return (PHONE if code.startswith("sale.wait") else AMOUNT), reason(code, params)
 
-    @staticmethod
-    def suggest(last: str | None) -> Reference:
+    def suggest(self, last: str | None) -> Reference:
         """The reference to suggest next."""
-        return next_reference(last)
+        return next_reference(last, self._till_label)

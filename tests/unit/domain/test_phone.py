@@ -54,3 +54,17 @@ def test_the_next_reference() -> None:
     assert next_reference("A9999") == "A10000"
     assert next_reference("TABLE") == "A0001"
     assert next_reference("ABC999999999") == "A0001"
+
+
+@pytest.mark.parametrize(
+    ("till_label", "letter"),
+    [("", "A"), ("Till 1", "A"), ("Till 2", "B"), ("26", "Z"), ("Till 27", "T"), ("Kaunta ya nje namba 12", "L"),
+     ("Front", "F"), ("nyuma", "N"), ("0", "A"), ("…", "A")],
+)  # fmt: skip
+def test_each_till_of_a_shop_begins_with_its_own_letter(till_label: str, letter: str) -> None:
+    assert next_reference(None, till_label) == f"{letter}0001"
+    assert next_reference("TABLE", till_label) == f"{letter}0001"
+    assert next_reference("A0044", till_label) == f"{letter}0045", "the till got its name after 44 sales"
+    assert next_reference(f"{letter}0045", till_label) == f"{letter}0046"
+    assert next_reference("INV7", till_label) == "INV8", "what a person began goes on"
+    assert next_reference("A7", till_label) == "A8"
