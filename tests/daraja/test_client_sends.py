@@ -122,6 +122,9 @@ def test_a_token_that_is_refused_is_fetched_once_more_and_only_once(ask: Ask) ->
         assert first.is_successful()
         sent = [asked.headers["authorization"] for asked in server.asked["push"]]
         assert sent == ["Bearer old", "Bearer new", "Bearer new"]
+        assert len({str(asked.body) for asked in server.asked["push"][:2]}) == 1, (
+            "the second time it is the same prompt"
+        )
         assert isinstance(second, NotSent), "the second push was refused for its token, and no other was to be had"
         assert len(server.asked["token"]) == 3
 

@@ -61,6 +61,26 @@ def events_of(till: Till, kind: type) -> list[Any]:
     return [event for event in till.events if isinstance(event, kind)]
 
 
+@pytest.mark.parametrize(
+    ("values", "kind", "shortcode", "party_b"),
+    [
+        ({}, "CustomerPayBillOnline", "174379", "174379"),
+        ({"shortcode": "600001", "till_number": "600002"}, "CustomerBuyGoodsOnline", "600001", "600002"),
+    ],
+)  # fmt: skip
+def test_a_prompt_names_the_sale_the_customer_and_the_shops_number(
+    tmp_path: Path, values: dict[str, Any], kind: str, shortcode: str, party_b: str
+) -> None:
+    with Scripted() as mpesa, Till(tmp_path, mpesa.url, **values) as till:
+        till.until_state(till.request(amount="1250", reference="A0044"), S.PENDING)
+        body = mpesa.asked["push"][0].body
+    wanted = {
+        "TransactionType": kind, "BusinessShortCode": shortcode, "PartyB": party_b, "Amount": 1250,
+        "PartyA": "254712345678", "PhoneNumber": "254712345678", "AccountReference": "A0044", "TransactionDesc": "A0044",
+    }  # fmt: skip
+    assert {name: body[name] for name in wanted} == wanted
+
+
 def test_a_page_of_a_gateway_is_never_a_reason_to_prompt_again(tmp_path: Path) -> None:
     with Scripted(push=says(Said(GATEWAY, 504))) as mpesa, Till(tmp_path, mpesa.url) as till:
         attempt = till.request()
