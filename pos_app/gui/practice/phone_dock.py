@@ -117,7 +117,7 @@ class PhoneDock(QWidget):
         self._keys: list[QPushButton] = []
         for number, text in enumerate("123456789C0"):
             self._add_key(text, number // 3, number % 3)
-        self._ok = self._add_key(_("Pay"), 3, 2)
+        self._ok = self._add_key(_("Pay"), 3, 2, name="Pay")
         return self._pad
 
     def _make_switches(self) -> QHBoxLayout:
@@ -134,8 +134,8 @@ class PhoneDock(QWidget):
         switches.addWidget(self._power)
         return switches
 
-    def _add_key(self, text: str, row: int, column: int) -> QPushButton:
-        key = button(text, f"key_{text}")
+    def _add_key(self, text: str, row: int, column: int, *, name: str = "") -> QPushButton:
+        key = button(text, f"key_{name or text}")
         key.setProperty("pad", True)
         key.setAccessibleName(_("Clear") if text == "C" else text)
         key.clicked.connect(self._pressed)
