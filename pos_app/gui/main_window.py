@@ -153,7 +153,9 @@ class MainWindow(QMainWindow):
         )
         self.form = FormView(presenter)
         self.current = CurrentView(
-            is_practice=self.installation.is_practice, paid_by_hand=self.installation.paid_by_hand
+            is_practice=self.installation.is_practice,
+            paid_by_hand=self.installation.paid_by_hand,
+            payer_of=self._payer_of,
         )
         self.day = DayView(self.reports, self.background)
         self.dock = PhoneDock() if self.installation.is_practice else None
@@ -474,6 +476,10 @@ class MainWindow(QMainWindow):
         with contextlib.suppress(TillError):
             return self._reader.payment(mpesa_code) if self._reader is not None else None
         return None
+
+    def _payer_of(self, mpesa_code: str) -> str:
+        payment = self._payment_of(mpesa_code)
+        return payment.first_name if payment is not None else ""
 
     @Slot(str)
     def _payment_told(self, text: str) -> None:

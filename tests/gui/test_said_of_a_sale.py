@@ -286,3 +286,16 @@ def test_a_receipt_for_a4_is_a_whole_sheet(window: MainWindow, qtbot: QtBot, tmp
         dialog.save_to(tmp_path / "a4.pdf")
     page = PdfReader(tmp_path / "a4.pdf").pages[0].mediabox
     assert abs(float(page.height) / float(page.width) - 297 / 210) < 0.02
+
+
+def test_a_paid_card_names_amount_code_and_payer(window: MainWindow, qtbot: QtBot) -> None:
+    sell(window, qtbot, "55", "0712345678")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    pay(window)
+    qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+    code = window.current.sale_at_hand.codes[0]
+    qtbot.waitUntil(lambda: window._payment_of(code) is not None, timeout=10_000)
+    payer = window._payment_of(code).first_name
+    assert payer
+    qtbot.waitUntil(lambda: label(window, "currentLine").endswith(f"{code} · {payer}"), timeout=5000)
+    assert label(window, "currentAmount") == "KSh 55"

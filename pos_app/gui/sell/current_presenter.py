@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -57,6 +58,7 @@ def card_of(
     also_waiting: int,
     is_practice: bool,
     paid_by_hand: str = "",
+    payers: Sequence[str] = (),
 ) -> CurrentCard:
     """The card for a sale.
 
@@ -68,6 +70,7 @@ def card_of(
         also_waiting: How many other payments are open.
         is_practice: Whether the customer's phone is on the screen.
         paid_by_hand: What a customer types to pay without a prompt.
+        payers: The first names that M-PESA told with the payments, where it did.
     """
     attempt = change.attempt
     icon, tone, word = look_of_sale(sale)
@@ -84,7 +87,7 @@ def card_of(
         word,
         format_ksh(sale.sale.amount_cents),
         # Neither a phone nor a code is broken over two lines.
-        " · ".join(part.replace(" ", "\u00a0") for part in (attempt.reference, phone, *sale.codes) if part),
+        " · ".join(part.replace(" ", "\u00a0") for part in (attempt.reference, phone, *sale.codes, *payers) if part),
         customer,
         words.step,
         _footer(change, heard_s, also_waiting, can_be_resent=bool(resend_text)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -33,8 +34,12 @@ class CurrentView(QWidget):
     take_back_wanted = Signal(int)
     receipt_wanted = Signal(int)
 
-    def __init__(self, *, is_practice: bool, paid_by_hand: str = "") -> None:
+    def __init__(
+        self, *, is_practice: bool, paid_by_hand: str = "", payer_of: Callable[[str], str] = lambda _code: ""
+    ) -> None:
         super().__init__()
+        self._payer_of = payer_of
+        self._names: dict[str, str] = {}
         self.setObjectName("current")
         self._is_practice = is_practice
         self._paid_by_hand = paid_by_hand
@@ -220,6 +225,7 @@ class CurrentView(QWidget):
             also_waiting=others,
             is_practice=self._is_practice,
             paid_by_hand=self._paid_by_hand,
+            payers=self._payers(sale),
         )
         if shown.count_s is not None:
             self._ring.show_count(shown.share, clock_text(shown.count_s), shown.tone)
@@ -253,6 +259,13 @@ class CurrentView(QWidget):
         self._fit()
         if not self._timer.isActive():
             self._timer.start()
+
+    def _payers(self, sale: SaleSummary) -> list[str]:
+        """M-PESA's confirmation, which has the name, may come a moment after the result."""
+        for code in sale.codes:
+            if not self._names.get(code):
+                self._names[code] = self._payer_of(code)
+        return list(dict.fromkeys(name for name in map(self._names.get, sale.codes) if name))
 
     def _draw_empty(self) -> None:
         self._ring.hide()
