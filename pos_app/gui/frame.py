@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from pos_app.engine.events import Light, Status
 from pos_app.gui import theme
@@ -100,8 +100,15 @@ def banner(environment: Environment) -> QLabel | None:
     return made
 
 
-class Notice(QWidget):
-    """A line under the banner: something to know, in nobody's way, until it is closed.
+LEAST_NOTICE = 420
+
+
+class Notice(QFrame):
+    """Something to know, until it is closed: it floats above the foot of the window and pushes nothing.
+
+    Args:
+        over: What it floats over.
+        foot: What it leaves free below it.
 
     Signals:
         pressed: the sale it is about.
@@ -109,9 +116,12 @@ class Notice(QWidget):
 
     pressed = Signal(int)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, over: QWidget, foot: QWidget) -> None:
+        super().__init__(over)
         self.setObjectName("notice")
+        self._over = over
+        self._foot = foot
+        over.installEventFilter(self)
         self._sale_id: int | None = None
         self._about = ""
         self._later: tuple[str, str] | None = None
@@ -125,7 +135,7 @@ class Notice(QWidget):
         self._close.clicked.connect(self.clear_all)
         self._open.clicked.connect(self._press)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 6, 8, 0)
+        layout.setContentsMargins(16, 8, 8, 8)
         layout.addWidget(self._text, 1)
         layout.addWidget(self._open)
         layout.addWidget(self._close)
@@ -144,6 +154,25 @@ class Notice(QWidget):
         dress(self._text, role="error" if is_bad else "muted")
         self._open.setVisible(sale_id is not None)
         self.show()
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._over and event.type() == QEvent.Type.Resize and self.isVisible():
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        """As wide as its words need, at most as the window; above its foot, over everything."""
+        room = self._over.width() - 2 * SIDE
+        beside = self.sizeHint().width() - self._text.sizeHint().width()
+        words = self._text.fontMetrics().horizontalAdvance(self._text.text()) + 4
+        width = min(room, max(LEAST_NOTICE, words + beside))
+        layout = self.layout()
+        assert layout is not None, "made with one"
+        height = max(layout.totalHeightForWidth(width), layout.totalMinimumSize().height())
+        left = (self._over.width() - width) // 2
+        self.setGeometry(left, self._over.height() - self._foot.height() - GAP - height, width, height)
+        self.raise_()
 
     def say_later(self, text: str, about: str) -> None:
         """Shows a text that is in no hurry: at once, or when what stands there has been read and closed."""

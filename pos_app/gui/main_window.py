@@ -147,7 +147,6 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(shop.name or _("Till"))
         self.top = TopBar(shop.name or _("Your shop"), shop.till_label, shop.cashier)
         self.banner = banner(self.installation.environment)
-        self.notice = Notice()
         presenter = FormPresenter(
             self.installation.settings.mpesa.max_shillings, self.installation.paid_by_hand, shop.till_label
         )
@@ -184,9 +183,9 @@ class MainWindow(QMainWindow):
         column.addWidget(self.top)
         if self.banner is not None:
             column.addWidget(self.banner)
-        column.addWidget(self.notice)
         column.addLayout(self._row, 1)
         column.addWidget(self.keys)
+        self.notice = Notice(middle, self.keys)
         self._order_tabs()
 
     def _order_tabs(self) -> None:

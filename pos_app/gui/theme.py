@@ -273,6 +273,7 @@ QRadioButton[chip="true"]::indicator {{ width: 0; height: 0; }}
 QRadioButton[chip="true"]:hover {{ background: {c.raised}; border-color: {c.muted}; }}
 QRadioButton[chip="true"]:checked {{ background: {c.selection}; border: 1px solid {c.waiting}; font-weight: 600; }}
 QRadioButton[chip="true"]:focus {{ border: 2px solid {c.accent}; }}
+QFrame#notice {{ background: {c.raised}; border: 1px solid {c.muted}; border-radius: 8px; }}
 QGroupBox#filters {{ border: 0; margin: 0; padding: 0; }}
 QPushButton[key="true"] {{ border: 1px solid transparent; background: transparent; min-height: 28px; padding: 0 8px; font-size: 12px; color: {c.muted}; }}
 QPushButton[key="true"][busy="true"] {{ color: {c.needs_you}; font-weight: 600; }}

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gui.test_fit import cut_labels
+from gui.test_fit import cut_labels, settle
 from PySide6.QtCore import QCoreApplication, QDate, QObject, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester, QTest
@@ -523,3 +523,25 @@ def test_an_exported_day_that_changed_is_named_in_the_window_and_at_the_next_exp
     dialog.findChild(QAbstractButton, "exportStart").click()
     qtbot.waitUntil(lambda: "written" in message.text(), timeout=5000)
     qtbot.waitUntil(lambda: day not in said.text(), timeout=5000)
+
+
+def test_a_notice_pushes_nothing_and_is_read_whole(window: MainWindow, qtbot: QtBot) -> None:
+    places = (window.form, window.current, window.day, window.keys)
+    for size in ((1024, 522), (1366, 690)):
+        window.resize(*size)
+        settle()
+        before = [widget.geometry() for widget in places]
+        for text in (
+            "Short.",
+            "A long one, with all that a person has to know of it, and of what is to be done now. " * 4,
+        ):
+            window.notice.say(text)
+            settle()
+            assert [widget.geometry() for widget in places] == before
+            assert cut_labels(window.notice) == []
+            assert window.centralWidget().rect().contains(window.notice.geometry())
+            assert window.notice.geometry().bottom() < window.keys.geometry().top()
+    window.resize(900, 522)
+    qtbot.waitUntil(lambda: window.centralWidget().rect().contains(window.notice.geometry()), timeout=1000)
+    window.notice.clear_all()
+    assert not window.notice.isVisible()
