@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -121,7 +121,6 @@ class Notice(QFrame):
         self.setObjectName("notice")
         self._over = over
         self._foot = foot
-        over.installEventFilter(self)
         self._sale_id: int | None = None
         self._about = ""
         self._later: tuple[str, str] | None = None
@@ -154,15 +153,10 @@ class Notice(QFrame):
         dress(self._text, role="error" if is_bad else "muted")
         self._open.setVisible(sale_id is not None)
         self.show()
-        self._place()
+        self.place()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._over and event.type() == QEvent.Type.Resize and self.isVisible():
-            self._place()
-        return super().eventFilter(watched, event)
-
-    def _place(self) -> None:
-        """As wide as its words need, at most as the window; above its foot, over everything."""
+    def place(self) -> None:
+        """As wide as its words need, at most as the window; above its foot, over everything. After each resizing."""
         room = self._over.width() - 2 * SIDE
         beside = self.sizeHint().width() - self._text.sizeHint().width()
         words = self._text.fontMetrics().horizontalAdvance(self._text.text()) + 4

@@ -270,6 +270,7 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.notice.place()
         width, height = event.size().width(), event.size().height()
         is_compact = height < theme.COMPACT_BELOW_HEIGHT
         is_narrow = width < theme.NARROW_BELOW_WIDTH
