@@ -60,6 +60,7 @@ install_version() {
     fi
     install -m 755 packaging/relay/pos-app-relay /usr/local/bin/pos-app-relay
     install -D -m 644 packaging/relay/pos-app-relay.service /etc/systemd/system/pos-app-relay.service
+    before=$(readlink "$PROGRAMS/before" || true)
     say "$version is in use${before:+; before it: $before}"
     # Two are kept: the one in use and the one before.
     for old in "$PROGRAMS"/*/; do

@@ -45,6 +45,7 @@ is() { [ "$1" = "$2" ] || { printf 'relay page: %s\n  is:     %s\n  wanted: %s\n
 is "$(pos-app-relay list | grep -c 'front.*waiting: 1')" 1 "the callback waits in PostgreSQL's mailbox"
 is "$(setpriv --reuid=postgres --regid=postgres --init-groups psql -qAt -c 'SELECT count(*) FROM mail' pos-app-relay)" 1 "it is in PostgreSQL"
 is "$(python3 -c "import sqlite3; print(*sqlite3.connect('/var/lib/pos-app-relay/relay/relay.sqlite3').execute('SELECT count(*) FROM tills').fetchone())")" 0 "the file that served before PostgreSQL was chosen has no till"
+is "$(readlink /opt/pos-app-relay/current)" "0.1.0-$(git -C /root/till rev-parse --short HEAD~1)" "the version before is in use again"
 is "$(ls -d /opt/pos-app-relay/*/ | grep -c /0)" 2 "this version and the one before"
 is "$(curl -fsS https://relay.example.org/healthz)" '{"ok":true}' "healthz through Caddy"
 is "$(curl -s -o /dev/null -w '%{http_code}' https://relay.example.org/metrics)" 404 "metrics are not for strangers"
