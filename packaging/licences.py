@@ -32,7 +32,10 @@ def collect(folder: Path) -> dict[str, list[Path]]:
                 f"licences: {name} brings no text of its licence; find it and add it to packaging/licences"
             )
         found[name] = [_copy(text, folder / name, texts) for text in texts]
-    found["python"] = [_copy(Path(sysconfig.get_path("stdlib")) / "LICENSE.txt", folder / "python", [])]
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    # On Windows it stands above the library.
+    own = next(path / "LICENSE.txt" for path in (stdlib, stdlib.parent) if (path / "LICENSE.txt").exists())
+    found["python"] = [_copy(own, folder / "python", [])]
     found["pos-app"] = [
         _copy(HERE.parent / "LICENSE", folder / "pos-app", []),
         _copy(HERE.parent / "resources" / "fonts" / "OFL.txt", folder / "pos-app", []),

@@ -33,6 +33,9 @@ done
 # System packages, only where they are missing.
 if command -v dpkg-query >/dev/null 2>&1; then
     "$PYTHON" -c 'import venv, ensurepip' 2>/dev/null || PACKAGES="$PACKAGES python3-venv"
+    # The package that the tests build needs the shared library of the system's Python.
+    case "$WHAT $(command -v "$PYTHON")" in "dev /usr/bin/"* | "dev /bin/"*)
+        PACKAGES="$PACKAGES libpython$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" ;; esac
     install_system $PACKAGES
 else
     say "not a Debian system: if the window does not open, install the libraries that Qt names"

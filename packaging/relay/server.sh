@@ -7,6 +7,7 @@
 # Everything lies in /opt/pos-app-relay, a folder a version; settings in /etc/pos-app-relay.env, mail in
 # /var/lib/pos-app-relay. Where systemd does not run, the service is neither started nor stopped, and it says so.
 set -eu
+umask 022
 cd "$(dirname "$0")/../.."
 SERVICE=pos-app-relay
 PROGRAMS=/opt/pos-app-relay
@@ -40,7 +41,8 @@ relay: the version before is in use again after: sh $0 back"
 
 install_version() {
     version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' pos_app/__init__.py)
-    version=$version-$(git rev-parse --short HEAD 2>/dev/null || cat pos_app/*.py pos_app/relay/*.py | cksum | cut -d' ' -f1)
+    version=$version-$(git rev-parse --short HEAD 2>/dev/null ||
+        find pos_app resources packaging/locks pyproject.toml -type f -exec cksum {} + | sort | cksum | cut -d' ' -f1)
     id "$SERVICE" >/dev/null 2>&1 ||
         useradd --system --user-group --home-dir "$MAIL" --no-create-home --shell /usr/sbin/nologin "$SERVICE"
     install -d -o "$SERVICE" -g "$SERVICE" -m 700 "$MAIL"

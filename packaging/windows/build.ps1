@@ -16,7 +16,7 @@ function Invoke-Signing {
     param([string] $File)
     if (-not $env:SIGN) { return }
     $words = $env:SIGN -split " "
-    Invoke-Step $words[0] ($words[1..($words.Length - 1)] + $File)
+    Invoke-Step $words[0] (@($words | Select-Object -Skip 1) + $File)
 }
 
 function Find-InnoSetup {

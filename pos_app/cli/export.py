@@ -11,10 +11,9 @@ from pos_app.cli.context import open_context
 from pos_app.cli.lines import complain, say
 from pos_app.cli.sales import checked_day
 from pos_app.i18n import _
-from pos_app.ledger.export import CSV_COLUMNS, Format, default_name, export
-from pos_app.ledger.exported import ExportedDays
+from pos_app.ledger.export import CSV_COLUMNS, Format, changed_since_export, default_name, export
 from pos_app.ledger.reader import LedgerReader
-from pos_app.words.days import changed_since_export
+from pos_app.words.days import changed_days
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,11 +44,11 @@ def command(arguments: argparse.Namespace) -> int:
     target = arguments.output or folder / default_name(first, last, fmt, context.environment)
     with closing(LedgerReader(context.ledger)) as reader:
         written = export(reader, first, last, fmt, target)
-        changed = ExportedDays(context.ledger).changed(reader, checked_day(None))
+        changed = changed_since_export(reader, checked_day(None))
     complain(_("{count} sales written.").format(count=written.sales))
     if written.last_hash:
         complain(_("Ledger hash {hash}").format(hash=written.last_hash))
     if changed:
-        complain(changed_since_export(changed))
+        complain(changed_days(changed))
     say(str(target))
     return exits.PAID

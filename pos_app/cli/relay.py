@@ -173,8 +173,8 @@ def _public_url(arguments: argparse.Namespace) -> str:
         raise Mistake("settings.relay_url")
     if not url:
         told = _(
-            "No public address was named (--url or POS_APP_RELAY_URL). After pasting the line, correct the address in Settings,"
-            " Relay: it reads {url}."
+            "No public address was named (--url or POS_APP_RELAY_URL). After pasting the line, correct the address in"
+            " Settings, Relay: it reads {url}."
         )
         complain(told.format(url=_NO_URL))
     return url or _NO_URL

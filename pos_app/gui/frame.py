@@ -124,6 +124,7 @@ class Notice(QFrame):
         self._sale_id: int | None = None
         self._about = ""
         self._later: tuple[str, str] | None = None
+        self._patient: tuple[str, str] | None = None
         self._text = Answer("noticeText")
         self._open = button(_("Open"), "noticeOpen")
         self._close = QToolButton()
@@ -147,6 +148,9 @@ class Notice(QFrame):
             sale_id: The sale to open from it.
             about: What it is about, for who takes it back.
         """
+        if self._patient is not None and about != self._patient[1]:
+            # It comes again when what is said now has been read.
+            self._later, self._patient = self._patient, None
         self._sale_id = sale_id
         self._about = about
         self._text.setText(text)
@@ -172,18 +176,25 @@ class Notice(QFrame):
         """Shows a text that is in no hurry: at once, or when what stands there has been read and closed."""
         if self.isHidden() or self._about == about:
             self.say(text, about=about)
+            self._patient = (text, about)
         else:
             self._later = (text, about)
 
     @Slot()
     def clear_all(self) -> None:
         """Takes it away, whatever it says; what has waited comes now."""
-        self._about = ""
+        self._about, self._patient = "", None
         self.hide()
         self._text.clear()
         if self._later is not None:
             (text, about), self._later = self._later, None
-            self.say(text, about=about)
+            self.say_later(text, about)
+
+    @Slot()
+    def clear_moment(self) -> None:
+        """Takes away what was about the moment before; what is in no hurry stays until it is read."""
+        if self._patient is None:
+            self.clear_all()
 
     def clear(self, about: str) -> None:
         """Takes it away where it is about this."""

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
     QMessageBox,
-    QRadioButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -70,7 +69,7 @@ from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import Totals
 from pos_app.receipts.paper import PaperKind
 from pos_app.settings.manager import check_pin
-from pos_app.words.days import changed_since_export
+from pos_app.words.days import changed_days
 from pos_app.words.lights import light_words
 from pos_app.words.mistakes import reason, reason_of
 
@@ -82,6 +81,8 @@ MANAGER = "manager"
 CASHIER = "cashier"
 """Who did it, as the ledger has it where no name is set: words of the ledger, not of a language."""
 CHANGED_DAYS = "changed days"
+SOON_MS = 2_000
+"""After something of an exported day may have changed: several changes are one look."""
 ARRIVAL = "arrival"
 """What a notice is about that says that a payment came straight to the till."""
 ENDS_WITHIN_MS = 2_500
@@ -124,6 +125,10 @@ class MainWindow(QMainWindow):
         self._closing = False
         self.has_hung = False
         self._held_payment = 0
+        self._look_at_exported = QTimer(self)
+        self._look_at_exported.setSingleShot(True)
+        self._look_at_exported.setInterval(SOON_MS)
+        self._look_at_exported.timeout.connect(self._ask_for_changed_days)
         self._digits = QTimer(self)
         self._digits.setSingleShot(True)
         self._digits.setInterval(ONE_NUMBER_MS)
@@ -198,14 +203,11 @@ class MainWindow(QMainWindow):
             self.current.resend,
             self.current.claim,
             self.day.search,
-            *self.day.findChildren(QRadioButton),
-            *self.day.findChildren(type(self.form.send)),
-            self.day.day,
-            self.day.table,
-            self.top.settings,
         ]
         for first, second in pairwise(chain):
             QWidget.setTabOrder(first, second)
+        self.day.order_tabs()
+        QWidget.setTabOrder(self.day.table, self.top.settings)
 
     def _connect(self) -> None:
         self.inbox = InboxDesk(self.reports, self.background, self.ask, self._cashier, self)
@@ -308,6 +310,10 @@ class MainWindow(QMainWindow):
         """After the first paint."""
         self.engine.start()
         self.background.ask("reference", self.reports.last_reference)
+        self._ask_for_changed_days()
+
+    @Slot()
+    def _ask_for_changed_days(self) -> None:
         self.background.ask(CHANGED_DAYS, self.reports.changed_days)
 
     def _open_reader(self) -> None:
@@ -422,7 +428,7 @@ class MainWindow(QMainWindow):
         summary = self._summary(change.attempt)
         self.current.hear(change, summary)
         if summary.sale.day < day_of(SystemClock().now_ms()):
-            self.background.ask(CHANGED_DAYS, self.reports.changed_days)
+            self._look_at_exported.start()
         self.arrivals.look_again()
         self.day.hear(change.attempt)
         for dialog in self.findChildren(SaleDialog):
@@ -469,6 +475,7 @@ class MainWindow(QMainWindow):
             self.arrivals.hear(arrived.payment)
         else:
             self.arrivals.look_again()
+        self._look_at_exported.start()
         self.day.reload()
         self.inbox.reload()
 
@@ -506,7 +513,7 @@ class MainWindow(QMainWindow):
             self.desk.make_closing(self.desk.closing_of(*done.result))
         elif done.tag == CHANGED_DAYS and done.error is None:
             if done.result:
-                self.notice.say_later(changed_since_export(done.result), CHANGED_DAYS)
+                self.notice.say_later(changed_days(done.result), CHANGED_DAYS)
             else:
                 self.notice.clear(CHANGED_DAYS)
         elif done.error is not None and done.tag in ("reference", "closing"):
@@ -555,7 +562,7 @@ class MainWindow(QMainWindow):
                 if answer.code == "sale.same_open":
                     self._ask_same(draft, answer)
                 return
-            self.notice.clear_all()
+            self.notice.clear_moment()
             self.form.accept(draft.reference)
             # What was chosen in the table belongs to a customer who is gone.
             self.day.clear_selection()
@@ -621,7 +628,7 @@ class MainWindow(QMainWindow):
     @Slot(int, str, str)
     def _settle(self, sale_id: int, pin: str, note: str) -> None:
         self._ask_manager(pin, lambda engine: engine.settle_review(SaleId(sale_id), MANAGER, note))
-        self.notice.clear_all()
+        self.notice.clear_moment()
 
     @Slot(int, str, str)
     def _give_up(self, attempt_id: int, pin: str, why: str) -> None:
@@ -750,7 +757,7 @@ class MainWindow(QMainWindow):
             self.day.chosen_day, folder, self.installation.environment, self.reports, self.background, self
         )
         dialog.closing_wanted.connect(self._closing_wanted)
-        dialog.exported.connect(lambda: self.background.ask(CHANGED_DAYS, self.reports.changed_days))
+        dialog.exported.connect(self._ask_for_changed_days)
         dialog.show()
 
     @Slot(str)

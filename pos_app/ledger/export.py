@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ from typing import Any, Final
 from pos_app.clock import to_eat
 from pos_app.domain.sale import SaleSummary
 from pos_app.files import whole_file
-from pos_app.ledger.exported import ExportedDays
+from pos_app.ledger.exported import KEPT_DAYS, DayPrint, ExportedDays, print_of
 from pos_app.ledger.reader import LedgerReader
 
 COLUMNS: Final = (
@@ -102,13 +103,38 @@ def export(
         CancelledError: `on_progress` said so.
     """
     total = reader.count_between(first_day, last_day)
-    records = _counted(reader.between(first_day, last_day), total, on_progress)
+    # Before the first row is read: what comes in while the file is written is not in it, and counts as a change.
+    prints = {day: DayPrint(reader.unclaimed_between(day, day)) for day in _last_days(first_day, last_day)}
+    records = _printed(_counted(reader.between(first_day, last_day), total, on_progress), prints)
     unclaimed, unclaimed_cents = reader.unclaimed_between(first_day, last_day)
     frame = _Frame(first_day, last_day, reader.last_hash(), unclaimed, unclaimed_cents, reader.environment())
     with whole_file(target) as draft:
         count = _WRITERS[fmt](draft, records, frame)
-    ExportedDays(reader.path).note(reader, first_day, last_day)
+    ExportedDays(reader.path).note(prints)
     return Written(count, frame.last_hash)
+
+
+def changed_since_export(reader: LedgerReader, before_day: str) -> list[str]:
+    """The days before one that were exported and are not any more what the file says, oldest first."""
+    return [
+        day
+        for day, made in sorted(ExportedDays(reader.path).known().items())
+        if day < before_day
+        and made != print_of(map(record_of, reader.between(day, day)), reader.unclaimed_between(day, day))
+    ]
+
+
+def _last_days(first_day: str, last_day: str) -> list[str]:
+    last = date.fromisoformat(last_day)
+    days = [(last - timedelta(days=number)).isoformat() for number in range(KEPT_DAYS)]
+    return [day for day in days if day >= first_day]
+
+
+def _printed(records: Iterator[dict[str, Any]], prints: dict[str, DayPrint]) -> Iterator[dict[str, Any]]:
+    for record in records:
+        if record["date"] in prints:
+            prints[record["date"]].add(record)
+        yield record
 
 
 def record_of(row: SaleSummary) -> dict[str, Any]:

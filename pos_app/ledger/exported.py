@@ -1,4 +1,4 @@
-"""Which days somebody has a file of, and as what: a day that has changed since is named.
+"""Which days somebody has a file of, and as what: so that a day that has changed since can be named.
 
 Money that comes after midnight for a sale of the evening belongs to that evening; whoever has exported it holds a file
 that is not the ledger's any more.
@@ -7,17 +7,35 @@ that is not the ledger's any more.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pos_app.errors import Outside
 from pos_app.files import write_private
-from pos_app.ledger.reader import LedgerReader
 
-KEPT_DAYS: Final = 400
-Sums = list[int]
-"""Sales, paid and part paid ones, shillings' cents, and what came straight to the till and has no sale."""
+KEPT_DAYS: Final = 62
+"""Two months: by then an accountant has closed the books."""
+
+
+class DayPrint:
+    """A fingerprint of all that an export says of one day.
+
+    Args:
+        unclaimed: How many payments straight to the till had no sale, and their cents.
+    """
+
+    def __init__(self, unclaimed: tuple[int, int]) -> None:
+        self._digest = hashlib.sha256(repr(unclaimed).encode())
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """One more row of that day."""
+        self._digest.update(json.dumps(record, sort_keys=True).encode())
+
+    def __str__(self) -> str:
+        return self._digest.hexdigest()
 
 
 class ExportedDays:
@@ -30,18 +48,15 @@ class ExportedDays:
     def __init__(self, ledger: Path) -> None:
         self._file = ledger.with_name("exported.json")
 
-    def note(self, reader: LedgerReader, first_day: str, last_day: str) -> None:
-        """These days were exported as they are now. An export that cannot be noted is an export all the same."""
-        days = self._read() | {day: _sums(reader, day) for day in reader.days() if first_day <= day <= last_day}
-        kept = {day: days[day] for day in sorted(days)[-KEPT_DAYS:]}
+    def note(self, days: Mapping[str, DayPrint]) -> None:
+        """These days were exported, and so. An export that cannot be noted is an export all the same."""
+        known = self.known() | {day: str(made) for day, made in days.items()}
+        kept = {day: known[day] for day in sorted(known)[-KEPT_DAYS:]}
         with contextlib.suppress(Outside):
             write_private(self._file, json.dumps(kept).encode(), code="file.unwritable")
 
-    def changed(self, reader: LedgerReader, before_day: str) -> list[str]:
-        """The exported days before a day that are not as they were exported, oldest first."""
-        return [day for day, sums in sorted(self._read().items()) if day < before_day and _sums(reader, day) != sums]
-
-    def _read(self) -> dict[str, Sums]:
+    def known(self) -> dict[str, str]:
+        """Each exported day with its fingerprint."""
         try:
             found = json.loads(self._file.read_text("utf-8"))
         except (OSError, ValueError):
@@ -49,13 +64,9 @@ class ExportedDays:
         return found if isinstance(found, dict) else {}
 
 
-def _sums(reader: LedgerReader, day: str) -> Sums:
-    totals = reader.totals(day)
-    return [
-        totals.sales,
-        totals.paid_sales,
-        totals.part_paid,
-        totals.paid_cents,
-        totals.unclaimed,
-        totals.unclaimed_cents,
-    ]
+def print_of(records: Iterable[Mapping[str, Any]], unclaimed: tuple[int, int]) -> str:
+    """The fingerprint of a day as it is now."""
+    made = DayPrint(unclaimed)
+    for record in records:
+        made.add(record)
+    return str(made)

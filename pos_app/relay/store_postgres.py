@@ -119,7 +119,7 @@ class PostgresStore:
         address: ``postgresql://…`` or libpq's ``name=value`` words.
 
     Raises:
-        Mistake: ``relay.no_mailbox``.
+        Mistake: ``relay.no_mailbox``; ``relay.address`` for a password that an address cannot hold as it is.
         Outside: ``relay.postgres``.
     """
 
@@ -132,6 +132,10 @@ class PostgresStore:
             raise Outside("relay.postgres", server="", detail=type(error).__name__) from error
         for secret in (shown.get("password"), os.environ.get("PGPASSWORD")):
             keep_secret(str(secret or ""))
+        host, name = str(shown.get("host") or ""), str(shown.get("dbname") or "")
+        if "@" in name or ("@" in host and not host.startswith("/")):
+            # A mark of addresses within a password ended it early: the rest of it was taken for a host or a name.
+            raise Mistake("relay.address")
         self._server = str(shown.get("host") or shown.get("hostaddr") or "local")
         with self._manage() as connection:
             if must_exist and connection.execute("SELECT to_regclass('tills'), to_regclass('mail')").fetchone() == (

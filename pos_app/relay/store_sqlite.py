@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import sqlite3
 import time
@@ -67,6 +68,7 @@ CREATE TABLE IF NOT EXISTS strangers (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+_OURS: Final = frozenset(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", _SCHEMA)) | {"sqlite_sequence"}
 _ADD_SHOPS: Final = """
 ALTER TABLE tills ADD COLUMN shop TEXT NOT NULL DEFAULT '';
 UPDATE tills SET shop = name;
@@ -124,7 +126,8 @@ class SqliteStore:
             keep_private(path.parent)
             touch_private(path)
             self._write = self._connect()
-            self._write.executescript(_SCHEMA)
+            # Whole or not at all: a kill at the first start leaves no half of a mailbox.
+            self._write.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
             if not any(row[1] == "shop" for row in self._write.execute("PRAGMA table_info(tills)")):
                 self._write.executescript(_ADD_SHOPS)
             facts = {"mailbox": secrets.randbits(62), TRUSTED: int(time.time() * 1000)}
@@ -571,7 +574,7 @@ def _refuse_other_files(path: Path, *, must_exist: bool) -> None:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
                 raise Mistake("relay.not_a_mailbox", path=str(path)) from None
             raise
-    if not tables and must_exist:
-        raise Mistake("relay.no_mailbox", path=str(path))
-    if tables and not {"tills", "mail"} <= tables:
+    if tables - _OURS and not {"tills", "mail"} <= tables:
         raise Mistake("relay.not_a_mailbox", path=str(path))
+    if "tills" not in tables and must_exist:
+        raise Mistake("relay.no_mailbox", path=str(path))

@@ -28,16 +28,8 @@ def open_store(address: str, *, must_exist: bool = False) -> Store:
     """
     if not is_postgres(address):
         return SqliteStore(Path(address).expanduser(), must_exist=must_exist)
-    _refuse_unwritten_password(address)
     try:
         from pos_app.relay.store_postgres import PostgresStore  # noqa: PLC0415 - only where it is used
     except ImportError:
         raise Mistake("relay.no_postgres") from None
     return PostgresStore(address, must_exist=must_exist)
-
-
-def _refuse_unwritten_password(address: str) -> None:
-    """A mark of addresses within a password would end it early, and show the rest of it as a host's name."""
-    before_host = address.partition("://")[2].rpartition("@")[0]
-    if set("@/?#") & set(before_host):
-        raise Mistake("relay.address")

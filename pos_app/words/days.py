@@ -9,7 +9,7 @@ from pos_app.i18n import _
 MOST_NAMED = 3
 
 
-def changed_since_export(days: Sequence[str]) -> str:
+def changed_days(days: Sequence[str]) -> str:
     """That somebody holds a file of these days that is not the ledger's any more; empty for none."""
     if not days:
         return ""

@@ -84,6 +84,16 @@ class Reader:
         field = self.until(lambda: self.find("text", name), f"the field {name!r}")
         field.queryEditableText().setTextContents(text)
 
+    def dial(self, digits: str, read: str) -> None:
+        """On the customer's phone, each once the one before was taken: a button that is still down takes no press.
+
+        Args:
+            read: What stands there after each, with `{typed}` and `{count}`.
+        """
+        for count in range(1, len(digits) + 1):
+            self.press(digits[count - 1])
+            self.read(read.format(typed=digits[:count], count=count))
+
     def read(self, text: str) -> None:
         """Waits until something that is shown says this."""
         self.until(lambda: any(text in node.name for node in self.shown()), f"the words {text!r}")
@@ -107,8 +117,7 @@ def go(reader: Reader) -> None:
     reader.read("Waiting for PIN")
     reader.announced("Waiting for PIN")
     reader.until(lambda: any(node.name.endswith("seconds left") for node in reader.shown()), "what the ring says")
-    for digit in "1234":
-        reader.press(digit)
+    reader.dial("1234", "{count} digit")
     reader.press("Pay")
     reader.announced("Paid")
     reader.until(lambda: reader.find("table cell", "1,250"), "the sale in the table")
@@ -127,8 +136,7 @@ def go(reader: Reader) -> None:
     reader.press("Request payment")
     reader.press("Cancel request")
     reader.announced("Cancelled")
-    for digit in "300":
-        reader.press(digit)
+    reader.dial("300", "KSh {typed}")
     reader.press("Pay")
     reader.announced("came straight to the till")
     reader.press("F9")

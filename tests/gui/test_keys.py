@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from fakes.network_printer import NetworkPrinter
+from gui.test_fit import settle
 from gui.test_window import pay, sell, word
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -191,3 +192,37 @@ def test_what_waits_for_the_start_cannot_be_typed_over(window: MainWindow, qtbot
     window.form.taken_back()
     QTest.keyClicks(window.form.amount.line, "9")
     assert window.form.amount.text == "9"
+
+
+@pytest.mark.parametrize(("width", "between"), [(1366, "filter_all"), (900, "filterList")])
+def test_the_tab_key_goes_from_the_search_over_the_filters_to_the_day(
+    window: MainWindow, qtbot: QtBot, width: int, between: str
+) -> None:
+    for size in (900, 1366, width):
+        window.resize(size, 690)
+        settle()
+    chain, widget = [], window.day.search
+    while (widget := widget.nextInFocusChain()) is not window.day.search:
+        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            chain.append(widget.objectName())
+    names = [name for name in chain if name in ("filter_all", "filterList", "dayPicker", "openSettings")]
+    assert names == [between, "dayPicker", "openSettings"]
+
+
+def test_what_is_in_no_hurry_stays_until_it_is_read(window: MainWindow) -> None:
+    said = window.findChild(QLabel, "noticeText")
+    window.notice.clear_all()
+    window.notice.say_later("An exported day has changed.", "days")
+    window.notice.say("A payment came.")
+    assert said.text() == "A payment came."
+    window.notice.clear_moment()
+    assert said.text() == "An exported day has changed.", "it was only covered"
+    window.notice.clear_moment()
+    assert window.notice.isVisible(), "a sale that was accepted has not read it"
+    window.notice.clear_all()
+    assert not window.notice.isVisible()
+    window.notice.say("A payment came.")
+    window.notice.say_later("An exported day has changed.", "days")
+    window.notice.clear("days")
+    window.notice.clear_all()
+    assert not window.notice.isVisible(), "it was taken back before it was read"

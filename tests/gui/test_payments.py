@@ -5,7 +5,7 @@ from __future__ import annotations
 from fakes.servers import Mpesa, Relay
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from pos_app.domain.attempt import SaleId
@@ -16,6 +16,7 @@ from pos_app.gui.main_window import MainWindow
 from pos_app.gui.payments.presenter import Known, TillInbox, verdict_of
 from pos_app.gui.payments.view import InboxDialog
 from pos_app.gui.theme import Tone
+from pos_app.gui.widgets.row_list import RowList
 
 BUYER = "254722000126"
 
@@ -157,3 +158,22 @@ def test_what_was_chosen_stays_chosen_and_what_is_gone_chooses_nothing_else(wind
     assert dialog._payment() is None
     QTest.keyClick(dialog.payments, Qt.Key.Key_Return)
     assert len(wanted) == 1, "another payment is not given away in its place"
+
+
+def test_columns_give_way_by_the_room_alone_and_never_flicker(qtbot: QtBot) -> None:
+    rows = RowList("rows", "Rows", ["Time", "Amount", "Name of the payer", "A long heading", "M-PESA code"], 2, (3, 0))
+    qtbot.addWidget(rows)
+    rows.show_rows([["10:42", "KSh 249,999", "Nyambura-Wambui", "x", "TKN7RT61SV"]] * 3, 0)
+    rows.show()
+
+    def hidden(width: int) -> list[int]:
+        rows.resize(width, 200)
+        QApplication.processEvents()
+        return [column for column in range(5) if rows.isColumnHidden(column)]
+
+    widths = range(200, 700, 4)
+    narrowing = [hidden(width) for width in reversed(widths)]
+    assert [hidden(width) for width in widths] == narrowing[::-1], "the way there is the way back"
+    assert narrowing[0] == [] and narrowing[-1] == [0, 3]
+    counts = [len(each) for each in narrowing]
+    assert counts == sorted(counts), "nothing comes back while it gets narrower"

@@ -16,8 +16,7 @@ from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
 from pos_app.domain import events as ev
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.ledger.export import COLUMNS, Format, Progress, Written, export
-from pos_app.ledger.exported import ExportedDays
+from pos_app.ledger.export import COLUMNS, Format, Progress, Written, changed_since_export, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
@@ -115,23 +114,60 @@ def test_a_day_without_sales_is_a_file_all_the_same(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+EVENING = 1_795_812_000_000
+"""2026-11-27, 23:40 in Kenya."""
+
+
+def exported(reader: LedgerReader, first: str, last: str, target: Path) -> None:
+    export(reader, first, last, Format.CSV, target)
+
+
 def test_a_day_that_changed_after_it_was_exported_is_named_until_it_is_exported_again(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
-    evening = 1_795_812_000_000
-    """2026-11-27, 23:40 in Kenya."""
     with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
-        exported = ExportedDays(path)
-        assert exported.changed(reader, "2026-11-28") == []
-        sold = writer.record_sale(draft(), "token-1", evening)
-        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", evening), ev.DeadlinePassed()):
-            writer.apply(sold.id, event, evening)
-        export(reader, "2026-11-27", "2026-11-28", Format.CSV, tmp_path / "evening.csv")
-        assert exported.changed(reader, "2026-11-28") == []
+        assert changed_since_export(reader, "2026-11-28") == []
+        sold = writer.record_sale(draft(), "token-1", EVENING)
+        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING), ev.DeadlinePassed()):
+            writer.apply(sold.id, event, EVENING)
+        exported(reader, "2026-11-27", "2026-11-28", tmp_path / "evening.csv")
+        assert changed_since_export(reader, "2026-11-28") == []
         paid = ev.CallbackArrived(Outcome(OutcomeKind.PAID, "0"), "m", "ws", sold.amount_cents, "TKN7RT61SV")
-        writer.apply(sold.id, paid, evening + 30 * 60_000)
-        assert exported.changed(reader, "2026-11-28") == ["2026-11-27"]
-        assert exported.changed(reader, "2026-11-27") == [], "a day that is not over changes, and nobody wonders"
-        export(reader, "2026-11-27", "2026-11-27", Format.XLSX, tmp_path / "again.xlsx")
-        assert exported.changed(reader, "2026-11-28") == []
+        writer.apply(sold.id, paid, EVENING + 30 * 60_000)
+        assert changed_since_export(reader, "2026-11-28") == ["2026-11-27"]
+        assert changed_since_export(reader, "2026-11-27") == [], "a day that is not over changes, and nobody wonders"
+        exported(reader, "2026-11-27", "2026-11-27", tmp_path / "again.csv")
+        assert changed_since_export(reader, "2026-11-28") == []
         (tmp_path / "exported.json").write_text("torn off")
-        assert exported.changed(reader, "2026-11-28") == [], "what cannot be read is as if nothing was exported"
+        assert changed_since_export(reader, "2026-11-28") == [], "what cannot be read is as if nothing was exported"
+
+
+def test_a_change_without_money_and_a_payment_without_a_sale_change_a_day_too(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
+        sold = writer.record_sale(draft(), "token-1", EVENING)
+        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING)):
+            writer.apply(sold.id, event, EVENING)
+        exported(reader, "2026-11-26", "2026-11-27", tmp_path / "evening.csv")
+        writer.apply(sold.id, ev.QueryAnswered(CANCELLED), EVENING + 1000)
+        assert changed_since_export(reader, "2026-11-28") == ["2026-11-27"]
+        quiet_day = replace(PAYMENT, mpesa_code="TKN7RT61SX", paid_at_ms=EVENING - 86_400_000)
+        arrive(writer, quiet_day, b"late", 1)
+        assert changed_since_export(reader, "2026-11-28") == ["2026-11-26", "2026-11-27"]
+
+
+def test_money_that_comes_while_the_file_is_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
+        sold = writer.record_sale(draft(), "token-1", EVENING)
+        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING)):
+            writer.apply(sold.id, event, EVENING)
+        paid = ev.CallbackArrived(Outcome(OutcomeKind.PAID, "0"), "m", "ws", sold.amount_cents, "TKN7RT61SV")
+
+        def pay_at_the_end(progress: Progress) -> bool:
+            if progress.done == progress.total:
+                writer.apply(sold.id, paid, EVENING)
+            return True
+
+        export(reader, "2026-11-27", "2026-11-27", Format.CSV, tmp_path / "day.csv", pay_at_the_end)
+        assert ",pending," in (tmp_path / "day.csv").read_text("utf-8")
+        assert changed_since_export(reader, "2026-11-28") == ["2026-11-27"]

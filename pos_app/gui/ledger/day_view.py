@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
+from itertools import pairwise
 
 from PySide6.QtCore import QDate, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
@@ -240,12 +241,20 @@ class DayView(QWidget):
             self._tools.replaceWidget(other, shown)
             other.setParent(None)
             shown.show()
+            self.order_tabs()
         beside = chips if are_in_a_row else self._filter_list.sizeHint().width() + spacing
         search = room - beside - spacing - self.day.sizeHint().width() - 24
         metrics = self.search.fontMetrics()
         texts = (_("Search phone, order, code, amount (Ctrl+F)"), _("Search (Ctrl+F)"), _("Search"))
         fitting = (text for text in texts if metrics.horizontalAdvance(text) <= search)
         self.search.setPlaceholderText(next(fitting, texts[-1]))
+
+    def order_tabs(self) -> None:
+        """Search, what filters, the day, the table."""
+        is_in_a_row = self._filter_row.parent() is not None
+        between = self._filters.buttons() if is_in_a_row else [self._filter_list]
+        for first, second in pairwise([self.search, *between, self.day, self.table]):
+            QWidget.setTabOrder(first, second)
 
     def _learn(self, rows: Collection[SaleSummary]) -> None:
         for column in Column:

@@ -26,7 +26,7 @@ from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.save_file import ask_target
 from pos_app.i18n import _
 from pos_app.ledger.export import CancelledError, Format, Progress, Written, default_name
-from pos_app.words.days import changed_since_export
+from pos_app.words.days import changed_days
 from pos_app.words.mistakes import reason_of
 
 _TAG, _CHANGED = "export", "changed days of exports"
@@ -184,7 +184,7 @@ class ExportDialog(QDialog):
     @Slot(object)
     def _hear(self, done: Done) -> None:
         if done.tag == _CHANGED and not self._message.text() and done.result:
-            self._say(changed_since_export(done.result), "error")
+            self._say(changed_days(done.result), "error")
         if done.tag != _TAG or not self._is_running:
             return
         self._set_running(is_running=False)

@@ -15,8 +15,7 @@ from pos_app.domain.sale import SaleSummary
 from pos_app.errors import Outside
 from pos_app.gui.payments.presenter import Known, TillInbox
 from pos_app.gui.strays.presenter import StrayRow, row_of
-from pos_app.ledger.export import Format, Progress, Written, export
-from pos_app.ledger.exported import ExportedDays
+from pos_app.ledger.export import Format, Progress, Written, changed_since_export, export
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import EventRow, Totals
 
@@ -153,7 +152,7 @@ class Reports:
         reader = self._open()
         if reader is None:
             return []
-        return ExportedDays(self._ledger).changed(reader, day_of(SystemClock().now_ms()))
+        return changed_since_export(reader, day_of(SystemClock().now_ms()))
 
     def close(self) -> None:
         """Closes the connection."""

@@ -101,6 +101,9 @@ class RowList(QTableWidget):
             if self.rowCount() and not any(self._text(row, column) for row in cells)
         ]
         hidden = set(empty)
+        # A hidden column has no width to measure.
+        for column in self._gives_way:
+            self.setColumnHidden(column, False)
         for column in (column for column in self._gives_way if column not in hidden):
             if self._needed(hidden) <= self.viewport().width():
                 break
