@@ -37,7 +37,6 @@ class Program:
         # Asked anew at each word, so that it speaks whatever language is in use.
         app.installTranslator(QtWords(app))
         self.window: MainWindow | Problem | None = None
-        self.has_hung = False
         self._hung: MainWindow | None = None
         self._door: FrontDoor | None = None
 
@@ -70,7 +69,6 @@ class Program:
     def _show(self, window: MainWindow | Problem) -> None:
         old, self.window = self.window, window
         window.show()
-        self.has_hung |= isinstance(old, MainWindow) and old.has_hung
         if old is self._hung:
             # Kept: it is not to be torn down under its own thread.
             return
@@ -138,13 +136,11 @@ class Program:
     def close(self) -> None:
         """Lets go of the lock."""
         self._close_door()
-        if isinstance(self.window, MainWindow):
-            self.has_hung |= self.window.has_hung
         self._held.close()
 
 
 def main() -> int:
-    """Runs the window; the exit code."""
+    """Runs the window, and ends the process with its exit code; returns where another window is open already."""
     logs.set_up(paths.home().logs)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("pos-app")
@@ -163,11 +159,13 @@ def main() -> int:
     program.close()
     garbage.deleteLater()
     faults_shown.close()
-    if program.has_hung:
-        # A thread that waits for a store, a printer or a disk would keep the process, and with it the lock.
-        logging.shutdown()
-        os._exit(code)
-    return code
+    # All is laid down. What is left, Qt and Python would take apart in an order that nobody promises (a crash in some
+    # hundred ends, seen under load), and a thread that waits for a store, a printer or a disk would keep the process.
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(code)
 
 
 def close_politely(app: QApplication, program: Program) -> None:
