@@ -405,6 +405,7 @@ class MainWindow(QMainWindow):
         # Those that were opened before may have seen the ledger of an older version.
         self._close_reader()
         self.background.ask("reopen", self.reports.close)
+        self.background.ask("reference", self.reports.last_reference)
         self._open_reader()
         self.day.reload()
         if started.following:
@@ -516,6 +517,9 @@ class MainWindow(QMainWindow):
                 self.notice.say_later(changed_days(done.result), CHANGED_DAYS)
             else:
                 self.notice.clear(CHANGED_DAYS)
+        elif done.tag == "reference" and not self._has_started:
+            # A ledger that is just being made can be read only when it is whole: it is asked again then.
+            return
         elif done.error is not None and done.tag in ("reference", "closing"):
             self.notice.say(reason_of(done.error), is_bad=True)
 

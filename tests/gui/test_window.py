@@ -34,11 +34,13 @@ from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft
 from pos_app.engine.events import EngineStarted
+from pos_app.errors import Outside
 from pos_app.gui import theme
 from pos_app.gui.app import Program
 from pos_app.gui.ledger import day_view
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.model import Column
+from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
@@ -545,3 +547,23 @@ def test_a_notice_pushes_nothing_and_is_read_whole(window: MainWindow, qtbot: Qt
     qtbot.waitUntil(lambda: window.centralWidget().rect().contains(window.notice.geometry()), timeout=1000)
     window.notice.clear_all()
     assert not window.notice.isVisible()
+
+
+def test_a_look_at_a_ledger_that_is_just_being_made_is_repeated_and_alarms_nobody(
+    open_till: Callable[[], Program], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    read = Reports.last_reference
+
+    def first_one_meets_half_a_ledger(self: Reports) -> str | None:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise Outside("ledger.foreign", path="…")
+        return read(self)
+
+    monkeypatch.setattr(Reports, "last_reference", first_one_meets_half_a_ledger)
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    qtbot.waitUntil(lambda: window.form.reference.text == "A0001", timeout=10_000)
+    assert looks == [0, 1]
+    assert "till" not in window.findChild(QLabel, "noticeText").text()
