@@ -170,14 +170,22 @@ def main() -> int:
 
 def close_politely(app: QApplication, program: Program) -> None:
     """A polite end of the process (Ctrl+C, SIGTERM) closes the window without asking."""
+    wanted: list[int] = []
 
-    def stop(_signal: int, _frame: object) -> None:
+    def note(number: int, _frame: object) -> None:
+        # Python calls this wherever it happens to be, in the middle of a paint as well: nothing of Qt is touched here.
+        wanted.append(number)
+
+    def look() -> None:
+        if not wanted:
+            return
+        wanted.clear()
         if isinstance(program.window, MainWindow):
             program.window.close_without_asking()
         app.quit()
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    # Python sees signals only between Qt's events: let there be some.
+    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGTERM, note)
     timer = QTimer(app)
+    timer.timeout.connect(look)
     timer.start(200)
