@@ -310,7 +310,8 @@ class MainWindow(QMainWindow):
         """After the first paint."""
         self.engine.start()
         self.background.ask("reference", self.reports.last_reference)
-        self._ask_for_changed_days()
+        # Behind the first table, which it must not hold up.
+        self._look_at_exported.start()
 
     @Slot()
     def _ask_for_changed_days(self) -> None:
@@ -476,6 +477,7 @@ class MainWindow(QMainWindow):
             self.arrivals.hear(arrived.payment)
         else:
             self.arrivals.look_again()
+        self.current.hear_of_payers()
         self._look_at_exported.start()
         self.day.reload()
         self.inbox.reload()

@@ -510,10 +510,10 @@ def test_an_exported_day_that_changed_is_named_in_the_window_and_at_the_next_exp
     qtbot.waitUntil(lambda: window._has_started, timeout=10_000)
     said = window.findChild(QLabel, "noticeText")
     for _ in range(2):
+        qtbot.waitUntil(lambda: bool(said.text()), timeout=5000)
         if day in said.text():
             break
         # What stood there first is read and closed; the other one has waited.
-        qtbot.waitUntil(lambda: bool(said.text()), timeout=5000)
         window.notice.clear_all()
     qtbot.waitUntil(lambda: f"Changed since it was exported: {day}" in said.text(), timeout=5000)
     window.open_export()

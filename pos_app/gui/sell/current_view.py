@@ -39,7 +39,7 @@ class CurrentView(QWidget):
     ) -> None:
         super().__init__()
         self._payer_of = payer_of
-        self._names: dict[str, str] = {}
+        self._payers: dict[AttemptId, list[str]] = {}
         self.setObjectName("current")
         self._is_practice = is_practice
         self._paid_by_hand = paid_by_hand
@@ -150,6 +150,7 @@ class CurrentView(QWidget):
         """An attempt changed. The newest request stays at hand until the next one."""
         attempt = change.attempt
         self._changes[attempt.id] = (change, sale, time.monotonic())
+        self._payers[attempt.id] = self._names_of(sale)
         if self._shown is None:
             self._shown = attempt.id
         if attempt.state not in FOLLOWED:
@@ -157,7 +158,17 @@ class CurrentView(QWidget):
             if attempt.id != self._shown:
                 # Nothing of it is shown any more; the table has it.
                 self._changes.pop(attempt.id, None)
+                self._payers.pop(attempt.id, None)
         self._draw()
+
+    def hear_of_payers(self) -> None:
+        """A payment came to the till: M-PESA's confirmation, which has the name, may come a moment after the result."""
+        if self._shown in self._changes:
+            self._payers[self._shown] = self._names_of(self._changes[self._shown][1])
+            self._draw()
+
+    def _names_of(self, sale: SaleSummary) -> list[str]:
+        return list(dict.fromkeys(name for name in map(self._payer_of, sale.codes) if name))
 
     @property
     def open_count(self) -> int:
@@ -225,7 +236,7 @@ class CurrentView(QWidget):
             also_waiting=others,
             is_practice=self._is_practice,
             paid_by_hand=self._paid_by_hand,
-            payers=self._payers(sale),
+            payers=self._payers.get(attempt.id, ()),
         )
         if shown.count_s is not None:
             self._ring.show_count(shown.share, clock_text(shown.count_s), shown.tone)
@@ -259,13 +270,6 @@ class CurrentView(QWidget):
         self._fit()
         if not self._timer.isActive():
             self._timer.start()
-
-    def _payers(self, sale: SaleSummary) -> list[str]:
-        """M-PESA's confirmation, which has the name, may come a moment after the result."""
-        for code in sale.codes:
-            if not self._names.get(code):
-                self._names[code] = self._payer_of(code)
-        return list(dict.fromkeys(name for name in map(self._names.get, sale.codes) if name))
 
     def _draw_empty(self) -> None:
         self._ring.hide()
