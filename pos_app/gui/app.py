@@ -159,8 +159,8 @@ def main() -> int:
     program.close()
     garbage.deleteLater()
     faults_shown.close()
-    # All is laid down. What is left, Qt and Python would take apart in an order that nobody promises (a crash in some
-    # hundred ends, seen under load), and a thread that waits for a store, a printer or a disk would keep the process.
+    # All is laid down. What is left, Qt and Python would take apart in an order that nobody promises, and a thread that
+    # waits for a store, a printer or a disk would keep the process, and with it the lock.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
