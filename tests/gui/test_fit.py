@@ -133,6 +133,13 @@ def keep_picture(window: QWidget, name: str) -> None:
         assert window.grab().save(str(target))
 
 
+def opened_in(open_till: Callable[[], Program], *, dark: bool) -> MainWindow:
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    theme.apply(QApplication.instance(), dark=dark)
+    return window
+
+
 def settings_tabs(dialog: QWidget) -> Iterator[str]:
     tabs = dialog.findChild(QTabWidget, "settingsTabs")
     for number in range(tabs.count()):
@@ -166,9 +173,7 @@ def test_no_dialog_is_cut_and_each_fits_the_screen(
     monkeypatch.setattr("pos_app.gui.widgets.fit.room_of_screen", lambda _window: room)
     fill(home / "practice" / "ledger.sqlite3", "practice", sales=24)
     monkeypatch.setenv("POS_APP_LANGUAGE", language)
-    window = open_till().window
-    assert isinstance(window, MainWindow)
-    theme.apply(QApplication.instance(), dark=dark)
+    window = opened_in(open_till, dark=dark)
     qtbot.waitUntil(lambda: window._has_started and window.day.model.rowCount() == 24, timeout=20_000)
     name = f"{across}x{down}-{int(100 * scale)}-{language}-{'dark' if dark else 'light'}"
     faults = []
@@ -204,9 +209,7 @@ def test_nothing_is_cut_with_full_data(
 ) -> None:
     fill(home / "practice" / "ledger.sqlite3", "practice")
     monkeypatch.setenv("POS_APP_LANGUAGE", language)
-    window = open_till().window
-    assert isinstance(window, MainWindow)
-    theme.apply(QApplication.instance(), dark=dark)
+    window = opened_in(open_till, dark=dark)
     across, down, scale = size
     width, height = int(across / scale), int((down - TITLE_BAR - TASK_BAR) / scale)
     window.showNormal()

@@ -14,6 +14,7 @@ from ledger.test_ledger import draft
 from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
 
 from pos_app.domain import events as ev
+from pos_app.domain.attempt import Attempt
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.ledger.export import COLUMNS, Format, Progress, Written, changed_since_export, export
@@ -122,13 +123,20 @@ def exported(reader: LedgerReader, first: str, last: str, target: Path) -> None:
     export(reader, first, last, Format.CSV, target)
 
 
+def prompted(writer: LedgerWriter) -> Attempt:
+    """A sale of the evening whose prompt is out."""
+    sold = writer.record_sale(draft(), "token-1", EVENING)
+    for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING)):
+        writer.apply(sold.id, event, EVENING)
+    return sold
+
+
 def test_a_day_that_changed_after_it_was_exported_is_named_until_it_is_exported_again(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
         assert changed_since_export(reader, "2026-11-28") == []
-        sold = writer.record_sale(draft(), "token-1", EVENING)
-        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING), ev.DeadlinePassed()):
-            writer.apply(sold.id, event, EVENING)
+        sold = prompted(writer)
+        writer.apply(sold.id, ev.DeadlinePassed(), EVENING)
         exported(reader, "2026-11-27", "2026-11-28", tmp_path / "evening.csv")
         assert changed_since_export(reader, "2026-11-28") == []
         paid = ev.CallbackArrived(Outcome(OutcomeKind.PAID, "0"), "m", "ws", sold.amount_cents, "TKN7RT61SV")
@@ -144,9 +152,7 @@ def test_a_day_that_changed_after_it_was_exported_is_named_until_it_is_exported_
 def test_a_change_without_money_and_a_payment_without_a_sale_change_a_day_too(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
-        sold = writer.record_sale(draft(), "token-1", EVENING)
-        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING)):
-            writer.apply(sold.id, event, EVENING)
+        sold = prompted(writer)
         exported(reader, "2026-11-26", "2026-11-27", tmp_path / "evening.csv")
         writer.apply(sold.id, ev.QueryAnswered(CANCELLED), EVENING + 1000)
         assert changed_since_export(reader, "2026-11-28") == ["2026-11-27"]
@@ -158,9 +164,7 @@ def test_a_change_without_money_and_a_payment_without_a_sale_change_a_day_too(tm
 def test_money_that_comes_while_the_file_is_written_is_named(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
-        sold = writer.record_sale(draft(), "token-1", EVENING)
-        for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING)):
-            writer.apply(sold.id, event, EVENING)
+        sold = prompted(writer)
         paid = ev.CallbackArrived(Outcome(OutcomeKind.PAID, "0"), "m", "ws", sold.amount_cents, "TKN7RT61SV")
 
         def pay_at_the_end(progress: Progress) -> bool:
