@@ -98,6 +98,7 @@ class LoopbackServer:
             # A connection may have been accepted, or asked anew, since: the server would wait for its end.
             await asyncio.wait([self._task], timeout=0.05)
             waiting |= self._cut()
+            self._hang_up()
         await asyncio.gather(*waiting, *([self._task] if self._task is not None else []), return_exceptions=True)
         self._socket.close()
 
@@ -110,3 +111,12 @@ class LoopbackServer:
         for request in waiting:
             request.cancel()
         return waiting
+
+    def _hang_up(self) -> None:
+        """Drops the connections that a cut did not end.
+
+        A request that was cut before its first step has nobody left to answer it, and an answer that its client does
+        not take never leaves: either would hold its connection, and from Python 3.12 on the server, for ever.
+        """
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
