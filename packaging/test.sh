@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 export QT_QPA_PLATFORM=offscreen PYTHONDONTWRITEBYTECODE=
 mkdir -p build
-[ $# -gt 0 ] || set -- unit daraja ledger engine receipts relay install gui e2e torture tour
+[ $# -gt 0 ] || set -- unit daraja ledger engine receipts relay install gui e2e contract torture tour
 for folder in tests/*/; do
     room=$(basename "$folder")
     # With all rooms asked for, one that this list has forgotten would never be tested.
