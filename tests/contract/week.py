@@ -34,6 +34,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -595,7 +596,7 @@ def _friday(shop: Shop) -> None:
     shop.clock.set(f"{FRIDAY} 08:00:00")
     with shop.open() as till:
         for sale in (18, 20, 21, 34):
-            until(lambda sale=sale: shop.is_checked(till, sale), f"sale {sale} was not asked about once more")
+            until(partial(shop.is_checked, till, sale), f"sale {sale} was not asked about once more")
         shop.at_rest(till)
 
 
