@@ -1,0 +1,1 @@
+"""What a sale is and how an attempt moves: pure rules, no I/O, no clock, no logging."""

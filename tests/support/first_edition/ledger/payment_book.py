@@ -1,0 +1,114 @@
+"""The part of the ledger about payments made straight to the till. Within the writer's transactions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Final
+
+from first_edition.clock import day_of, to_eat
+from first_edition.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
+from first_edition.domain.till_payment import TillPayment, Use
+from first_edition.errors import Mistake
+from first_edition.ledger.rows import PAYMENT_COLUMNS, payment_of
+from first_edition.ledger.vault import Vault
+
+KIND: Final = "till_payment"
+AddEvent = Callable[[AttemptId, int, str, AttemptState, AttemptState, dict[str, Any]], None]
+
+
+class PaymentBook:
+    """Keeps payments and what each is used for.
+
+    Args:
+        add_event: Chains an event of an attempt.
+    """
+
+    def __init__(self, db: sqlite3.Connection, vault: Vault, add_event: AddEvent) -> None:
+        self._db = db
+        self._vault = vault
+        self._add_event = add_event
+
+    def keep(self, payment: TillPayment, evidence: bytes, now_ms: int) -> bool:
+        """Lists a payment, free; False for one that is listed already."""
+        cursor = self._db.execute(
+            "INSERT INTO till_payments (mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3,"
+            " payer_sealed, evidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (mpesa_code) DO NOTHING",
+            (
+                payment.mpesa_code,
+                payment.amount_cents,
+                day_of(payment.paid_at_ms),
+                payment.paid_at_ms,
+                now_ms,
+                payment.phone_last3,
+                self._vault.seal(json.dumps([payment.first_name, payment.account]).encode()),
+                evidence,
+            ),
+        )
+        return cursor.rowcount == 1
+
+    def find(self, mpesa_code: str) -> TillPayment | None:
+        """The payment with a code."""
+        row = self._db.execute(f"{PAYMENT_COLUMNS} WHERE mpesa_code = ?", (mpesa_code,)).fetchone()
+        return payment_of(row, self._vault) if row is not None else None
+
+    def free(self, mpesa_code: str) -> TillPayment:
+        """A payment that nobody uses.
+
+        Raises:
+            Mistake: ``payment.unknown``, ``.used`` (reference, time) or ``.elsewhere`` (till).
+        """
+        payment = self.find(mpesa_code)
+        if payment is None:
+            raise Mistake("payment.unknown")
+        if payment.use is Use.ELSEWHERE:
+            raise Mistake("payment.elsewhere", till=payment.taken_by)
+        if payment.sale_id is not None:
+            reference = self._db.execute("SELECT reference FROM sales WHERE id = ?", (payment.sale_id,)).fetchone()[0]
+            time = to_eat(payment.paid_at_ms).strftime("%d %b %H:%M")
+            raise Mistake("payment.used", reference=reference, time=time)
+        return payment
+
+    def use(self, payment: TillPayment, use: Use, attempt: Attempt, now_ms: int, **why: str) -> None:
+        """Notes what a payment is used for from now on, on the attempt and in the list.
+
+        Args:
+            attempt: Of the sale it is used for, or was.
+            why: ``by`` and ``reason`` of a person.
+        """
+        details = {"mpesa_code": payment.mpesa_code, "amount_cents": payment.amount_cents, "use": use.value, **why}
+        self._add_event(attempt.id, now_ms, KIND, attempt.state, attempt.state, details)
+        sale_id = None if use is Use.FREE else attempt.sale_id
+        self._db.execute(
+            "UPDATE till_payments SET use = ?, sale_id = ? WHERE mpesa_code = ?",
+            (use.value, sale_id, payment.mpesa_code),
+        )
+
+    def prove(self, attempt: Attempt, now_ms: int) -> None:
+        """The same money came twice to our knowledge: as this attempt's, and as a payment. It counts once."""
+        payment = self.find(attempt.mpesa_code or "")
+        if payment is None or payment.use not in (Use.FREE, Use.PAYS) or payment.sale_id not in (None, attempt.sale_id):
+            return
+        self.use(payment, Use.PROVES, attempt, now_ms)
+
+    def is_taken(self, mpesa_code: str, sale_id: SaleId) -> bool:
+        """Whether a code pays another sale, or another till's."""
+        payment = self.find(mpesa_code)
+        return payment is not None and (payment.use is Use.ELSEWHERE or payment.sale_id not in (None, sale_id))
+
+    def take_elsewhere(self, mpesa_code: str, till: str) -> bool:
+        """Another till claimed a payment, or (an empty name) gave it back; False where it is used here."""
+        # No event tells it, since no sale of this till is meant: the ledger's key stands for it instead.
+        sealed = self._vault.seal(elsewhere_note(mpesa_code, till)) if till else None
+        changed = self._db.execute(
+            "UPDATE till_payments SET use = ?, taken_by = ?, taken_sealed = ?"
+            " WHERE mpesa_code = ? AND use IN ('', 'elsewhere')",
+            (Use.ELSEWHERE.value if till else Use.FREE.value, till, sealed, mpesa_code),
+        )
+        return changed.rowcount == 1
+
+
+def elsewhere_note(mpesa_code: str, till: str) -> bytes:
+    """What is sealed beside a payment that another till has."""
+    return json.dumps([mpesa_code, till]).encode()
