@@ -3,8 +3,9 @@
     make bench-relay
 
 Callbacks a second: wrk against the relay, and against the same server with the same
-commit and no logic. Time to the till: from the callback's first byte to the event
-that the till's table shows, after the ledger's commit; floor: a bare SSE echo.
+commit and no logic. Time to the till: from the callback's first byte to the line that
+`pos-app follow` prints, after the ledger's commit; floor: a bare SSE echo. The till is
+driven by its command line alone; the relay is the program's, in a server of its own.
 The table goes to build/bench-relay.json as well.
 """
 
@@ -20,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, closing, contextmanager, suppress
@@ -32,16 +32,9 @@ ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE.parents[1]), str(ROOT)]
 
 from fakes.postgres import Postgres  # noqa: E402
-from fakes.till import Till, draft  # noqa: E402
-from torture.storm import body_of  # noqa: E402
+from perf.bench import NEVER_S, SHOP, Checkout, Push, callback_of, run  # noqa: E402
 
-from pos_app.domain import events as ev  # noqa: E402
-from pos_app.domain.attempt import AttemptState  # noqa: E402
-from pos_app.domain.schedule import Pacing  # noqa: E402
-from pos_app.engine.events import AttemptChanged  # noqa: E402
-from pos_app.ledger.writer import LedgerWriter  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
-from pos_app.settings.effective import RelayAccess  # noqa: E402
 from pos_app.web import AsyncWeb, Patience, Request  # noqa: E402
 
 SECONDS = 4
@@ -53,7 +46,6 @@ WARM_UP = 200
 TILLS = (1, 10, 100, 500, 2000)
 PAUSE_S = 0.02
 """Between two callbacks, in each case: a machine that was at rest wakes more slowly."""
-SLOW = Pacing(first_ms=3_600_000, interval_ms=3_600_000, confirm_gap_ms=3_600_000)
 RESULTS: list[dict[str, object]] = []
 LUA = """
 wrk.method = "POST"
@@ -185,7 +177,7 @@ def time_to_the_till(folder: Path) -> None:
         server("relay", database) as (relay, _),
         Echo(bare) as floor,
         Echo(committing, folder / "heard.sqlite3") as same_commits,
-        Ours(folder / "till", RelayAccess(relay, "till-1", token)) as ours,
+        Ours(folder / "till", relay, token) as ours,
     ):
         cases: tuple[Case, ...] = (floor, same_commits, ours)
         taken: list[list[float]] = [[] for _ in cases]
@@ -197,7 +189,7 @@ def time_to_the_till(folder: Path) -> None:
                 samples.extend(case.take(range(start, start + SAMPLES // TURNS)))
     for name, index, bound in (("p50", 0, "<= 3"), ("p99", 1, "<= 5")):
         floor_ms, same_ms, ours_ms = (percentiles(samples)[index] for samples in taken)
-        note(f"callback to the till's table, {name}", ours_ms, floor_ms, "ms", bound)
+        note(f"callback to the till's line, {name}", ours_ms, floor_ms, "ms", bound)
         note(f"  the same; the echo has its two commits too, {name}", ours_ms, same_ms, "ms")
 
 
@@ -255,26 +247,36 @@ class _Keeper:
 
 
 class Ours:
-    """A callback to the relay, until the event that the till's table shows: after the ledger's commit."""
+    """A callback to the relay, until the till has it in its ledger and says so."""
 
-    def __init__(self, folder: Path, relay: RelayAccess) -> None:
-        now_ms = int(time.time() * 1000)
-        with closing(LedgerWriter(folder / "sandbox" / "ledger.sqlite3", "sandbox")) as writer:
-            for number in range(WARM_UP + SAMPLES):
-                sale = draft(str(number % 900 + 1), f"0700{number:06d}")
-                attempt = writer.record_sale(sale, f"token-{number:016d}", now_ms)
-                writer.apply(attempt.id, ev.SendRequested(), now_ms)
-                writer.apply(attempt.id, ev.PushAccepted(f"m-{number}", f"ws_CO_{number}"), now_ms)
-        self._till = Till(folder, "http://127.0.0.1:9", relay_access=relay, pacing=SLOW)
-        self._watch = self._till.events = Watch()
-        self._url = relay.url
+    def __init__(self, folder: Path, url: str, token: str) -> None:
+        here = Checkout("now", ROOT)
+        relay = {"POS_APP_RELAY_URL": url, "POS_APP_RELAY_TILL": "till-1", "POS_APP_RELAY_TOKEN": token}
+        self._env = here.environment(folder, **SHOP, **relay, POS_APP_BASE_URL="http://127.0.0.1:9")
+        self._url = url
+        # Prompts that wait for their callbacks.
+        run([sys.executable, here.script("fill.py"), str(folder), str(WARM_UP + SAMPLES), "waiting"], self._env)
 
     def __enter__(self) -> Self:
-        self._till.__enter__()
+        words = [sys.executable, "-m", "pos_app", "follow", "--json", "--wait", NEVER_S]
+        self._process = subprocess.Popen(words, env=self._env, stdout=subprocess.PIPE, text=True)
+        for _ in range(WARM_UP + SAMPLES):
+            # Each is taken up.
+            self._line()
         return self
 
-    def __exit__(self, *stopped: object) -> None:
-        self._till.__exit__(*stopped)
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _line(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "the till ended"
+        told: dict[str, Any] = json.loads(line)
+        return told
 
     def take(self, numbers: range) -> list[float]:
         poster = Poster(self._url)
@@ -282,22 +284,12 @@ class Ours:
 
     def _take(self, poster: Poster, number: int) -> float:
         time.sleep(PAUSE_S)
-        paid = self._watch.paid = threading.Event()
-        began = poster.post(f"/c/till-1/token-{number:016d}", body_of(number, number % 900 + 1))
-        assert paid.wait(10)
-        return self._watch.at_s - began
-
-
-class Watch(list[Any]):
-    """The events of a till; rings for one that is paid."""
-
-    paid = threading.Event()
-    at_s = 0.0
-
-    def append(self, event: Any) -> None:
-        if isinstance(event, AttemptChanged) and event.attempt.state is AttemptState.PAID:
-            self.at_s = time.perf_counter()
-            self.paid.set()
+        code = f"TK{number:08d}"
+        push = Push(0.0, f"2547{number:08d}", number % 900 + 1, "", number)
+        began = poster.post(f"/c/till-1/token-{number:016d}", callback_of(push, code))
+        while self._line()["mpesa_code"] != code:
+            pass
+        return time.perf_counter() - began
 
 
 def resident_kib(pid: int) -> int:
