@@ -18,12 +18,13 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
+from torture.steps import RELAY_STEPS  # noqa: E402
+
 from pos_app.cli.main import main as pos_app  # noqa: E402
 from pos_app.relay import app, groups, store_sqlite  # noqa: E402
 from pos_app.relay.callbacks import Callbacks  # noqa: E402
 from pos_app.relay.store import Letter, Message  # noqa: E402
 
-STEPS = ("random", "before_commit", "in_commit", "handed_over", "before_answer", "while_handing_over")
 TILL_HAS_IT_AFTER_S = 0.05
 
 
@@ -99,7 +100,7 @@ def plant() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--plant", action="store_true")
-    parser.add_argument("--step", choices=STEPS, default="random")
+    parser.add_argument("--step", choices=RELAY_STEPS, default="random")
     parser.add_argument("--passes", type=int, default=0)
     arguments, rest = parser.parse_known_args()
     lay(arguments.step, arguments.passes)

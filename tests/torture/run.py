@@ -3,28 +3,31 @@
     make torture                          1,000 kills
     python tests/torture/run.py --kills 60 --seed 7
 
-After the kills each till is let alone to follow what it left; then its ledger is
-held against M-PESA's own books:
+After the kills each till is let alone to follow what it left; then what its command line says is held against
+M-PESA's own books (`torture.oracle`, which knows nothing of the till's inside):
 
 * every paid shilling stands as paid, once, and nothing else does; or as to check, where M-PESA contradicted itself
   or a person settled it otherwise;
 * no attempt was pushed twice;
-* no sale that was accepted is missing;
+* no sale that was accepted is missing, or has another amount or reference;
 * no sale has a receipt that no printer got whole;
-* no sale was prompted again, or voided, while "paid" was said of it and neither received nor settled by a person;
-* what came straight to the till is listed, once, and pays one sale at most;
+* no sale was prompted again, or voided, while "paid" was said of it and neither received nor settled by a person:
+  by looks at the sales all the while;
+* a callback that names another amount than was asked for is to check;
+* what pays no sale is listed, once, and pays one sale at most;
 * what was paid and what came sum up to what the sales and the list say that they have;
-* the totals equal the rows, and the chain of hashes holds.
+* the totals equal the rows, the chain of hashes holds, and what checks it can say no.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import os
 import random
-import sqlite3
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -32,7 +35,6 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +45,14 @@ from e2e.program import PROGRAM, environment  # noqa: E402
 from fakes.fault_proxy import FaultProxy  # noqa: E402
 from fakes.network_printer import NetworkPrinter  # noqa: E402
 from fakes.servers import Mpesa, Relay  # noqa: E402
-from torture.till import PLANTS, STEPS  # noqa: E402
+from torture.oracle import Books, CommandLine, Paid, Said, Samples, judge, read_ledger, try_verify  # noqa: E402
+from torture.steps import PLANTS, STEPS  # noqa: E402
 
-from pos_app.domain.attempt import OF_MONEY  # noqa: E402
-from pos_app.engine.sender import new_token  # noqa: E402
-from pos_app.ledger.verify import verify  # noqa: E402
-from pos_app.ledger.writer import token_hash  # noqa: E402
 from pos_app.practice.customers import Habit  # noqa: E402
 from pos_app.practice.shop import PRACTICE_SHORTCODE  # noqa: E402
 
 TILL = [sys.executable, str(HERE.with_name("till.py"))]
-MPESA_FAULTS = (
+MPESA_FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("push", "accept_lost", {}), ("push", "half", {}), ("push", "status", {"status": 503}), ("push", "throttle", {}),
     ("push", "refuse_token", {}), ("query", "throttle", {}), ("query", "html", {}), ("query", "pending", {"form": 3}),
     ("callback", "double", {}), ("callback", "delay", {"seconds": 5}), ("callback", "reorder", {}),
@@ -61,35 +60,31 @@ MPESA_FAULTS = (
     ("callback", "alter", {"amount": 1.5}), ("query", "result", {"code": "1037", "text": "DS timeout"}),
     ("query", "result", {"code": "1037", "text": "DS timeout"}), ("push", "status", {"status": 504}),
 )  # fmt: skip
-BY_PEOPLE = ("given_up", "voided", "review_settled", "till_payment", "withdrawn")
+BY_PEOPLE = ("given_up", "voided", "review_settled", "till_payment", "withdrawn", "sent again")
 PRINTED_WITHIN_S = 8.0
 """From a start until somebody has paid and the first receipt is under way, on a slow machine."""
 HABITS = (Habit.PAYS, Habit.PAYS, Habit.PAYS, Habit.CANCELS, Habit.WRONG_PIN, Habit.IGNORES)
 
 
-def is_to_check(attempt: Any) -> bool:
-    """Whether it stands before a person as something that speaks of money."""
-    return bool(
-        set(attempt["review"].split(",")) & OF_MONEY
-        or attempt["said_paid_at_ms"] is not None
-        or (attempt["heard_code"] is not None and not attempt["heard_settled"])
-    )
-
-
 class Shop:
     """One till with its M-PESA, its relay and its bad network."""
 
-    def __init__(self, folder: Path, seed: int, plant: str | None, *, faults: float) -> None:
+    def __init__(
+        self, folder: Path, seed: int, plant: str | None, *, faults: float, contradictions: float = 0.0
+    ) -> None:
         self._folder = folder
         self._random = random.Random(seed)
         self._plant = plant
         self._share = faults
-        self.accepted: set[int] = set()
+        self._contradictions = contradictions
+        self.said = Said()
         self.steps: Counter[str] = Counter()
         self.violations: list[str] = []
         self.kills = 0
         self.people = Counter[str]()
-        self.to_check: dict[str, int] = {}
+        self.to_check: dict[str, float] = {}
+        self.looks = 0
+        self._other_amounts: set[str] = set()
         self._started = threading.Event()
         self._number = 0
         self._copies = itertools.count()
@@ -100,7 +95,7 @@ class Shop:
             Mpesa(speed=40.0, habit=Habit.PAYS, callback_after_s=1.0) as self.mpesa,
             Relay(self._folder) as relay,
             FaultProxy(
-                int(self.mpesa.url.rpartition(":")[2]), share=self._share, seed=self._random.random()
+                int(self.mpesa.url.rpartition(":")[2]), share=self._share, seed=self._random.randrange(1 << 30)
             ) as network,
             NetworkPrinter() as self.printer,
         ):
@@ -112,20 +107,45 @@ class Shop:
                 "PYTHONPATH": os.pathsep.join(str(HERE.parents[number]) for number in (1, 2)),
             }
             self._expect_payments(relay)
-            for number in range(kills):
-                if number % 3 == 0:
-                    self._somebody_pays_by_hand()
-                self._kill_one(STEPS[number % len(STEPS)])
-                if number % 40 == 39:
-                    self._follow_and_check()
-            self._follow_and_check()
+            self._note_other_amounts()
+            with CommandLine(self._env, self._plant) as self._command_line:
+                self._samples = Samples(self._command_line)
+                for number in range(kills):
+                    if number % 3 == 0:
+                        self._somebody_pays_by_hand()
+                    self._kill_one(STEPS[number % len(STEPS)])
+                    if number % 40 == 39:
+                        self._follow_and_check()
+                self._follow_and_check()
+                self._try_verify()
+                self.looks = self._samples.count
+
+    @property
+    def accepted(self) -> set[int]:
+        return set(self.said.accepted)
 
     def _expect_payments(self, relay: Relay) -> None:
         """The shop's number is registered: what customers pay by hand comes through the relay."""
-        token = new_token()
-        relay.run(relay.store.expect_payments("till-1", token_hash(token), 0))
+        token = secrets.token_hex(16)
+        relay.run(relay.store.expect_payments("till-1", hashlib.sha256(token.encode()).digest(), 0))
         urls = self.mpesa.books.confirmation_urls
         self.mpesa.call(lambda: urls.__setitem__(PRACTICE_SHORTCODE, f"{relay.url}/p/till-1/{token}"))
+
+    def _note_other_amounts(self) -> None:
+        """Of every callback that is taken: did it name another amount than its prompt?"""
+        sender = self.mpesa.mpesa._callbacks
+        real = sender._note
+
+        def note(body: dict[str, Any], outcome: str) -> None:
+            callback = body["Body"]["stkCallback"]
+            checkout = callback["CheckoutRequestID"]
+            items = callback.get("CallbackMetadata", {}).get("Item", [])
+            asked = self.mpesa.books.prompts[checkout].amount_cents / 100
+            if outcome == "200" and any(one["Name"] == "Amount" and one["Value"] != asked for one in items):
+                self._other_amounts.add(checkout)
+            real(body, outcome)
+
+        sender._note = note  # type: ignore[method-assign]
 
     def _somebody_pays_by_hand(self) -> None:
         shillings = self._random.choice((1, 5, 20, 100, self._number % 900 + 1))
@@ -146,6 +166,9 @@ class Shop:
         self.steps[step] += 1
         for target, kind, options in self._random.sample(MPESA_FAULTS, 5):
             self.mpesa.fault(target, kind, **options)
+        if self._contradictions and self._random.random() < self._contradictions:
+            self.mpesa.fault("callback", "alter", times=3, amount=1.5)
+            self.mpesa.fault("query", "result", times=20, code="1037", text="DS timeout")
         sales = 6
         for phone in range(self._number, self._number + sales):
             self.mpesa.customer(
@@ -163,6 +186,8 @@ class Shop:
         ) as till:
             lines = threading.Thread(target=self._read, args=(till,))
             lines.start()
+            looks = threading.Thread(target=self._samples.while_true, args=(lambda: till.poll() is None,))
+            looks.start()
             if step == "random":
                 # Some while it starts.
                 self._started.wait(self._random.choice((self._random.uniform(0.0, 1.2), 20.0)))
@@ -173,7 +198,10 @@ class Shop:
             while till.poll() is None and time.monotonic() < ends:
                 time.sleep(0.005)
             till.kill()
+            till.wait()
             lines.join()
+            looks.join()
+            self.said.died(time.monotonic())
             self.kills += 1
             assert till.stderr is not None
             errors = till.stderr.read()
@@ -188,8 +216,7 @@ class Shop:
             except ValueError:
                 # Killed in the middle of a line.
                 continue
-            if "accepted" in said:
-                self.accepted.add(said["accepted"])
+            self.said.hear(said)
             self._started.set()
         self._started.set()
 
@@ -199,8 +226,14 @@ class Shop:
         self._until_settled()
         # None was overtaken any more: M-PESA sends what it has.
         self.mpesa.run(self.mpesa.mpesa.release_callbacks())
+        self._samples.take()
         done = subprocess.run(
-            [*TILL, "follow"], env=self._env, capture_output=True, text=True, timeout=120, check=False
+            [*TILL, "follow", *(["--plant", self._plant] if self._plant else [])],
+            env=self._env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         if done.returncode != 0:
             self.violations.append(f"following failed: {done.stderr[-600:]}")
@@ -222,101 +255,29 @@ class Shop:
         return not any(prompt.is_open for prompt in prompts) and not self.mpesa.mpesa._tasks
 
     def _check(self) -> None:
-        ledger = self._folder / "home" / "sandbox" / "ledger.sqlite3"
-        self._say(f"verify: {finding}" for finding in verify(ledger).findings)
-        with closing(sqlite3.connect(ledger)) as db:
-            db.row_factory = sqlite3.Row
-            attempts = {row["token_hash"]: row for row in db.execute("SELECT * FROM attempts")}
-            sales = {row["id"] for row in db.execute("SELECT id FROM sales")}
-            listed = {row[0] for row in db.execute("SELECT mpesa_code FROM till_payments")}
-            settled = {
-                row[0] for row in db.execute("SELECT attempt_id FROM attempt_events WHERE kind = 'review_settled'")
-            }
-            noted = db.execute("SELECT count(*) FROM attempt_events WHERE kind = 'receipt'").fetchone()[0]
-        if noted > self.printer.whole:
-            self._say([f"{noted} receipts are noted and {self.printer.whole} were printed"])
-        prompts = self.mpesa.books.prompts
-        paid = {one.checkout_request_id: one for one in self.mpesa.books.payments if one.checkout_request_id}
-        self.to_check.clear()
-        for checkout, payment in paid.items():
-            found = attempts.get(token_hash(prompts[checkout].callback_url.rpartition("/")[2]))
-            if found is None:
-                self._say([f"KSh {payment.amount_cents // 100} were paid and no sale knows of it"])
-            elif found["state"] != "paid" and (
-                is_to_check(found)
-                # A person settled it as not there, and was wrong: its money stands in the list all the same.
-                or (found["id"] in settled and payment.mpesa_code in listed)
-            ):
-                # A person finds it: where M-PESA contradicted itself, nothing more is to be wished.
-                self.to_check[checkout] = payment.amount_cents
-            elif (found["state"], found["amount_cents"]) != ("paid", payment.amount_cents):
-                became = [one["outcome"] for one in self.mpesa.books.callbacks if one["CheckoutRequestID"] == checkout]
-                asked_by = "CheckoutRequestID" if found["checkout_request_id"] else "nothing"
-                words = f"attempt {found['id']} was paid and stands as {found['state']}"
-                self._say([f"{words} (callbacks: {became}, could be asked by {asked_by})"])
-        self._check_the_other_way(attempts, paid)
-        self._check_by_hand(ledger)
-        self._check_promise(ledger)
-        self._say(f"sale {sale} was accepted and is missing" for sale in self.accepted - sales)
-        twice = [address for address, count in Counter(self.mpesa.books.push_addresses).items() if count > 1]
-        self._say("an attempt was pushed twice" for _ in twice)
+        self._samples.take()
+        books = self.mpesa.call(self._books)
+        found, self.to_check = judge(read_ledger(self._command_line), books, self.said, self.printer.whole)
+        self._say([*found, *self._samples.judge(books, self.said)])
+        people = self.said.people()
+        self.people = Counter({name: people[name] for name in BY_PEOPLE})
 
-    def _check_the_other_way(self, attempts: dict[bytes, Any], paid: dict[str, Any]) -> None:
-        standing = [row for row in attempts.values() if row["state"] == "paid"]
-        self._say(
-            f"attempt {row['id']} stands as paid and nobody paid"
-            for row in standing
-            if row["checkout_request_id"] not in paid
+    def _books(self) -> Books:
+        books = self.mpesa.books
+        payments = [
+            Paid(one.mpesa_code, one.amount_cents / 100, one.checkout_request_id, one.reference)
+            for one in books.payments
+        ]
+        return Books(
+            {paid.code: paid for paid in payments},
+            tuple(books.push_addresses),
+            frozenset(self._other_amounts),
+            {checkout: prompt.reference for checkout, prompt in books.prompts.items()},
         )
-        expected = sum(one.amount_cents for one in paid.values()) - sum(self.to_check.values())
-        if sum(row["amount_cents"] for row in standing) != expected:
-            self._say(["the ledger's sum is not the sum of M-PESA's books"])
 
-    def _check_by_hand(self, ledger: Path) -> None:
-        by_hand = {one.mpesa_code: one.amount_cents for one in self.mpesa.books.payments if not one.checkout_request_id}
-        with closing(sqlite3.connect(ledger)) as db:
-            rows = db.execute("SELECT mpesa_code, amount_cents, use FROM till_payments").fetchall()
-            received = db.execute("SELECT sum(received_cents) FROM sales").fetchone()[0] or 0
-            by_prompts = db.execute("SELECT sum(amount_cents) FROM attempts WHERE state = 'paid'").fetchone()[0] or 0
-            days = db.execute("SELECT sum(paid_cents) FROM day_totals").fetchone()[0] or 0
-        listed = {code: cents for code, cents, use in rows if use != "proves"}
-        self._say(
-            f"KSh {cents // 100} came by hand and are not listed"
-            for code, cents in by_hand.items()
-            if listed.get(code) != cents
-        )
-        given = sum(cents for _, cents, use in rows if use == "pays")
-        if not received == days == by_prompts + given:
-            self._say([f"received {received}, days {days}, prompts {by_prompts} and payments {given}"])
-
-    def _check_promise(self, ledger: Path) -> None:
-        """By the events alone: what was said of a sale before each prompt and each void."""
-        with closing(sqlite3.connect(ledger)) as db:
-            rows = db.execute(
-                "SELECT a.sale_id, e.attempt_id, e.kind, e.from_state, e.to_state, e.details FROM attempt_events e"
-                " JOIN attempts a ON a.id = e.attempt_id ORDER BY e.id"
-            ).fetchall()
-        said: dict[int, dict[int, set[str]]] = {}
-        for sale, attempt, kind, before, after, text in rows:
-            details = json.loads(text)
-            words = said.setdefault(sale, {}).setdefault(attempt, set())
-            is_open = before in ("ready", "sending", "pending", "unknown")
-            if kind in ("sending", "voided") and any(said[sale].values()):
-                self._say(
-                    [f"sale {sale} was {'prompted again' if kind == 'sending' else 'voided'} after paid was said"]
-                )
-            if after == "paid" or kind == "review_settled":
-                words.clear()
-            elif kind == "till_payment" and details["use"] == "pays":
-                for each in said[sale].values():
-                    each.discard(details["mpesa_code"])
-            elif kind == "callback" and details["outcome"] == "paid":
-                words.add(details.get("mpesa_code") or "?")
-            elif kind == "query" and details["outcome"] == "paid" and not is_open:
-                words.add("?")
-        kinds = Counter(row[2] for row in rows)
-        self.people = Counter({kind: kinds[kind] for kind in BY_PEOPLE})
-        self.people["sent again"] = kinds["sending"] - len({row[0] for row in rows if row[2] == "sending"})
+    def _try_verify(self) -> None:
+        codes = [paid.code for paid in self.mpesa.call(self._books).payments.values()]
+        self._say(try_verify(self._command_line, self._env, self._plant, codes))
 
     def _say(self, found: Any) -> None:
         for violation in found:
@@ -324,14 +285,27 @@ class Shop:
                 self.violations.append(violation)
 
 
-def torture(kills: int, *, seed: int, tills: int = 2, plant: str | None = None, faults: float = 0.15) -> list[Shop]:
-    """Runs some tills side by side; what each of them went through."""
+def torture(
+    kills: int,
+    *,
+    seed: int,
+    tills: int = 2,
+    plant: str | None = None,
+    faults: float = 0.15,
+    contradictions: float = 0.0,
+) -> list[Shop]:
+    """Runs some tills side by side; what each of them went through.
+
+    Args:
+        faults: Share of connections that meet a fault.
+        contradictions: Share of runs in which M-PESA names other amounts and says "failed" of what was paid.
+    """
     with tempfile.TemporaryDirectory(prefix="torture-") as folder, ThreadPoolExecutor(tills) as workers:
         shops = []
         for number in range(tills):
             home = Path(folder) / f"shop-{number}"
             home.mkdir()
-            shops.append(Shop(home, seed + number, plant, faults=faults))
+            shops.append(Shop(home, seed + number, plant, faults=faults, contradictions=contradictions))
         list(workers.map(lambda shop: shop.run(-(-kills // tills)), shops))
     return shops
 
@@ -342,11 +316,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--tills", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--faults", type=float, default=0.15, help="share of connections that meet a fault")
+    parser.add_argument(
+        "--contradictions", type=float, default=0.0, help="share of runs in which M-PESA contradicts itself"
+    )
     parser.add_argument("--plant", choices=PLANTS, help="a bug that must be noticed")
     arguments = parser.parse_args()
     started = time.monotonic()
     shops = torture(
-        arguments.kills, seed=arguments.seed, tills=arguments.tills, plant=arguments.plant, faults=arguments.faults
+        arguments.kills,
+        seed=arguments.seed,
+        tills=arguments.tills,
+        plant=arguments.plant,
+        faults=arguments.faults,
+        contradictions=arguments.contradictions,
     )
     steps: Counter[str] = Counter()
     faults: Counter[str] = Counter()
@@ -372,6 +354,7 @@ def main() -> None:
     for shop in shops:
         people.update(shop.people)
     print(f"to check, for M-PESA contradicted itself or people settled it: {sum(len(shop.to_check) for shop in shops)}")
+    print(f"looks at the sales: {sum(shop.looks for shop in shops)}")
     print("people: " + "  ".join(f"{name} {count}" for name, count in people.items()))
     print(f"violations: {len(violations)}")
     for violation in violations[:20]:

@@ -3,7 +3,8 @@
     python tests/torture/till.py sell   --step STEP --sales N --first N [--plant BUG]
     python tests/torture/till.py follow | listen
 
-Every sale that it accepted is printed before anything else is done.
+What its judge goes by is printed: each sale that it accepted before anything else is done, each act of a person
+before it is done and again after it, each receipt before it is noted.
 """
 
 from __future__ import annotations
@@ -24,19 +25,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torture.steps import PLANTS, STEPS
+
 from pos_app import paths
+from pos_app.cli.lines import sale_json
 from pos_app.daraja.client import AsyncMpesaClient
-from pos_app.domain import events as ev
 from pos_app.domain import schedule
 from pos_app.domain.attempt import Attempt, Review
 from pos_app.domain.commands import News
-from pos_app.domain.money import parse_amount
+from pos_app.domain.money import parse_amount, shillings_of
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.receipt import Receipt
 from pos_app.domain.reference import parse_reference
 from pos_app.domain.sale import Draft
 from pos_app.engine import engine as engine_module
-from pos_app.engine import inbox, sender
+from pos_app.engine import inbox
 from pos_app.engine.engine import Counter, Engine
 from pos_app.engine.events import Announced, EngineEvent
 from pos_app.errors import Mistake, Outside
@@ -50,10 +53,6 @@ from pos_app.receipts.thermal_printer import ThermalPrinter
 from pos_app.settings.effective import access
 from pos_app.settings.model import Settings
 from pos_app.settings.secrets import FileStore
-from pos_app.web import Leaving
-
-STEPS = ("random", "after_journal", "bytes_left", "after_answer", "in_commit", "printing", "exporting")
-PLANTS = ("resend", "late_journal", "no_promise")
 
 
 def die() -> None:
@@ -127,38 +126,6 @@ def _after(owner: type, name: str, fuse: Fuse, *, before: bool) -> None:
     setattr(owner, name, wrapped)
 
 
-def plant(bug: str) -> None:
-    """A till that guesses: to see that the torture notices."""
-    real_push = sender.push
-    if bug == "resend":
-
-        async def twice(*what: Any) -> ev.Event:
-            event = await real_push(*what)
-            return await real_push(*what) if isinstance(event, ev.PushLost) else event
-
-        engine_module.push = twice  # type: ignore[assignment]
-    elif bug == "no_promise":
-        Attempt.speaks_of_money = property(lambda _self: False)  # type: ignore[assignment,method-assign]
-    elif bug == "late_journal":
-        real_request = Engine.request_payment
-
-        async def late(self: Engine, draft: Draft, **how: Any) -> Attempt:
-            token = sender.new_token()
-            pretended = Attempt(
-                0,
-                0,
-                draft.amount_cents,
-                draft.msisdn,
-                "",
-                draft.reference,  # type: ignore[arg-type]
-            )
-            leaving = Leaving(time.monotonic() + 30, lambda: None)
-            await real_push(self._client, self._access, pretended, token, leaving)  # type: ignore[arg-type]
-            return await real_request(self, draft, **how)
-
-        Engine.request_payment = late  # type: ignore[method-assign]
-
-
 class Till:
     """One run."""
 
@@ -187,7 +154,7 @@ async def sell(arguments: argparse.Namespace) -> None:
             parse_amount(str(number % 900 + 1)), parse_phone(f"0700{number:06d}"), parse_reference(f"T{number}")
         )
         attempt = await till.engine.request_payment(draft)
-        say(accepted=attempt.sale_id, phone=draft.msisdn)
+        say(accepted=attempt.sale_id, reference=draft.reference, amount=shillings_of(draft.amount_cents))
         await asyncio.sleep(0.02)
         await _print_receipts(till, printed)
     while True:
@@ -204,26 +171,36 @@ async def do_as_people_do(till: Till, chance: random.Random) -> None:
         await asyncio.sleep(chance.uniform(0.01, 0.08))
         with contextlib.closing(LedgerReader(till.ledger)) as reader:
             found = list(reader.ids(day=None))[:24]
+            looked = time.monotonic()
             row = reader.sale(chance.choice(found)) if found else None  # type: ignore[arg-type]
             free = reader.free_payments()
         if row is None:
             continue
         sale, attempt = row.sale.id, row.attempt.id
-        wishes: list[Callable[[], Any]] = [
-            partial(engine.send_again, sale),
-            partial(engine.send_again, sale),
-            partial(engine.check_now, attempt),
-            partial(engine.withdraw, attempt),
-            partial(engine.give_up, attempt, "manager", "the customer left"),
-            partial(engine.void_sale, sale, "manager", "the customer left"),
-            partial(engine.settle_review, sale, "manager", "not in the statement"),
+        wishes: list[tuple[str, Callable[[], Any]]] = [
+            ("sent again", partial(engine.send_again, sale)),
+            ("sent again", partial(engine.send_again, sale)),
+            ("checked", partial(engine.check_now, attempt)),
+            ("withdrawn", partial(engine.withdraw, attempt)),
+            ("given_up", partial(engine.give_up, attempt, "manager", "the customer left")),
+            ("voided", partial(engine.void_sale, sale, "manager", "the customer left")),
         ]
+        if row.reasons:
+            wishes.append(("review_settled", partial(engine.settle_review, sale, "manager", "not in the statement")))
         if free:
-            wishes += [partial(engine.attach_payment, chance.choice(free).mpesa_code, sale, "Asha")] * 2
+            wishes += [("attach", partial(engine.attach_payment, chance.choice(free).mpesa_code, sale, "Asha"))] * 2
         if row.codes and not row.attempt.mpesa_code:
-            wishes.append(partial(engine.detach_payment, row.codes[0], "Asha", "another sale's"))
+            wishes.append(("detach", partial(engine.detach_payment, row.codes[0], "Asha", "another sale's")))
+        act, wish = chance.choice(wishes)
+        say(act=act, sale=sale, looked=looked, at=time.monotonic(), row=sale_json(row))
+        acted = "failed"
         with contextlib.suppress(Mistake, Outside):
-            await chance.choice(wishes)()
+            try:
+                await wish()
+                acted = "done"
+            except Mistake:
+                acted = "refused"
+        say(acted=acted, at=time.monotonic())
 
 
 async def _print_receipts(till: Till, printed: list[Attempt]) -> None:
@@ -238,6 +215,7 @@ async def _print_receipts(till: Till, printed: list[Attempt]) -> None:
             received_cents=attempt.amount_cents,
         )  # fmt: skip
         await asyncio.to_thread(printer_for(printer).print, lay_out(receipt), PaperKind.MM80)
+        say(receipt=attempt.sale_id)
         await till.engine.note_receipt(attempt.sale_id, "paper")
 
 
@@ -288,6 +266,8 @@ def main() -> None:
     parser.add_argument("--plant", choices=PLANTS)
     arguments = parser.parse_args()
     if arguments.plant:
+        from torture.plants import plant
+
         plant(arguments.plant)
     if arguments.what == "follow":
         asyncio.run(follow())
