@@ -28,7 +28,7 @@ def test_sixty_power_cuts_lose_nothing_and_charge_nobody_twice() -> None:
     [
         ("resend", 14, {"faults": 0.4}, "pushed twice"),
         ("late_journal", 14, {"faults": 0.4}, "were paid for"),
-        ("no_promise", 20, {"faults": 0.1, "contradictions": 1.0}, "after paid was said"),
+        ("no_promise", 36, {"faults": 0.1, "contradictions": 1.0}, "after paid was said"),
         ("forgets_payment", 8, {}, "came and pay no sale"),
         ("believes_amounts", 10, {"contradictions": 1.0}, "named another amount"),
         ("blind_verify", 4, {}, "a ledger was changed, and verify ended with 0"),
