@@ -93,10 +93,10 @@ def dialog(window: QWidget, name: str) -> QDialog | None:
 
 def tour(app: QApplication, folder: Path, width: int, height: int) -> None:
     """The whole tour."""
+    from pos_app.common.i18n import _
     from pos_app.gui import theme
     from pos_app.gui.app import Program
     from pos_app.gui.main_window import MainWindow
-    from pos_app.i18n import _
 
     theme.load_fonts()
     program = Program(app)

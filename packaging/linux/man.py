@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pos_app import __version__
 from pos_app.cli.main import make_parser
-from pos_app.i18n import use_language
+from pos_app.common.i18n import use_language
 
 _HEADINGS = {
     "en": ("NAME", "takes M-PESA payments and never guesses about money", "SYNOPSIS", "COMMANDS", "MORE"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from pos_app.cli import exits
 from pos_app.cli.context import Context, open_context
 from pos_app.cli.lines import say
-from pos_app.i18n import _
+from pos_app.common.i18n import _
 from pos_app.ledger.copies import accept_missing_end, backup, restore
 from pos_app.settings.lock import only_one
 

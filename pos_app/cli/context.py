@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pos_app import i18n, logs, paths
-from pos_app.errors import TillError
+from pos_app.common import i18n, logs, paths
+from pos_app.common.errors import TillError
 from pos_app.settings import file as settings_file
 from pos_app.settings.effective import MpesaAccess, access, environment_of
 from pos_app.settings.model import Environment, Settings

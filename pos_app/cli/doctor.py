@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pos_app.cli import exits
 from pos_app.cli.context import Context, open_context
 from pos_app.cli.lines import say
+from pos_app.common.errors import TillError
+from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.i18n import _
 from pos_app.daraja import AsyncMpesaClient, NotSent
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.engine.engine import CLOCK_TOLERANCE_MS
 from pos_app.engine.practice_mode import with_practice_account
-from pos_app.errors import TillError
-from pos_app.i18n import _
 from pos_app.ledger.verify import verify
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
-from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 from pos_app.words.mistakes import reason, reason_of
 from pos_app.words.outcomes import words_of
 

@@ -10,7 +10,7 @@ from pos_app.cli import exits
 from pos_app.cli.context import open_context
 from pos_app.cli.lines import complain, say
 from pos_app.cli.sales import checked_day
-from pos_app.i18n import _
+from pos_app.common.i18n import _
 from pos_app.ledger.export import CSV_COLUMNS, Format, changed_since_export, default_name, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.words.days import changed_days

@@ -10,8 +10,8 @@ from pos_app.cli.context import open_context
 from pos_app.cli.lines import say
 from pos_app.cli.request import seconds
 from pos_app.cli.session import Session, run
+from pos_app.common.i18n import _
 from pos_app.domain.attempt import FOLLOWED, AttemptState
-from pos_app.i18n import _
 from pos_app.ledger.db import key_file
 from pos_app.settings.lock import only_one
 

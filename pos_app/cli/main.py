@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from pos_app import __version__, faults
+from pos_app import __version__
 from pos_app.cli import backup, doctor, exits, export, follow, practice, relay, request, sales, verify
 from pos_app.cli.context import speak
 from pos_app.cli.lines import OutputLostError, complain, prepare_output
-from pos_app.errors import TillError
-from pos_app.i18n import N_, _
+from pos_app.common import faults
+from pos_app.common.errors import TillError
+from pos_app.common.i18n import N_, _
 from pos_app.words.mistakes import reason_of
 
 _EPILOG = N_(

@@ -9,8 +9,8 @@ from pos_app.cli import exits
 from pos_app.cli.lines import say
 from pos_app.cli.request import seconds
 from pos_app.cli.stopping import until_stopped
-from pos_app.errors import Outside
-from pos_app.i18n import _
+from pos_app.common.errors import Outside
+from pos_app.common.i18n import _
 from pos_app.practice.customers import Habit
 from pos_app.practice.server import PracticeServer
 from pos_app.practice.service import PracticeMpesa

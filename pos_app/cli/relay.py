@@ -10,14 +10,15 @@ import os
 import time
 from contextlib import closing
 
-from pos_app import logs, paths
-from pos_app.addresses import is_safe_address
 from pos_app.cli import exits
 from pos_app.cli.lines import complain, say
 from pos_app.cli.stopping import until_stopped
-from pos_app.clock import to_eat
-from pos_app.errors import Mistake, Outside
-from pos_app.i18n import _
+from pos_app.common import logs, paths
+from pos_app.common.asgi_server import LoopbackServer
+from pos_app.common.clock import to_eat
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.i18n import _
+from pos_app.common.urls import is_safe_address
 from pos_app.relay.app import make_app
 from pos_app.relay.auth import Pairing
 from pos_app.relay.guard import LOOPBACK, MPESA, Rules, networks
@@ -26,7 +27,6 @@ from pos_app.relay.protocol import ImpatientProtocol
 from pos_app.relay.retention import Retention, keep_tidy
 from pos_app.relay.store import Store
 from pos_app.relay.stores import open_store
-from pos_app.serving import LoopbackServer
 from pos_app.settings.environment import given
 
 _MOST_CONNECTIONS = 20_000

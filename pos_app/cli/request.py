@@ -10,13 +10,13 @@ from pos_app.cli import exits
 from pos_app.cli.context import Context, open_context
 from pos_app.cli.lines import advice, complain
 from pos_app.cli.session import Session, is_settled, run
+from pos_app.common.errors import Outside
+from pos_app.common.i18n import _
 from pos_app.domain.attempt import AttemptId, AttemptState
 from pos_app.domain.money import parse_amount
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Draft
-from pos_app.errors import Outside
-from pos_app.i18n import _
 from pos_app.ledger.reader import LedgerReader
 from pos_app.settings.lock import only_one
 

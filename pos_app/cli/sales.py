@@ -8,10 +8,10 @@ from contextlib import closing
 from pos_app.cli import exits
 from pos_app.cli.context import open_context
 from pos_app.cli.lines import as_line, sale_json, sale_text, say
-from pos_app.clock import SystemClock, day_of, parse_day
+from pos_app.common.clock import SystemClock, day_of, parse_day
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.i18n import _
 from pos_app.domain.money import format_ksh
-from pos_app.errors import Mistake, Outside
-from pos_app.i18n import _
 from pos_app.ledger.reader import LedgerReader
 from pos_app.receipts.code import search_of
 

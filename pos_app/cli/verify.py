@@ -7,7 +7,7 @@ import argparse
 from pos_app.cli import exits
 from pos_app.cli.context import open_context
 from pos_app.cli.lines import say
-from pos_app.i18n import _
+from pos_app.common.i18n import _
 from pos_app.ledger.verify import holds_hash, verify
 
 

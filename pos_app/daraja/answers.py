@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from pos_app.common.http import EXPIRED, NOT_YET_VALID, TOO_LATE, Answer, MaybeSentError, NotSentError
 from pos_app.daraja.codes import ErrorClass
 from pos_app.daraja.errors import (
     CallbackUnreadable,
@@ -19,7 +20,6 @@ from pos_app.daraja.errors import (
 from pos_app.daraja.till import RegisterUrlResponse
 from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.web import EXPIRED, NOT_YET_VALID, TOO_LATE, Answer, MaybeSentError, NotSentError
 
 LONGEST_AFTER_S = 600.0
 _OK = range(200, 300)

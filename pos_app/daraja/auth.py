@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from pos_app.common.http import Answer, Request
 from pos_app.daraja.errors import CallbackUnreadable, MpesaError, NotSent
 from pos_app.daraja.wire import ErrorBody, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.web import Answer, Request
 
 TOKEN_PATH = "/oauth/v1/generate?grant_type=client_credentials"  # noqa: S105 - an address
 RENEW_EARLY_S = 60.0

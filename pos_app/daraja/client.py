@@ -15,17 +15,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from pos_app.addresses import is_safe_address
-from pos_app.clock import Clock, SystemClock
-from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query, read_register
-from pos_app.daraja.auth import TokenCache, read_token, token_request
-from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
-from pos_app.daraja.pace import Pacer
-from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
-from pos_app.daraja.till import REGISTER_PATH, RegisterUrlResponse, build_register
-from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
-from pos_app.domain.money import MAX_SHILLINGS
-from pos_app.web import (
+from pos_app.common.clock import Clock, SystemClock
+from pos_app.common.http import (
     TOO_LATE,
     Answer,
     AsyncWeb,
@@ -36,6 +27,15 @@ from pos_app.web import (
     StoppedBeforeSendingError,
     Web,
 )
+from pos_app.common.urls import is_safe_address
+from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query, read_register
+from pos_app.daraja.auth import TokenCache, read_token, token_request
+from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
+from pos_app.daraja.pace import Pacer
+from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
+from pos_app.daraja.till import REGISTER_PATH, RegisterUrlResponse, build_register
+from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
+from pos_app.domain.money import MAX_SHILLINGS
 
 HOSTS: Final = {
     "sandbox": "https://sandbox.safaricom.co.ke",

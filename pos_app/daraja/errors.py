@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pos_app.common.errors import Mistake
 from pos_app.domain.outcome import Outcome
-from pos_app.errors import Mistake
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 
-from pos_app.addresses import is_safe_address
-from pos_app.clock import mpesa_timestamp
+from pos_app.common.clock import mpesa_timestamp
+from pos_app.common.errors import Mistake
+from pos_app.common.http import Request
+from pos_app.common.urls import is_safe_address
 from pos_app.daraja.errors import InvalidRequest
 from pos_app.daraja.wire import TransactionType, stk_password
 from pos_app.domain.money import MAX_SHILLINGS, parse_amount, shillings_of
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import MAX_DESCRIPTION, parse_reference
-from pos_app.errors import Mistake
-from pos_app.web import Request
 
 PUSH_PATH = "/mpesa/stkpush/v1/processrequest"
 QUERY_PATH = "/mpesa/stkpushquery/v1/query"

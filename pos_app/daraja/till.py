@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from pos_app.clock import EAT
+from pos_app.common.clock import EAT
 from pos_app.daraja.errors import CallbackUnreadable
 from pos_app.daraja.requests import check_callback_url, check_shortcode
 from pos_app.daraja.wire import as_mpesa_code, number_of, parse_json, text_of

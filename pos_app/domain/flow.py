@@ -15,12 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from pos_app.common.errors import Bug, Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.commands import Announce, AskSoon, Command, News, SendPush
 from pos_app.domain.mpesa_code import is_look_alike
 from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.errors import Bug, Mistake
 
 S = AttemptState
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NewType
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 
 Cents = NewType("Cents", int)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 
 USUAL_LENGTH = 10
 _CODE = re.compile(r"[A-Z0-9]{8,12}\Z")

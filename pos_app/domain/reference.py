@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NewType
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 
 Reference = NewType("Reference", str)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pos_app.common.errors import Mistake
 from pos_app.domain.attempt import Attempt, AttemptState, Review, SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
-from pos_app.errors import Mistake
 
 
 class SaleState(StrEnum):

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pos_app.clock import Clock, day_of
+from pos_app.common.clock import Clock, day_of
+from pos_app.common.errors import TillError
 from pos_app.engine.events import Light, LightChanged, Status
-from pos_app.errors import TillError
 from pos_app.ledger.copies import backup_of_day
 
 _log = logging.getLogger("pos_app.engine.copies")

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pos_app.addresses import is_loopback
-from pos_app.clock import EARLIEST_MS, Clock, SystemClock, to_eat
+from pos_app.common.clock import EARLIEST_MS, Clock, SystemClock, to_eat
+from pos_app.common.errors import Mistake, Outside, TillError
+from pos_app.common.http import Leaving, StoppedBeforeSendingError
+from pos_app.common.urls import is_loopback
 from pos_app.daraja import AsyncMpesaClient, Pacer
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState, SaleId
@@ -32,12 +34,10 @@ from pos_app.engine.practice_mode import PracticeMode, with_practice_account
 from pos_app.engine.prompt_names import PromptNames
 from pos_app.engine.sender import STOPPED, STOPPED_EARLY, TAKEN_BACK, new_token, push
 from pos_app.engine.till_payments import Registered, TillPayments
-from pos_app.errors import Mistake, Outside, TillError
 from pos_app.ledger.writer import Applied, LedgerWriter, token_hash
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
-from pos_app.web import Leaving, StoppedBeforeSendingError
 
 _log = logging.getLogger("pos_app.engine")
 RETRY_WRITE_S: Final = 2.0

@@ -12,12 +12,21 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 from urllib.parse import quote
 
-from pos_app.clock import Clock, to_eat
+from pos_app.common.clock import Clock, to_eat
+from pos_app.common.http import (
+    EXPIRED,
+    NOT_YET_VALID,
+    Answer,
+    AsyncWeb,
+    MaybeSentError,
+    NotSentError,
+    Patience,
+    Request,
+)
 from pos_app.engine.events import Light, LightChanged, Status
 from pos_app.engine.mail import Mail, read_mail
 from pos_app.ledger.writer import Cursor
 from pos_app.settings.effective import RelayAccess
-from pos_app.web import EXPIRED, NOT_YET_VALID, Answer, AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 _log = logging.getLogger("pos_app.engine.inbox")
 WAIT_S: Final = 25

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from pos_app.common.threads import in_thread
 from pos_app.ledger.writer import LedgerWriter
-from pos_app.threads import in_thread
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from pos_app.clock import Clock
+from pos_app.common.clock import Clock
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MaybeSent, NotSent, Pacer, Refused, Throttled
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState

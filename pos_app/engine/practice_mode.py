@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from pos_app.common.asgi_server import LoopbackServer
 from pos_app.engine.events import PhoneChanged
 from pos_app.engine.sender import new_token
 from pos_app.ledger.writer import token_hash
@@ -16,7 +17,6 @@ from pos_app.practice.service import PracticeMpesa
 from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_SHORTCODE, Manner, Shop
 from pos_app.relay.app import make_app
 from pos_app.relay.store_sqlite import SqliteStore
-from pos_app.serving import LoopbackServer
 from pos_app.settings.effective import MpesaAccess, RelayAccess
 
 _TILL: Final = "practice"

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
+from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 from pos_app.settings.effective import RelayAccess
-from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 _log = logging.getLogger("pos_app.engine.prompt_names")
 MOST_AT_ONCE: Final = 200

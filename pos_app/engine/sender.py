@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
+from pos_app.common.http import Leaving
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MaybeSent, NotSent, Refused, Throttled, TransactionType
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.money import shillings_of
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.settings.effective import MpesaAccess
-from pos_app.web import Leaving
 
 STOPPED: Final = Outcome(OutcomeKind.NO_ANSWER, "STOPPED", "the till was closed", is_final=False)
 STOPPED_EARLY: Final = Outcome(OutcomeKind.NO_CONNECTION, "STOPPED", "the till was closed before it was sent")

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from pos_app import __version__
-from pos_app.clock import Clock, to_eat
-from pos_app.errors import Outside, TillError
+from pos_app.common.clock import Clock, to_eat
+from pos_app.common.errors import Outside, TillError
+from pos_app.common.paths import Home, make_private
+from pos_app.common.redact import redact
 from pos_app.ledger.copies import copies_in
 from pos_app.ledger.verify import verify
-from pos_app.paths import Home, make_private
-from pos_app.redact import redact
 from pos_app.settings.model import Settings
 
 LOG_LINES: Final = 400

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from pos_app.clock import Clock
+from pos_app.common.clock import Clock
+from pos_app.common.errors import Mistake, Outside, TillError
+from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 from pos_app.daraja import AsyncMpesaClient, C2bConfirmation, CallbackUnreadable, MpesaApiException
 from pos_app.domain.attempt import Attempt, SaleId
 from pos_app.domain.money import cents_of
@@ -19,11 +21,9 @@ from pos_app.engine.events import PaymentArrived, StraysChanged
 from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.mail import Mail
 from pos_app.engine.sender import new_token
-from pos_app.errors import Mistake, Outside, TillError
 from pos_app.ledger.writer import Applied, LedgerWriter, token_hash
 from pos_app.relay.auth import TILL_NAME
 from pos_app.settings.effective import MpesaAccess
-from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 ALREADY: Final = "already registered"
 LONGEST_AGO_MS: Final = 400 * 86_400_000

@@ -13,8 +13,9 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
-from pos_app import __version__, i18n, logs, paths
-from pos_app.errors import Outside, TillError
+from pos_app import __version__
+from pos_app.common import i18n, logs, paths
+from pos_app.common.errors import Outside, TillError
 from pos_app.gui import theme
 from pos_app.gui.fault_window import FaultDesk
 from pos_app.gui.garbage import GarbageCollector

@@ -10,8 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from pos_app import faults
-from pos_app.errors import TillError
+from pos_app.common import faults
+from pos_app.common.errors import TillError
 
 Work = tuple[str, Callable[[], Any]]
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QThread
 
-from pos_app import faults
+from pos_app.common import faults
+from pos_app.common.errors import Outside, TillError
+from pos_app.common.threads import in_daemon_thread
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.schedule import LEAVES_WITHIN_MS
 from pos_app.engine.events import EngineFailed, RequestFailed, RequestTaken
-from pos_app.errors import Outside, TillError
 from pos_app.gui.bridge import Bridge
 from pos_app.gui.installation import Installation
-from pos_app.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     import asyncio

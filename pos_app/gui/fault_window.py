@@ -11,10 +11,11 @@ from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, S
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout
 
-from pos_app import __version__, faults
+from pos_app import __version__
+from pos_app.common import faults
+from pos_app.common.i18n import _
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.fit import open_within_screen
-from pos_app.i18n import _
 
 _log = logging.getLogger("pos_app.gui.qt")
 _QT_LEVELS = {

@@ -8,13 +8,13 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
+from pos_app.common.i18n import N_, _
 from pos_app.engine.events import Light, Status
 from pos_app.gui import theme
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.light import LightWidget
-from pos_app.i18n import N_, _
 from pos_app.settings.model import Environment
 
 KEYS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from pos_app.common.i18n import _
 from pos_app.gui.frame import KEYS
-from pos_app.i18n import _
 
 
 def show_help(parent: QWidget) -> None:

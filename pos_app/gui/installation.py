@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pos_app import paths
-from pos_app.i18n import _
+from pos_app.common import paths
+from pos_app.common.i18n import _
 from pos_app.settings import file as settings_file
 from pos_app.settings.effective import SANDBOX_SHORTCODE, access, environment_of
 from pos_app.settings.model import Account, Environment, Settings

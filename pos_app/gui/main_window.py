@@ -20,7 +20,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pos_app.clock import SystemClock, day_of
+from pos_app.common.clock import SystemClock, day_of
+from pos_app.common.errors import Outside, TillError
+from pos_app.common.i18n import _, ngettext
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.commands import News
 from pos_app.domain.phone import format_phone
@@ -36,7 +38,6 @@ from pos_app.engine.events import (
     RequestFailed,
     RequestTaken,
 )
-from pos_app.errors import Outside, TillError
 from pos_app.gui import theme
 from pos_app.gui.background import Background, Done
 from pos_app.gui.bridge import Bridge
@@ -64,7 +65,6 @@ from pos_app.gui.strays.desk import StraysDesk
 from pos_app.gui.widgets.column import Column
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
-from pos_app.i18n import _, ngettext
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import Totals
 from pos_app.receipts.paper import PaperKind

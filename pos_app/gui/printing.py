@@ -20,20 +20,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pos_app.clock import SystemClock, to_eat
+from pos_app.common.clock import SystemClock, to_eat
+from pos_app.common.errors import Outside
+from pos_app.common.i18n import _
 from pos_app.domain.money import Cents
 from pos_app.domain.receipt import Closing, Receipt
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import SaleSummary
 from pos_app.engine.events import Light, LightChanged, Status
-from pos_app.errors import Outside
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.save_file import ask_target
-from pos_app.i18n import _
 from pos_app.ledger.rows import Totals
 from pos_app.receipts.layout import lay_out, lay_out_closing
 from pos_app.receipts.painter import picture

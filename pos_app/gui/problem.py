@@ -10,13 +10,13 @@ from PySide6.QtCore import Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
-from pos_app import paths
-from pos_app.clock import to_eat
-from pos_app.errors import TillError
+from pos_app.common import paths
+from pos_app.common.clock import to_eat
+from pos_app.common.errors import TillError
+from pos_app.common.i18n import _
 from pos_app.gui.background import Background, Done
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
-from pos_app.i18n import _
 from pos_app.ledger.copies import last_good
 from pos_app.words.mistakes import reason_of
 

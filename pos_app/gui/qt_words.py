@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTranslator
 
-from pos_app.i18n import N_, _
+from pos_app.common.i18n import N_, _
 
 _WORDS: Final = {
     "OK": N_("OK"),

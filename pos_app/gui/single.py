@@ -16,8 +16,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QSocketNotifier, Slot
 
-from pos_app.errors import Outside
-from pos_app.files import write_private
+from pos_app.common.errors import Outside
+from pos_app.common.files import write_private
 
 ANSWERS_WITHIN_S = 1.0
 _TAKEN = b"taken"

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, 
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
-from pos_app import paths
+from pos_app.common import paths
 
 FAMILY = "Noto Sans"
 COMPACT_BELOW_HEIGHT = 700

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from pos_app.errors import Mistake, Outside
-from pos_app.files import sync_folder, write_private
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.files import sync_folder, write_private
+from pos_app.common.paths import keep_private, make_private
 from pos_app.ledger.db import copy_to, key_beside, key_file, key_of_copy, open_reader
 from pos_app.ledger.head import head_file, head_of, is_behind, read_head, write_head
 from pos_app.ledger.one_writer import only_writer
 from pos_app.ledger.vault import KEY_CHECK, open_vault
 from pos_app.ledger.verify import Verdict, verify
-from pos_app.paths import keep_private, make_private
 
 KEPT_DAYS: Final = 14
 KEPT_MONTHS: Final = 12

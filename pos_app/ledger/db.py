@@ -11,9 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from pos_app.errors import Outside
-from pos_app.files import sync_folder
-from pos_app.paths import keep_private, make_private, touch_private
+from pos_app.common.errors import Outside
+from pos_app.common.files import sync_folder
+from pos_app.common.paths import keep_private, make_private, touch_private
 
 APPLICATION_ID: Final = 0x504F5331
 BUSY_TIMEOUT_S: Final = 5.0

@@ -15,9 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from pos_app.clock import to_eat
+from pos_app.common.clock import to_eat
+from pos_app.common.files import whole_file
 from pos_app.domain.sale import SaleSummary
-from pos_app.files import whole_file
 from pos_app.ledger.exported import KEPT_DAYS, DayPrint, ExportedDays, print_of
 from pos_app.ledger.reader import LedgerReader
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pos_app.errors import Outside
-from pos_app.files import write_private
+from pos_app.common.errors import Outside
+from pos_app.common.files import write_private
 
 KEPT_DAYS: Final = 62
 """Two months: by then an accountant has closed the books."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import filelock
 
-from pos_app.errors import Outside
-from pos_app.paths import keep_private
+from pos_app.common.errors import Outside
+from pos_app.common.paths import keep_private
 
 
 def lock_file(ledger: Path) -> Path:

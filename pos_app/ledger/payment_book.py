@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
-from pos_app.clock import day_of, to_eat
+from pos_app.common.clock import day_of, to_eat
+from pos_app.common.errors import Mistake
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.till_payment import TillPayment, Use
-from pos_app.errors import Mistake
 from pos_app.ledger.rows import PAYMENT_COLUMNS, payment_of
 from pos_app.ledger.vault import Vault
 

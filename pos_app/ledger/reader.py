@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from pos_app.common.errors import Mistake, Outside
 from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.mpesa_code import is_look_alike
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import SaleSummary
 from pos_app.domain.till_payment import OpenSale, TillPayment
-from pos_app.errors import Mistake, Outside
 from pos_app.ledger.db import converting, key_file, open_reader
 from pos_app.ledger.rows import (
     ATTEMPT_COLUMNS,

@@ -15,8 +15,8 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pos_app.errors import Outside
-from pos_app.files import write_private
+from pos_app.common.errors import Outside
+from pos_app.common.files import write_private
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pos_app.clock import day_of, to_eat
+from pos_app.common.clock import day_of, to_eat
+from pos_app.common.errors import Bug, Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.commands import Announce, Command, News
@@ -21,7 +22,6 @@ from pos_app.domain.phone import Msisdn
 from pos_app.domain.sale import Draft, is_said_paid, refuse_while_paid_is_said
 from pos_app.domain.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, WaitReason, left_ms, resend_wait
 from pos_app.domain.till_payment import TillPayment, Use, claim_subject
-from pos_app.errors import Bug, Mistake
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
 from pos_app.ledger.describe import changed_columns, describe

@@ -6,11 +6,11 @@ import asyncio
 import json
 from typing import Any
 
-from pos_app.addresses import is_loopback
+from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.urls import is_loopback
 from pos_app.practice.books import Books, Payment, Prompt
 from pos_app.practice.faults import Fault, FaultMenu, Target
 from pos_app.practice.shop import Manner
-from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 
 class CallbackSender:

@@ -6,9 +6,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pos_app.common.asgi_server import LoopbackServer
 from pos_app.practice.app import TRANSPORT_KEY, make_app
 from pos_app.practice.service import PracticeMpesa
-from pos_app.serving import LoopbackServer
 
 
 class _FaultyProtocol(HttpToolsProtocol):

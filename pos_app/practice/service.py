@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pos_app.clock import mpesa_timestamp
+from pos_app.common.clock import mpesa_timestamp
 from pos_app.practice.books import Books, Payment, Prompt
 from pos_app.practice.callbacks import CallbackSender
 from pos_app.practice.checks import PushOrder, Refusal, check_password, check_push, query_shortcode

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pos_app.common.i18n import _
 from pos_app.domain.money import format_ksh
 from pos_app.domain.receipt import Closing, Receipt
-from pos_app.i18n import _
 
 
 class Size(StrEnum):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtGui import QPdfWriter
 
-from pos_app.files import whole_file
+from pos_app.common.files import whole_file
 from pos_app.receipts.layout import Element
 from pos_app.receipts.painter import paint_on
 from pos_app.receipts.paper import PaperKind

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtPrintSupport import QPrinter, QPrinterInfo
 
-from pos_app.errors import Mistake, Outside
+from pos_app.common.errors import Mistake, Outside
 from pos_app.receipts.layout import Element
 from pos_app.receipts.painter import paint_on
 from pos_app.receipts.paper import PaperKind

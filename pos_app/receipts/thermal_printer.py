@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pos_app.errors import Mistake, Outside
+from pos_app.common.errors import Mistake, Outside
 from pos_app.receipts.layout import Code, Element, Pair, Rule, Size, Text
 from pos_app.receipts.paper import SHEETS, PaperKind
 

@@ -10,7 +10,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 
 TILL_NAME = re.compile(r"[A-Za-z0-9-]{1,32}\Z")
 CALLBACK_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,128}\Z")

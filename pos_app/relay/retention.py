@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from pos_app.errors import Outside
+from pos_app.common.errors import Outside
 from pos_app.relay.store import TRUSTED, Tills
 
 _log = logging.getLogger("pos_app.relay.retention")

@@ -21,8 +21,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from pos_app.errors import Mistake, Outside
-from pos_app.redact import keep_secret, redact
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.redact import keep_secret, redact
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import Groups

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
-from pos_app.errors import Mistake, Outside
-from pos_app.paths import keep_private, touch_private
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.paths import keep_private, touch_private
+from pos_app.common.threads import in_thread
 from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name, digest, new_token
 from pos_app.relay.groups import LARGEST, Groups
@@ -35,7 +36,6 @@ from pos_app.relay.store import (
     mark_of,
 )
 from pos_app.relay.strangers import DAY_MS, DayOf, Quota, Used, admit, prompt_of
-from pos_app.threads import in_thread
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS tills (

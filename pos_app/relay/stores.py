@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 from pos_app.relay.store import Store
 from pos_app.relay.store_sqlite import SqliteStore
 

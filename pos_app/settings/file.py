@@ -11,8 +11,8 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from pos_app.errors import Mistake, Outside
-from pos_app.files import write_private
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.files import write_private
 from pos_app.settings.model import FORMAT, Settings
 
 

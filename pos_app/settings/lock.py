@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import filelock
 
-from pos_app.errors import Mistake, Outside
-from pos_app.paths import Home, make_private
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.paths import Home, make_private
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import re
 import secrets
 from typing import Final
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 from pos_app.settings.model import Environment
 from pos_app.settings.secrets import SecretName, SecretStore
 

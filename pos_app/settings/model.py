@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from pos_app.addresses import is_safe_address
+from pos_app.common.urls import is_safe_address
 
 FORMAT = 1
 

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import tomli_w
 
-from pos_app.errors import Mistake, Outside
-from pos_app.files import write_private
-from pos_app.redact import keep_secret
+from pos_app.common.errors import Mistake, Outside
+from pos_app.common.files import write_private
+from pos_app.common.redact import keep_secret
 from pos_app.settings.model import Environment
 
 SERVICE = "pos-app"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pos_app.i18n import _
+from pos_app.common.i18n import _
 
 MOST_NAMED = 3
 

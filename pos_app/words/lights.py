@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pos_app.i18n import N_, _
+from pos_app.common.i18n import N_, _
 from pos_app.words.mistakes import REASONS
 from pos_app.words.outcomes import WORDS
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pos_app.errors import TillError
-from pos_app.i18n import N_, _
+from pos_app.common.errors import TillError
+from pos_app.common.i18n import N_, _
 
 REASONS: dict[str, str] = {
     # Amount

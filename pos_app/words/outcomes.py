@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pos_app.common.i18n import N_, _
 from pos_app.domain.outcome import OutcomeKind as K
-from pos_app.i18n import N_, _
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pos_app.common.i18n import N_, _
 from pos_app.domain.attempt import FOLLOWED, OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.money import format_ksh
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.domain.sale import SaleState, SaleSummary
-from pos_app.i18n import N_, _
 from pos_app.words.mistakes import reason
 from pos_app.words.outcomes import words_of
 

@@ -66,7 +66,7 @@ def program_at(at: str) -> tuple[str, ...]:
 def _clock_of(at: str | None) -> str:
     if at is None:
         return "pass"
-    return f"from pos_app.clock import SystemClock; SystemClock.now_ms = lambda _self: {instant_ms(at)}"
+    return f"from pos_app.common.clock import SystemClock; SystemClock.now_ms = lambda _self: {instant_ms(at)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,14 +44,14 @@ from contract.program import Ran, environment, instant_ms, run
 from fakes.servers import Mpesa, Relay
 from fakes.till import FAST, Till
 
-from pos_app.clock import SystemClock
+from pos_app.common.clock import SystemClock
+from pos_app.common.errors import Mistake
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.schedule import Pacing, is_to_be_checked
 from pos_app.domain.till_payment import Use
 from pos_app.engine.events import EngineFailed
-from pos_app.errors import Mistake
 from pos_app.ledger.reader import LedgerReader
 from pos_app.practice import app as practice_app
 from pos_app.practice import service as practice_service

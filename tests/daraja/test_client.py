@@ -13,6 +13,7 @@ from typing import Self
 import pytest
 from fakes.servers import Mpesa
 
+from pos_app.common.http import Patience
 from pos_app.daraja import (
     AsyncMpesaClient,
     InvalidRequest,
@@ -28,7 +29,6 @@ from pos_app.daraja import (
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.practice.customers import Habit
 from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_STORE, PRACTICE_TILL
-from pos_app.web import Patience
 
 FAST = Patience(connect_s=2, read_s=1, total_s=2)
 PUSH = {
@@ -319,7 +319,7 @@ class Silent:
 
 @pytest.mark.parametrize("has_token", [False, True])
 def test_stopped_it_says_whether_the_push_had_left(has_token: bool) -> None:
-    from pos_app.web import StoppedBeforeSendingError
+    from pos_app.common.http import StoppedBeforeSendingError
 
     async def run(url: str, seen: threading.Event) -> BaseException:
         client = AsyncMpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url=url, patience=FAST)
@@ -459,8 +459,8 @@ def test_a_pacer_that_is_slowed_down_lets_nobody_through() -> None:
 
 
 def test_an_answer_without_a_date_leaves_the_clock_alone() -> None:
+    from pos_app.common.http import Answer
     from pos_app.daraja.client import _Account
-    from pos_app.web import Answer
 
     account = _Account.check("k", "s", "sandbox", None, None)
     account.note(Answer(200, {}, b""))

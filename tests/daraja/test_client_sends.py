@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from fakes.scripted import ACCEPTED, TOKEN, Said, Scripted, result, says
 
+from pos_app.common.http import Leaving, Patience
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MpesaClient, NotSent
-from pos_app.web import Leaving, Patience
 
 FAST = Patience(connect_s=2, read_s=2, total_s=3)
 NOON_MS = 1_795_856_400_000

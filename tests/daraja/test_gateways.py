@@ -22,7 +22,8 @@ from cryptography.x509.oid import NameOID
 from daraja.test_client import FAST, PUSH, query
 from fakes.scripted import ACCEPTED, Said, Scripted, result, says
 
-from pos_app.clock import SystemClock
+from pos_app.common.clock import SystemClock
+from pos_app.common.http import AsyncWeb, Leaving, NotSentError, Request
 from pos_app.daraja import (
     AsyncMpesaClient,
     C2bConfirmation,
@@ -35,7 +36,6 @@ from pos_app.daraja import (
 )
 from pos_app.daraja.recognise import recognise
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.web import AsyncWeb, Leaving, NotSentError, Request
 
 WORDS = "upstream timed out; rate limit or quota exceeded; Spike arrest violation; Invalid Access Token"
 SOAP = {"Envelope": {"Body": {"Fault": {"faultcode": "soap:Server", "faultstring": WORDS}}}}

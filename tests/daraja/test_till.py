@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 from fakes.servers import Canned, Mpesa
 
-from pos_app.clock import EAT
+from pos_app.common.clock import EAT
+from pos_app.common.http import Answer
 from pos_app.daraja import (
     AsyncMpesaClient,
     C2bConfirmation,
@@ -21,7 +22,6 @@ from pos_app.daraja import (
 )
 from pos_app.daraja.answers import read_register
 from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_SECRET
-from pos_app.web import Answer
 
 URLS = {"confirmation_url": "https://relay.example.org/p/front/x", "validation_url": "https://relay.example.org/a"}
 

@@ -280,7 +280,7 @@ def test_a_clock_that_is_set_or_a_pc_that_slept_while_it_waits(tmp_path: Path, b
     """The wait for the next question is counted, not read off the wall: the payment made meanwhile is seen."""
     from fakes.till import Till
 
-    from pos_app.clock import SystemClock
+    from pos_app.common.clock import SystemClock
     from pos_app.domain.attempt import AttemptState
 
     class Stepping(SystemClock):

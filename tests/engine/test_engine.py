@@ -13,6 +13,7 @@ import pytest
 from fakes.servers import Canned, Loop, Mpesa, Relay
 from fakes.till import FAST, Till, draft
 
+from pos_app.common.errors import Mistake, Outside
 from pos_app.domain.attempt import AttemptId, Review
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.commands import News
@@ -21,7 +22,6 @@ from pos_app.domain.schedule import Pacing
 from pos_app.engine.engine import Counter, Engine
 from pos_app.engine.events import Announced, EngineFailed, Light, LightChanged, PhoneChanged, Status
 from pos_app.engine.mail import read_callback
-from pos_app.errors import Mistake, Outside
 from pos_app.ledger.verify import verify
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import RelayAccess

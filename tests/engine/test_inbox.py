@@ -15,6 +15,7 @@ import pytest
 from fakes.servers import Bare, Mpesa, Relay
 from fakes.till import Till
 
+from pos_app.common.http import MAX_BODY_BYTES, Patience, Request, Web
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.schedule import Pacing
 from pos_app.engine import inbox
@@ -22,7 +23,6 @@ from pos_app.engine.events import EngineFailed, Light, LightChanged
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import RelayAccess
-from pos_app.web import MAX_BODY_BYTES, Patience, Request, Web
 
 SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
 

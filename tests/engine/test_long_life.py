@@ -23,7 +23,9 @@ import pytest
 from fakes.fast_time import FastClock, FastLoop
 from fakes.till import access, draft
 
-from pos_app import logs, serving, web
+from pos_app.common import asgi_server, http, logs
+from pos_app.common.asgi_server import LoopbackServer
+from pos_app.common.errors import Mistake
 from pos_app.daraja import client as daraja_client
 from pos_app.daraja import pace
 from pos_app.domain.schedule import DEFAULT_PACING
@@ -33,7 +35,6 @@ from pos_app.engine.engine import Counter as At
 from pos_app.engine.engine import Engine
 from pos_app.engine.events import EngineEvent, EngineFailed
 from pos_app.engine.sender import new_token
-from pos_app.errors import Mistake
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import token_hash
@@ -48,7 +49,6 @@ from pos_app.relay import app as relay_app
 from pos_app.relay import callbacks as relay_callbacks
 from pos_app.relay import retention, store_sqlite
 from pos_app.relay.store_sqlite import SqliteStore
-from pos_app.serving import LoopbackServer
 from pos_app.settings.effective import RelayAccess
 
 DAYS = int(os.environ.get("LONG_LIFE_DAYS", "90"))
@@ -205,15 +205,15 @@ def street(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
         if hasattr(module, "time"):
             monkeypatch.setattr(module, "time", clock.of_the_world())
     # The servers' own heartbeat, ten times a second, is none of this.
-    monkeypatch.setattr(serving._QuietServer, "main_loop", _until_told)
-    real_send = web.AsyncWeb._send
+    monkeypatch.setattr(asgi_server._QuietServer, "main_loop", _until_told)
+    real_send = http.AsyncWeb._send
 
     async def send(self: Any, request: Any, departure: Any) -> Any:
         if street.is_away(request.url):
             raise httpx.ConnectError("the router is away")
         return await real_send(self, request, departure)
 
-    monkeypatch.setattr(web.AsyncWeb, "_send", send)
+    monkeypatch.setattr(http.AsyncWeb, "_send", send)
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     logs.set_up(tmp_path / "logs")

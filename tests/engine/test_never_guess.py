@@ -22,7 +22,9 @@ from fakes.servers import Bare, Mpesa, Relay
 from fakes.till import FAST, Till, draft
 from torture.fuzz import mutate
 
-from pos_app.clock import SystemClock
+from pos_app.common.clock import SystemClock
+from pos_app.common.errors import Mistake
+from pos_app.common.http import Patience, Request, Web
 from pos_app.domain import schedule
 from pos_app.domain.attempt import AttemptId, Review
 from pos_app.domain.attempt import AttemptState as S
@@ -33,14 +35,12 @@ from pos_app.engine import engine as engine_module
 from pos_app.engine import poller as poller_module
 from pos_app.engine.events import Announced, AttemptChanged, EngineFailed, Light, LightChanged, Status
 from pos_app.engine.inbox import mailbox_of
-from pos_app.errors import Mistake
 from pos_app.gui.strays.presenter import row_of
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.practice.customers import Habit
 from pos_app.relay.auth import digest
 from pos_app.settings.effective import RelayAccess
-from pos_app.web import Patience, Request, Web
 
 GATEWAY = b"<html>504: upstream timed out; rate limit or quota exceeded</html>"
 CANCELLED = result("1032", "Request cancelled by user")

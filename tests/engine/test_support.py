@@ -11,11 +11,11 @@ import pytest
 from fakes.servers import Mpesa
 from fakes.till import Till
 
-from pos_app.clock import SystemClock
+from pos_app.common.clock import SystemClock
+from pos_app.common.errors import Outside
+from pos_app.common.paths import Home
 from pos_app.domain.attempt import AttemptState
 from pos_app.engine.support import support_report, write_bundle
-from pos_app.errors import Outside
-from pos_app.paths import Home
 from pos_app.settings.model import Settings
 
 

@@ -12,6 +12,7 @@ import pytest
 from fakes.servers import Canned, Mpesa, Relay
 from fakes.till import Till
 
+from pos_app.common.errors import Mistake, Outside
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.attempt import Review
 from pos_app.domain.sale import SaleState
@@ -19,7 +20,6 @@ from pos_app.domain.schedule import Pacing
 from pos_app.domain.till_payment import TillPayment, Use
 from pos_app.engine.events import PaymentArrived
 from pos_app.engine.till_payments import TillPayments, read_payment
-from pos_app.errors import Mistake, Outside
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.practice.customers import Habit

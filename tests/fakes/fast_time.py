@@ -9,8 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
-from pos_app import threads
-from pos_app.clock import SystemClock
+from pos_app.common import threads
+from pos_app.common.clock import SystemClock
 
 QUIET_S = 0.0001
 QUIET_LOOKS = 2
@@ -57,7 +57,7 @@ class FastLoop(asyncio.SelectorEventLoop):
         self._busy -= 1
 
     async def in_thread(self, executor: Executor, work: Callable[[], Any]) -> Any:
-        """As `pos_app.threads.in_thread`; time stands while it works."""
+        """As `pos_app.common.threads.in_thread`; time stands while it works."""
         self._busy += 1
         try:
             return await threads.in_thread(executor, work)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from pos_app.common.asgi_server import LoopbackServer
 from pos_app.practice.customers import Habit
 from pos_app.practice.server import PracticeServer
 from pos_app.practice.service import PracticeMpesa
@@ -18,7 +19,6 @@ from pos_app.relay.guard import Rules
 from pos_app.relay.metrics import Counted
 from pos_app.relay.protocol import ImpatientProtocol
 from pos_app.relay.stores import open_store
-from pos_app.serving import LoopbackServer
 
 
 class Loop:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from fakes.servers import Loop, Mpesa, Relay
-from pos_app.clock import Clock
+from pos_app.common.clock import Clock
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
 from pos_app.domain.money import parse_amount
 from pos_app.domain.phone import parse_phone

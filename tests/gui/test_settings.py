@@ -14,7 +14,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.settings.dialog import SettingsDialog
 from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_SECRET

@@ -21,9 +21,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from pos_app import faults, paths
 from pos_app.cli import main as command_line
-from pos_app.errors import Mistake, Outside
+from pos_app.common import faults, paths
+from pos_app.common.errors import Mistake, Outside
 from pos_app.gui.app import Program
 from pos_app.gui.background import Background, Done
 from pos_app.gui.fault_window import FaultDesk

@@ -12,12 +12,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from pos_app.common.http import Patience, Request, Web
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.strays.presenter import StrayRow, row_of
 from pos_app.gui.strays.view import StraysDialog
 from pos_app.ledger.reader import Filter
 from pos_app.ledger.rows import Stray
-from pos_app.web import Patience, Request, Web
 
 
 @pytest.fixture

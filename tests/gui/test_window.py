@@ -28,13 +28,13 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from pos_app.clock import SystemClock, day_of
+from pos_app.common.clock import SystemClock, day_of
+from pos_app.common.errors import Outside
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft
 from pos_app.engine.events import EngineStarted
-from pos_app.errors import Outside
 from pos_app.gui import theme
 from pos_app.gui.app import Program
 from pos_app.gui.ledger import day_view

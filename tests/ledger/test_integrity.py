@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 from ledger.test_ledger import PAID, T, draft, sell
 
-from pos_app import logs
-from pos_app.clock import EARLIEST_MS, day_of
+from pos_app.common import logs
+from pos_app.common.clock import EARLIEST_MS, day_of
+from pos_app.common.errors import Mistake, Outside
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptState
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.till_payment import TillPayment
-from pos_app.errors import Mistake, Outside
 from pos_app.ledger import copies, one_writer
 from pos_app.ledger.db import key_file, key_of_copy, schema_of_version
 from pos_app.ledger.head import head_file
@@ -503,7 +503,7 @@ def test_what_must_not_be_lost_is_forced_to_the_disk(
             assert ledger._db.execute("PRAGMA synchronous").fetchone()[0] == full
             assert store._write.execute("PRAGMA synchronous").fetchone()[0] == full
         return
-    from pos_app.files import write_private
+    from pos_app.common.files import write_private
 
     forced: list[str] = []
     real = os.fsync

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from pos_app.common.errors import Bug, Mistake, Outside
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.money import Cents
@@ -24,7 +25,6 @@ from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft, SaleState
-from pos_app.errors import Bug, Mistake, Outside
 from pos_app.ledger import copies
 from pos_app.ledger.db import converting, newest_version
 from pos_app.ledger.export import COLUMNS, CancelledError, Format, Written, default_name, export

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pos_app.clock import day_of, to_eat
+from pos_app.common.clock import day_of, to_eat
+from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptState, Review
 from pos_app.domain.money import Cents
@@ -19,7 +20,6 @@ from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft, SaleState
 from pos_app.domain.till_payment import TillPayment, Use, claim_subject
-from pos_app.errors import Mistake
 from pos_app.ledger.db import open_writer
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify

@@ -34,8 +34,8 @@ sys.path[:0] = [str(HERE.parents[1]), str(ROOT)]
 from fakes.postgres import Postgres  # noqa: E402
 from perf.bench import NEVER_S, SHOP, Checkout, Push, callback_of, run  # noqa: E402
 
+from pos_app.common.http import AsyncWeb, Patience, Request  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
-from pos_app.web import AsyncWeb, Patience, Request  # noqa: E402
 
 SECONDS = 4
 ROUNDS = 3

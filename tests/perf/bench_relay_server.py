@@ -17,13 +17,13 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
+from pos_app.common.asgi_server import LoopbackServer  # noqa: E402
 from pos_app.relay import groups  # noqa: E402
 from pos_app.relay.app import make_app  # noqa: E402
 from pos_app.relay.groups import Groups  # noqa: E402
 from pos_app.relay.protocol import ImpatientProtocol  # noqa: E402
 from pos_app.relay.store import Letter  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
-from pos_app.serving import LoopbackServer  # noqa: E402
 
 OK = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
 

@@ -9,7 +9,7 @@ import pytest
 from fakes.postgres import Postgres
 from fakes.servers import Relay
 
-from pos_app.web import Patience, Web
+from pos_app.common.http import Patience, Web
 
 
 @pytest.fixture(scope="session")

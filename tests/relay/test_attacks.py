@@ -13,9 +13,9 @@ from fakes.servers import Relay
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pos_app.common.http import Request, Web
 from pos_app.relay import protocol
 from pos_app.relay.guard import Limits, Rules, networks
-from pos_app.web import Request, Web
 
 TOKEN = "T" * 22
 PROXY = networks(("127.0.0.1",))

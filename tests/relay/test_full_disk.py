@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes.servers import Relay
 
-from pos_app.web import Request, Web
+from pos_app.common.http import Request, Web
 
 TOKEN = "T" * 22
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
 from pos_app.relay.guard import Buckets, Guard, Rules, networks
 
 

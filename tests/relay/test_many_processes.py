@@ -11,9 +11,9 @@ import pytest
 from fakes.postgres import Postgres
 from fakes.servers import Relay
 
+from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 from pos_app.relay.store import Cursor, Letter, StoreError
 from pos_app.relay.store_postgres import PostgresStore
-from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
 
 TOKEN = "T" * 22
 

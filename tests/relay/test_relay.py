@@ -9,10 +9,10 @@ import time
 import pytest
 from fakes.servers import Relay
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
+from pos_app.common.http import Answer, AsyncWeb, Patience, Request, Web
 from pos_app.relay.auth import Pairing, digest, read_pairing
 from pos_app.relay.store import PAGE
-from pos_app.web import Answer, AsyncWeb, Patience, Request, Web
 
 TOKEN = "T" * 22
 

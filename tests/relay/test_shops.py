@@ -9,8 +9,8 @@ import json
 import pytest
 from fakes.servers import Relay
 
+from pos_app.common.http import Answer, Request, Web
 from pos_app.relay.auth import digest
-from pos_app.web import Answer, Request, Web
 
 TOKEN = "T" * 22
 CODE = hashlib.sha256(b"TKN7RT61SV").hexdigest()

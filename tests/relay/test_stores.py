@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from pos_app.errors import Mistake, Outside
+from pos_app.common.errors import Mistake, Outside
 from pos_app.relay.store_sqlite import _SCHEMA
 from pos_app.relay.stores import is_postgres, open_store
 

@@ -13,6 +13,7 @@ import pytest
 from fakes.servers import Relay
 from relay.test_relay import inbox, post
 
+from pos_app.common.http import Answer, Request, Web
 from pos_app.relay.auth import digest
 from pos_app.relay.callbacks import Callbacks
 from pos_app.relay.guard import Guard, Rules
@@ -21,7 +22,6 @@ from pos_app.relay.retention import Retention
 from pos_app.relay.store import TRUSTED, Kind, Letter
 from pos_app.relay.stores import open_store
 from pos_app.relay.strangers import Quota
-from pos_app.web import Answer, Request, Web
 
 DAY_MS = 86_400_000
 

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 import pytest
 from fakes.servers import Relay
 
+from pos_app.common.http import AsyncWeb, Patience, Request, Web
 from pos_app.relay import app, store_postgres, store_sqlite
 from pos_app.relay.store import Cursor
-from pos_app.web import AsyncWeb, Patience, Request, Web
 
 TOKEN = "T" * 22
 

@@ -19,6 +19,7 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
+from pos_app.common.http import Answer  # noqa: E402
 from pos_app.daraja import C2bConfirmation, CallbackUnreadable, MpesaApiException  # noqa: E402
 from pos_app.daraja.answers import is_token_refusal, read_push, read_query  # noqa: E402
 from pos_app.daraja.auth import read_token  # noqa: E402
@@ -29,7 +30,6 @@ from pos_app.domain.outcome import OutcomeKind  # noqa: E402
 from pos_app.engine.mail import read_callback  # noqa: E402
 from pos_app.gui.strays.presenter import row_of  # noqa: E402
 from pos_app.ledger.rows import Stray  # noqa: E402
-from pos_app.web import Answer  # noqa: E402
 
 CORPUS = [
     b"", b"{}", b"[]", b"null", b"<html><body>Incapsula incident ID: 1</body></html>",

@@ -13,7 +13,7 @@ from contextlib import closing
 
 from torture.callbacks import checkout_of, merchant_of, phone_of, reference_of, shillings_of, token_of
 
-from pos_app import paths
+from pos_app.common import paths
 from pos_app.domain import events as ev
 from pos_app.domain.money import parse_amount
 from pos_app.domain.phone import parse_phone

@@ -10,6 +10,7 @@ from typing import Any
 
 from pos_app.cli import sales as sales_command
 from pos_app.cli import verify as verify_command
+from pos_app.common.http import Leaving
 from pos_app.daraja.client import AsyncMpesaClient
 from pos_app.domain import events as ev
 from pos_app.domain import flow
@@ -22,7 +23,6 @@ from pos_app.engine.engine import Engine
 from pos_app.ledger.payment_book import PaymentBook
 from pos_app.ledger.verify import Verdict
 from pos_app.receipts.thermal_printer import ThermalPrinter
-from pos_app.web import Leaving
 
 
 def plant(bug: str) -> None:

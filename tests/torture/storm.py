@@ -40,8 +40,8 @@ from torture.callbacks import body_of, code_of, reference_of, shillings_of, toke
 from torture.oracle import CommandLine, read_ledger  # noqa: E402
 from torture.steps import RELAY_STEPS  # noqa: E402
 
+from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request, Web  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
-from pos_app.web import AsyncWeb, MaybeSentError, NotSentError, Patience, Request, Web  # noqa: E402
 
 TILL = "till-1"
 SENDERS = 12

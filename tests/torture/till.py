@@ -27,8 +27,9 @@ from typing import Any
 
 from torture.steps import PLANTS, STEPS
 
-from pos_app import paths
 from pos_app.cli.lines import sale_json
+from pos_app.common import paths
+from pos_app.common.errors import Mistake, Outside
 from pos_app.daraja.client import AsyncMpesaClient
 from pos_app.domain import schedule
 from pos_app.domain.attempt import Attempt, Review
@@ -42,7 +43,6 @@ from pos_app.engine import engine as engine_module
 from pos_app.engine import inbox
 from pos_app.engine.engine import Counter, Engine
 from pos_app.engine.events import Announced, EngineEvent
-from pos_app.errors import Mistake, Outside
 from pos_app.ledger.export import Format, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.writer import LedgerWriter
@@ -81,16 +81,16 @@ def lay(step: str, passes: int) -> None:
     if step == "after_journal":
         _after(engine_module.Engine, "_push", fuse, before=True)
     elif step == "bytes_left":
-        from pos_app import web
+        from pos_app.common import http
 
-        real = web._Departure.note
+        real = http._Departure.note
 
         def note(self: Any, name: str, info: object) -> None:
             real(self, name, info)
             if name.endswith("send_request_body.complete"):
                 fuse.burn()
 
-        web._Departure.note = note  # type: ignore[method-assign]
+        http._Departure.note = note  # type: ignore[method-assign]
     elif step == "after_answer":
         _after(AsyncMpesaClient, "stk_push", fuse, before=False)
     elif step == "printing":

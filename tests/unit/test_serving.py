@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pos_app.serving import LoopbackServer
+from pos_app.common.asgi_server import LoopbackServer
 
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from PySide6.QtGui import QFontMetrics
 
+from pos_app.common.i18n import _
 from pos_app.gui import theme
 from pos_app.gui.ledger.delegate import ICON_ROOM, PADDING
 from pos_app.gui.ledger.model import BOLD, HEADINGS, Column
-from pos_app.i18n import _
 
 SHORTEST_ORDER = 72
 _GIVE_WAY = (Column.AGE, Column.PHONE, Column.CODE)

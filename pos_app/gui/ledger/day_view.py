@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pos_app.clock import SystemClock, day_of
+from pos_app.common.clock import SystemClock, day_of
+from pos_app.common.i18n import N_, _
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.sale import SaleSummary
 from pos_app.gui import theme
@@ -36,7 +37,6 @@ from pos_app.gui.ledger.model import Column, SalesModel
 from pos_app.gui.ledger.reports import Page, Reports
 from pos_app.gui.strays.strip import StraysStrip
 from pos_app.gui.widgets.dress import card, dress, label
-from pos_app.i18n import N_, _
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.rows import Totals
 from pos_app.receipts.code import search_of

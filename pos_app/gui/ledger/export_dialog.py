@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pos_app.common.i18n import _
 from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.save_file import ask_target
-from pos_app.i18n import _
 from pos_app.ledger.export import CancelledError, Format, Progress, Written, default_name
 from pos_app.words.days import changed_days
 from pos_app.words.mistakes import reason_of

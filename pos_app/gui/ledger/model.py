@@ -9,14 +9,14 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from pos_app.clock import SystemClock, to_eat
+from pos_app.common.clock import SystemClock, to_eat
+from pos_app.common.i18n import N_, _
 from pos_app.domain.attempt import FOLLOWED
 from pos_app.domain.money import format_amount
 from pos_app.domain.sale import SaleSummary
 from pos_app.gui.sell.current_presenter import clock_text
 from pos_app.gui.theme import Tone
 from pos_app.gui.tones import look_of_sale
-from pos_app.i18n import N_, _
 from pos_app.ledger.reader import LedgerReader
 
 PAGE = 200

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pos_app.clock import SystemClock, day_of
+from pos_app.common.clock import SystemClock, day_of
+from pos_app.common.errors import Outside
 from pos_app.domain.attempt import SaleId
 from pos_app.domain.sale import SaleSummary
-from pos_app.errors import Outside
 from pos_app.gui.payments.presenter import Known, TillInbox
 from pos_app.gui.strays.presenter import StrayRow, row_of
 from pos_app.ledger.export import Format, Progress, Written, changed_since_export, export

@@ -8,7 +8,8 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QPushButton, QVBoxLayout, QWidget
 
-from pos_app.clock import to_eat
+from pos_app.common.clock import to_eat
+from pos_app.common.i18n import _
 from pos_app.domain.money import format_ksh
 from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.reports import InFull, Reports
@@ -18,7 +19,6 @@ from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
-from pos_app.i18n import _
 from pos_app.words.mistakes import reason, reason_of
 from pos_app.words.states import words_of_sale
 from pos_app.words.timeline import event_sentence

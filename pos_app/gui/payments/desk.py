@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 
+from pos_app.common.errors import Outside
+from pos_app.common.i18n import _
 from pos_app.domain.attempt import SaleId
 from pos_app.engine.events import RequestFailed, RequestTaken
-from pos_app.errors import Outside
 from pos_app.gui.dialog_desk import DialogDesk
 from pos_app.gui.payments.view import InboxDialog
-from pos_app.i18n import _
 from pos_app.words.mistakes import reason
 
 if TYPE_CHECKING:

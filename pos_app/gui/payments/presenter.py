@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pos_app.clock import to_eat
+from pos_app.common.clock import to_eat
+from pos_app.common.i18n import N_, _
+from pos_app.common.redact import hide_phones
 from pos_app.domain.money import format_ksh
 from pos_app.domain.sale import SaleSummary
 from pos_app.domain.till_payment import Match, OpenSale, Sign, TillPayment, Use, rank
 from pos_app.gui.theme import Tone
-from pos_app.i18n import N_, _
-from pos_app.redact import hide_phones
 
 PAYMENT_HEADINGS = (N_("Time"), N_("Amount"), N_("Name"), N_("Phone"), N_("Account"), N_("M-PESA code"))
 SALE_HEADINGS = (N_("Order"), N_("To pay"), N_("Phone"), N_("Why"))

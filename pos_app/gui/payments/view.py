@@ -5,11 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from pos_app.clock import SystemClock, day_of
+from pos_app.common.clock import SystemClock, day_of
+from pos_app.common.errors import Mistake
+from pos_app.common.i18n import _, ngettext
 from pos_app.domain.money import Cents, format_ksh
 from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.till_payment import Match, OpenSale, TillPayment
-from pos_app.errors import Mistake
 from pos_app.gui.background import Background, Done
 from pos_app.gui.dialog_desk import TalkingDialog
 from pos_app.gui.ledger.reports import Reports
@@ -32,7 +33,6 @@ from pos_app.gui.widgets.field import Field
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
 from pos_app.gui.widgets.row_list import RowList
-from pos_app.i18n import _, ngettext
 from pos_app.words.mistakes import reason_of
 
 _INBOX, _CODE = "till inbox", "till code"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from pos_app.common.i18n import _
 from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.money import format_ksh
 from pos_app.domain.sale import SaleState, SaleSummary
@@ -13,7 +14,6 @@ from pos_app.engine.events import AttemptChanged
 from pos_app.gui.sell.form_presenter import offer_by_hand
 from pos_app.gui.theme import Tone
 from pos_app.gui.tones import look_of_sale
-from pos_app.i18n import _
 from pos_app.words.states import words_of_sale
 
 PROMPT_LIFE_S = 60

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from pos_app.clock import SystemClock
+from pos_app.common.clock import SystemClock
+from pos_app.common.i18n import _
 from pos_app.domain.attempt import FOLLOWED, AttemptId
 from pos_app.domain.sale import SaleSummary
 from pos_app.engine.events import AttemptChanged
@@ -17,7 +18,6 @@ from pos_app.gui.sell.current_presenter import card_of, clock_text
 from pos_app.gui.widgets.announce import announce
 from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.gui.widgets.ring import Ring
-from pos_app.i18n import _
 
 
 class CurrentView(QWidget):

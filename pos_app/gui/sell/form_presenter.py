@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from pos_app.common.errors import Mistake
+from pos_app.common.i18n import _
 from pos_app.domain.money import MAX_SHILLINGS, format_ksh, is_sum, parse_amount
 from pos_app.domain.phone import format_phone, parse_phone
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Draft
-from pos_app.errors import Mistake
-from pos_app.i18n import _
 from pos_app.words.mistakes import reason, reason_of
 
 AMOUNT, PHONE, REFERENCE = "amount", "phone", "reference"

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from pos_app.common.i18n import _
 from pos_app.domain.reference import MAX_REFERENCE, Reference
 from pos_app.domain.sale import Draft
 from pos_app.gui import theme
@@ -16,7 +17,6 @@ from pos_app.gui.sell.form_presenter import AMOUNT, PHONE, REFERENCE, FormPresen
 from pos_app.gui.theme import Theme
 from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.gui.widgets.field import Field
-from pos_app.i18n import _
 
 
 class FormView(QWidget):

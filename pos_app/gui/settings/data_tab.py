@@ -10,12 +10,12 @@ from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from pos_app.clock import SystemClock, to_eat
+from pos_app.common.clock import SystemClock, to_eat
+from pos_app.common.i18n import _
 from pos_app.gui.background import Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.settings.tab import Tab, combo, say
 from pos_app.gui.widgets.dress import button, label
-from pos_app.i18n import _
 from pos_app.ledger.copies import backup, check_copy, copies_in
 from pos_app.ledger.verify import Verdict, verify
 from pos_app.words.mistakes import reason_of

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QTabWidget, QToolButton, QVBoxLayout
 
-from pos_app.errors import Outside, TillError
+from pos_app.common.errors import Outside, TillError
+from pos_app.common.i18n import _
 from pos_app.gui.background import Background, Done
 from pos_app.gui.installation import Installation
 from pos_app.gui.settings.data_tab import DataTab
@@ -24,7 +25,6 @@ from pos_app.gui.widgets.dress import button
 from pos_app.gui.widgets.field import Field
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
-from pos_app.i18n import _
 from pos_app.receipts.layout import lay_out
 from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.printers import printer_for

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QCheckBox
 
+from pos_app.common.i18n import _
 from pos_app.gui.settings.tab import Tab, choose, combo
 from pos_app.gui.widgets.dress import label
-from pos_app.i18n import _
 from pos_app.settings.model import Settings, Theme
 
 

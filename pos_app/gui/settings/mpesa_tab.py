@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Signal, Slot
 
+from pos_app.common.errors import Mistake
+from pos_app.common.i18n import _
 from pos_app.domain.attempt import AttemptId
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft, summary_of
 from pos_app.engine.events import AttemptChanged, RequestFailed, RequestTaken
-from pos_app.errors import Mistake
 from pos_app.gui.settings.presenter import Tried
 from pos_app.gui.settings.tab import Tab, choose, combo, say
 from pos_app.gui.tones import look_of_sale
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
-from pos_app.i18n import _
 from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretName

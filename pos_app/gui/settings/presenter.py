@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from pos_app.common.errors import Outside, TillError
+from pos_app.common.i18n import N_, _
 from pos_app.domain.callback_address import refused_word
-from pos_app.errors import Outside, TillError
-from pos_app.i18n import N_, _
 from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Data, Environment, Mpesa, Relay, Settings, Shop
 from pos_app.settings.secrets import SecretName, SecretStore
@@ -104,8 +104,8 @@ def try_connection(
 
     *Thread*: not the GUI's: it waits for the network and for the password store.
     """
+    from pos_app.common.http import Patience  # noqa: PLC0415
     from pos_app.daraja import MpesaClient, NotSent  # noqa: PLC0415 - loaded where it is needed
-    from pos_app.web import Patience  # noqa: PLC0415
 
     environment = settings.mpesa.environment
     if environment is Environment.PRACTICE:

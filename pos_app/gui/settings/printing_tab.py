@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox
 
-from pos_app.errors import Mistake, TillError
+from pos_app.common.errors import Mistake, TillError
+from pos_app.common.i18n import _
 from pos_app.gui.settings.tab import Tab, choose, combo, say
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
-from pos_app.i18n import _
 from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.printers import THERMAL, printer_for
 from pos_app.receipts.system_printer import printer_names

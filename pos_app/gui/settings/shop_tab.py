@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pos_app.errors import Mistake
+from pos_app.common.errors import Mistake
+from pos_app.common.i18n import _
 from pos_app.gui.settings.tab import Tab, text_box
 from pos_app.gui.widgets.dress import label
 from pos_app.gui.widgets.field import Field
-from pos_app.i18n import _
 from pos_app.settings.manager import hash_pin
 from pos_app.settings.model import Environment, Settings
 from pos_app.settings.secrets import SecretName

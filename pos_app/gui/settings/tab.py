@@ -7,10 +7,10 @@ from typing import Any
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
+from pos_app.common.i18n import _
 from pos_app.gui.settings.presenter import reason_for
 from pos_app.gui.widgets.dress import dress
 from pos_app.gui.widgets.field import Field
-from pos_app.i18n import _
 from pos_app.settings.model import Settings
 from pos_app.settings.secrets import SecretName
 

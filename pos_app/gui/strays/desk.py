@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Slot
 
+from pos_app.common.i18n import _
 from pos_app.engine.events import RequestFailed, RequestTaken
 from pos_app.gui.dialog_desk import DialogDesk
 from pos_app.gui.strays.view import StraysDialog
-from pos_app.i18n import _
 
 
 class StraysDesk(DialogDesk[StraysDialog]):

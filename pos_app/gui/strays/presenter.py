@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pos_app.clock import to_eat
+from pos_app.common.clock import to_eat
+from pos_app.common.i18n import N_, _
 from pos_app.domain.money import Cents, cents_of, format_ksh
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.i18n import N_, _
 from pos_app.ledger.rows import Stray
 
 HEADINGS = (N_("Came"), N_("Amount"), N_("What it says"), N_("M-PESA code"))

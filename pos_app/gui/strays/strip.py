@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from pos_app.common.i18n import _, ngettext
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.dress import button, dress, label
-from pos_app.i18n import _, ngettext
 
 
 class StraysStrip(QWidget):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from pos_app.common.i18n import N_, _, ngettext
 from pos_app.gui.background import Background, Done
 from pos_app.gui.dialog_desk import TalkingDialog
 from pos_app.gui.ledger.reports import Reports
@@ -14,7 +15,6 @@ from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.row_list import RowList
-from pos_app.i18n import N_, _, ngettext
 from pos_app.words.mistakes import reason_of
 
 _STRAYS = "strays"

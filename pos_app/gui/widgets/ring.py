@@ -6,9 +6,9 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from pos_app.common.i18n import ngettext
 from pos_app.gui import theme
 from pos_app.gui.theme import Theme, Tone
-from pos_app.i18n import ngettext
 
 
 class Ring(QWidget):

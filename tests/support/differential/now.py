@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from differential.acts import GIVEN_BY, MAILBOX, REASON, Act, Answer, Observation
-from pos_app.clock import day_of
+from pos_app.common.clock import day_of
+from pos_app.common.errors import Bug, Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, SaleId
 from pos_app.domain.commands import Announce, Command
@@ -18,7 +19,6 @@ from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft, SaleSummary
 from pos_app.domain.till_payment import TillPayment, claim_subject
-from pos_app.errors import Bug, Mistake
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import Applied, Cursor, LedgerWriter, token_hash

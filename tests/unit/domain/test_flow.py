@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.commands import Announce, AskSoon, Command, News, SendPush
@@ -14,7 +15,6 @@ from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
-from pos_app.errors import Mistake
 
 S = AttemptState
 PAID = Outcome(OutcomeKind.PAID, "0")

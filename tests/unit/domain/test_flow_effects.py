@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from unit.domain.test_flow import ACCEPTED, CANCELLED, LOST, ODD, PAID, PENDING, Playbook, callback, pending, sent
 
+from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.attempt import Review
 from pos_app.domain.commands import Announce, AskSoon, Command, News
 from pos_app.domain.flow import step
 from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.errors import Mistake
 
 ASK, LOOK = AskSoon(), Announce(News.NEEDS_YOU)
 QUERY_PAID, QUERY_FAILED = ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED)

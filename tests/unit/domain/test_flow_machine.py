@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import LEGAL, AttemptState
 from pos_app.domain.flow import Rules, step
@@ -18,7 +19,6 @@ from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft
-from pos_app.errors import Mistake
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
 

@@ -2,8 +2,8 @@ from decimal import Decimal
 
 import pytest
 
+from pos_app.common.errors import Mistake
 from pos_app.domain.money import cents_of, format_ksh, is_sum, parse_amount, whole_shillings
-from pos_app.errors import Mistake
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from unit.domain.test_flow import CANCELLED, PAID, PENDING, UNREACHABLE, Playbook, callback, pending, sent
 
+from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
 from pos_app.domain.commands import AskSoon
@@ -26,7 +27,6 @@ from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft, refuse_while_paid_is_said
 from pos_app.domain.till_payment import TillPayment
-from pos_app.errors import Mistake
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SPEAKS_OF_MONEY
 from pos_app.ledger.verify import verify

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from pos_app.common.errors import Bug, Mistake
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.callback_address import refused_word
 from pos_app.domain.money import Cents, shillings_of
@@ -14,7 +15,6 @@ from pos_app.domain.phone import Msisdn, parse_phone
 from pos_app.domain.receipt import Closing, Receipt
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Sale, SaleState
-from pos_app.errors import Bug, Mistake
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ def home() -> Home:
 
 def resources() -> Path:
     """The folder of icons, fonts, sounds and translations, installed or in a checkout."""
-    packaged = Path(__file__).parent / "_resources"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "resources"
+    packaged = Path(__file__).parents[1] / "_resources"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "resources"
 
 
 def make_private(folder: Path) -> Path:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pos_app.errors import Outside
-from pos_app.paths import make_private
+from pos_app.common.errors import Outside
+from pos_app.common.paths import make_private
 
 
 @contextmanager

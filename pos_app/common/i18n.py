@@ -5,7 +5,7 @@ from __future__ import annotations
 import gettext as _gettext
 from typing import Final
 
-from pos_app import paths
+from pos_app.common import paths
 
 DOMAIN: Final = "pos_app"
 LANGUAGES: Final = ("en", "sw")

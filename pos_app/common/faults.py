@@ -7,10 +7,10 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pos_app.errors import Bug, TillError
-from pos_app.redact import redact
+from pos_app.common.errors import Bug, TillError
+from pos_app.common.redact import redact
 
-_log = logging.getLogger("pos_app.faults")
+_log = logging.getLogger("pos_app.common.faults")
 
 
 @dataclass(frozen=True, slots=True)

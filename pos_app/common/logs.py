@@ -10,8 +10,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
-from pos_app.paths import keep_private, touch_private
-from pos_app.redact import redact
+from pos_app.common.paths import keep_private, touch_private
+from pos_app.common.redact import redact
 
 MAX_BYTES: Final = 1_000_000
 KEPT_FILES: Final = 4

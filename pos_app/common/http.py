@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import httpx
 
-from pos_app.errors import Outside
+from pos_app.common.errors import Outside
 
 MAX_BODY_BYTES: Final = 1 << 20
 
