@@ -18,9 +18,9 @@ from pos_app.common.asgi_server import LoopbackServer
 from pos_app.common.clock import to_eat
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.i18n import _
+from pos_app.common.mailbox import Pairing
 from pos_app.common.urls import is_safe_address
 from pos_app.relay.app import make_app
-from pos_app.relay.auth import Pairing
 from pos_app.relay.guard import LOOPBACK, MPESA, Rules, networks
 from pos_app.relay.metrics import Counted, Metrics, Uncounted
 from pos_app.relay.protocol import ImpatientProtocol

@@ -13,6 +13,8 @@ from typing import Any, Final
 from pos_app.common.clock import EARLIEST_MS, Clock, SystemClock, to_eat
 from pos_app.common.errors import Mistake, Outside, TillError
 from pos_app.common.http import Leaving, StoppedBeforeSendingError
+from pos_app.common.mailbox import MessageKind
+from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.common.urls import is_loopback
 from pos_app.daraja import AsyncMpesaClient, Pacer
 from pos_app.domain import events as ev
@@ -32,9 +34,9 @@ from pos_app.engine.mail import Mail, read_callback
 from pos_app.engine.poller import Poller
 from pos_app.engine.practice_mode import PracticeMode, with_practice_account
 from pos_app.engine.prompt_names import PromptNames
-from pos_app.engine.sender import STOPPED, STOPPED_EARLY, TAKEN_BACK, new_token, push
+from pos_app.engine.sender import STOPPED, STOPPED_EARLY, TAKEN_BACK, push
 from pos_app.engine.till_payments import Registered, TillPayments
-from pos_app.ledger.writer import Applied, LedgerWriter, token_hash
+from pos_app.ledger.writer import Applied, LedgerWriter
 from pos_app.practice.customers import Habit
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
@@ -225,12 +227,16 @@ class Engine:
 
         async def take(mail: Mail) -> None:
             match mail.kind:
-                case "payment":
+                case MessageKind.PAYMENT:
                     await payments.take(mail)
-                case "claim":
+                case MessageKind.CLAIM:
                     await payments.note_claim(mail)
-                case _:
+                case MessageKind.CALLBACK:
                     await self._take_callback(mail)
+                case None:
+                    _log.warning("the relay sent a message of a kind that this till does not know")
+                    await self._pass_over(mail)
+                    self._on_event(out.StraysChanged())
 
         self._inbox = Inbox(
             relay,
@@ -307,7 +313,7 @@ class Engine:
         self._refuse_unset()
         entered_s = time.monotonic()
         await self._refuse_wrong_clock()
-        token = new_token()
+        token = new_address_token()
         counter = self._counter
         attempt = await self._ledger.call(
             LedgerWriter.record_sale,
@@ -339,7 +345,7 @@ class Engine:
                     raise
         if last.state is AttemptState.READY:
             await self._apply(last.id, ev.Withdrawn())
-        token = new_token()
+        token = new_address_token()
         attempt = await self._ledger.call(
             LedgerWriter.record_attempt, sale_id, token, self._clock.now_ms(), msisdn=msisdn
         )
@@ -350,7 +356,7 @@ class Engine:
         self._departures[attempt.id] = _Departure(entered_s)
         if self._names is not None:
             # The relay is told whose callbacks are ours, and no prompt waits for it.
-            self._names.add([token_hash(token)])
+            self._names.add([token_digest(token)])
         return (await self._apply(attempt.id, ev.SendRequested())).attempt
 
     async def _refuse_wrong_clock(self) -> None:

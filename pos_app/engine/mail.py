@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pos_app.common.mailbox import MessageKind
 from pos_app.daraja import CallbackUnreadable, StkCallback
 from pos_app.daraja.recognise import Recognised, recognise
 from pos_app.domain.events import CallbackArrived, CallbackUnclear
@@ -27,12 +28,12 @@ class Mail:
     """One message of a mailbox.
 
     Args:
-        kind: ``callback``, ``payment`` (made straight to the shop's number) or ``claim`` (of another till).
+        kind: None for a kind that this till does not know: such a message is evidence alone.
         digest: SHA-256 of the token in its address; empty for one that is no message.
         cursor: Its place.
     """
 
-    kind: str
+    kind: MessageKind | None
     digest: bytes
     body: bytes = field(repr=False)
     cursor: Cursor
@@ -58,7 +59,14 @@ def read_mail(message: Any, mailbox: str, identity: str = "") -> Mail | None:
     except (KeyError, TypeError, ValueError, binascii.Error):
         # It has its place: kept as it came, and passed.
         digest, body = b"", json.dumps(message).encode()
-    return Mail(str(message.get("kind", "callback")), digest, body, cursor)
+    return Mail(_kind_of(message), digest, body, cursor)
+
+
+def _kind_of(message: Any) -> MessageKind | None:
+    try:
+        return MessageKind(message.get("kind", MessageKind.CALLBACK))
+    except ValueError:
+        return None
 
 
 def read_callback(body: bytes) -> CallbackArrived | CallbackUnclear:

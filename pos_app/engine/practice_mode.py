@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from pos_app.common.asgi_server import LoopbackServer
+from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.engine.events import PhoneChanged
-from pos_app.engine.sender import new_token
-from pos_app.ledger.writer import token_hash
 from pos_app.practice.customers import Habit
 from pos_app.practice.server import PracticeServer
 from pos_app.practice.service import PracticeMpesa
@@ -62,8 +61,8 @@ class PracticeMode:
         # The port is another one each time, the mailbox is the same: its name must not hold the port.
         relay = RelayAccess(self._relay.url, _TILL, token)
         filled = with_practice_account(access)
-        address_token = new_token()
-        await self._store.expect_payments(_TILL, token_hash(address_token), 0)
+        address_token = new_address_token()
+        await self._store.expect_payments(_TILL, token_digest(address_token), 0)
         self.mpesa.books.confirmation_urls[filled.party_b] = f"{self._relay.url}/p/{_TILL}/{address_token}"
         return replace(filled, base_url=self._server.url, callback_base=f"{self._relay.url}/c/{_TILL}", relay=relay)
 

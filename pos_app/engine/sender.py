@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Final
 
 from pos_app.common.http import Leaving
@@ -17,14 +16,6 @@ STOPPED: Final = Outcome(OutcomeKind.NO_ANSWER, "STOPPED", "the till was closed"
 STOPPED_EARLY: Final = Outcome(OutcomeKind.NO_CONNECTION, "STOPPED", "the till was closed before it was sent")
 
 TAKEN_BACK: Final = Outcome(OutcomeKind.NO_CONNECTION, "TAKEN_BACK", "taken back before it left")
-
-
-def new_token() -> str:
-    """128 bits for one attempt's own callback address.
-
-    In hexadecimal, which cannot spell any of the words that M-PESA refuses in such an address.
-    """
-    return secrets.token_hex(16)
 
 
 async def push(

@@ -13,6 +13,8 @@ from weakref import WeakValueDictionary
 from pos_app.common.clock import Clock
 from pos_app.common.errors import Mistake, Outside, TillError
 from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.mailbox import DEVICE_NAME
+from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.daraja import AsyncMpesaClient, C2bConfirmation, CallbackUnreadable, MpesaApiException
 from pos_app.domain.attempt import Attempt, SaleId
 from pos_app.domain.money import cents_of
@@ -20,9 +22,7 @@ from pos_app.domain.till_payment import TillPayment, claim_subject
 from pos_app.engine.events import PaymentArrived, StraysChanged
 from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.mail import Mail
-from pos_app.engine.sender import new_token
-from pos_app.ledger.writer import Applied, LedgerWriter, token_hash
-from pos_app.relay.auth import TILL_NAME
+from pos_app.ledger.writer import Applied, LedgerWriter
 from pos_app.settings.effective import MpesaAccess
 
 ALREADY: Final = "already registered"
@@ -216,8 +216,8 @@ class TillPayments:
         relay = self._access.relay
         if relay is None:
             raise Mistake("payment.no_relay")
-        token = new_token()
-        answer = await self._ask("PUT", f"/v1/payments/{token_hash(token).hex()}")
+        token = new_address_token()
+        answer = await self._ask("PUT", f"/v1/payments/{token_digest(token).hex()}")
         if answer.status != 204:
             raise Outside("relay.refused")
         root, _, till = self._access.callback_base.rpartition("/c/")
@@ -280,7 +280,7 @@ def _number(body: bytes) -> int:
 def _holder(body: bytes) -> str:
     """The till that has a payment; empty for none, ``?`` where the relay does not say."""
     till = _said(body, "till")
-    return till if isinstance(till, str) and (not till or TILL_NAME.match(till)) else "?"
+    return till if isinstance(till, str) and (not till or DEVICE_NAME.match(till)) else "?"
 
 
 def _said(body: bytes, name: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Bug, Mistake
+from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.commands import Announce, Command, News
@@ -87,11 +88,6 @@ def _prompted_ms(state: str, sent_at_ms: int, left_at_ms: int | None, now_ms: in
         return now_ms
     at_ms = left_ms(AttemptState(state), sent_at_ms, left_at_ms)
     return min(at_ms, max(now_ms, sent_at_ms))
-
-
-def token_hash(token: str) -> bytes:
-    """How the ledger knows an attempt's token."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 class LedgerWriter:
@@ -315,7 +311,7 @@ class LedgerWriter:
 
     def _add_attempt(self, sale_id: SaleId, draft: Draft, token: str, now_ms: int) -> Attempt:
         national = "0" + draft.msisdn[3:]
-        sealed, digest = self.vault.seal(draft.msisdn.encode()), token_hash(token)
+        sealed, digest = self.vault.seal(draft.msisdn.encode()), token_digest(token)
         cursor = self._db.execute(
             "INSERT INTO attempts (sale_id, amount_cents, phone_head, phone_last3, phone_tail, phone_sealed,"
             " token_hash, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

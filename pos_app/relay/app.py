@@ -17,7 +17,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pos_app.relay.auth import TILL_NAME, matches
+from pos_app.common.mailbox import DEVICE_NAME
+from pos_app.relay.auth import matches
 from pos_app.relay.callbacks import ACCEPTED, KINDS, Callbacks
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Metrics, Uncounted
@@ -249,7 +250,7 @@ def _credential(request: Request) -> tuple[str, str]:
     """The till's name and its secret; a name that is none is asked for all the same: the same work for all."""
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     till, _, token = credential.strip().partition(".")
-    is_one = scheme.lower() == "bearer" and TILL_NAME.match(till)
+    is_one = scheme.lower() == "bearer" and DEVICE_NAME.match(till)
     return (till, token) if is_one else ("-", "")
 
 

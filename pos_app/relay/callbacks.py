@@ -12,13 +12,15 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from pos_app.relay.auth import CALLBACK_TOKEN, TILL_NAME, digest
+from pos_app.common.mailbox import DEVICE_NAME, MessageKind
+from pos_app.common.tokens import token_digest
+from pos_app.relay.auth import CALLBACK_TOKEN
 from pos_app.relay.guard import Guard
 from pos_app.relay.metrics import Metrics
-from pos_app.relay.store import CrowdedOutError, Kind, Letter, Mail, StoreError
+from pos_app.relay.store import CrowdedOutError, Letter, Mail, StoreError
 
 MAX_BODY_BYTES: Final = 64 * 1024
-KINDS: Final = {"c": Kind.CALLBACK, "p": Kind.PAYMENT}
+KINDS: Final = {"c": MessageKind.CALLBACK, "p": MessageKind.PAYMENT}
 """The first part of an address, and what comes there."""
 
 _log = logging.getLogger("pos_app.relay")
@@ -52,7 +54,7 @@ class Callbacks:
         self._guard = guard
         self._metrics = metrics
 
-    async def take(self, scope: Scope, receive: Receive, send: Send, kind: Kind, till: str, token: str) -> None:
+    async def take(self, scope: Scope, receive: Receive, send: Send, kind: MessageKind, till: str, token: str) -> None:
         """Stores a callback unread, then answers."""
         began_s = time.monotonic()
         outcome = await self._keep(scope, receive, kind, till, token)
@@ -66,8 +68,8 @@ class Callbacks:
         await send({"type": "http.response.start", "status": _STATUS[outcome], "headers": head})
         await send({"type": "http.response.body", "body": ACCEPTED if is_kept else b""})
 
-    async def _keep(self, scope: Scope, receive: Receive, kind: Kind, till: str, token: str) -> str:
-        if not TILL_NAME.match(till) or not CALLBACK_TOKEN.match(token):
+    async def _keep(self, scope: Scope, receive: Receive, kind: MessageKind, till: str, token: str) -> str:
+        if not DEVICE_NAME.match(till) or not CALLBACK_TOKEN.match(token):
             # Before anything keeps a name of a stranger's choice.
             return "unknown"
         caller = self._guard.caller(scope)
@@ -83,7 +85,7 @@ class Callbacks:
             return "cut_off"
         now_ms = max(int(time.time() * 1000), self._mail.floor_ms)
         try:
-            is_kept = await self._mail.put(Letter(till, digest(token), body, now_ms, kind))
+            is_kept = await self._mail.put(Letter(till, token_digest(token), body, now_ms, kind))
         except CrowdedOutError:
             return "crowded_out"
         except StoreError as error:

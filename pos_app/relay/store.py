@@ -6,23 +6,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Protocol
+
+from pos_app.common.mailbox import MessageKind
 
 TRUSTED: Final = "trusted_ms"
 """The fact that says what time it is, as far as the mailbox has seen time pass (`pos_app.relay.retention`)."""
 PAGE: Final = 100
 """Messages a page, at most."""
-
-
-class Kind(StrEnum):
-    """What a message is."""
-
-    CALLBACK = "callback"
-    PAYMENT = "payment"
-    """A payment made straight to the shop's number: for every till of the shop."""
-    CLAIM = "claim"
-    """From the relay itself: another till of the shop took something, or gave it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +31,7 @@ class Letter:
     token_digest: bytes
     body: bytes
     received_at_ms: int
-    kind: Kind = Kind.CALLBACK
+    kind: MessageKind = MessageKind.CALLBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,7 @@ class Message:
     token_digest: bytes
     body: bytes
     received_at_ms: int
-    kind: str = Kind.CALLBACK
+    kind: str = MessageKind.CALLBACK
 
     @property
     def mark(self) -> str:

@@ -22,9 +22,11 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from pos_app.common.errors import Mistake, Outside
+from pos_app.common.mailbox import MessageKind
 from pos_app.common.redact import keep_secret, redact
+from pos_app.common.tokens import new_device_token, token_digest
 from pos_app.relay.arrivals import Arrivals
-from pos_app.relay.auth import check_name, digest, new_token
+from pos_app.relay.auth import check_name
 from pos_app.relay.groups import Groups
 from pos_app.relay.store import (
     PAGE,
@@ -32,7 +34,6 @@ from pos_app.relay.store import (
     Claim,
     CrowdedOutError,
     Cursor,
-    Kind,
     Letter,
     Message,
     Page,
@@ -84,7 +85,7 @@ WITH letters AS (
     FROM letters l JOIN locked t ON t.name = l.till
 ), kept AS (
     INSERT INTO mail (till, id, token_digest, body, received_at_ms, kind)
-    SELECT till, id, token_digest, body, received_at_ms, '{Kind.CALLBACK}' FROM numbered
+    SELECT till, id, token_digest, body, received_at_ms, '{MessageKind.CALLBACK}' FROM numbered
 ), moved AS (
     UPDATE tills SET newest = n.newest FROM (SELECT till, max(id) AS newest FROM numbered GROUP BY till) n
     WHERE tills.name = n.till RETURNING pg_notify('{_CHANNEL}', tills.name)
@@ -207,7 +208,7 @@ class PostgresStore:
 
     async def _commit(self, group: Sequence[Letter]) -> list[bool | StoreError]:
         async with self._connection() as connection:
-            callbacks = [letter for letter in group if letter.kind is Kind.CALLBACK]
+            callbacks = [letter for letter in group if letter.kind is MessageKind.CALLBACK]
             named = await self._named(connection, callbacks)
             own = [
                 letter
@@ -297,7 +298,7 @@ class PostgresStore:
             shop = shops.get(letter.till)
             # M-PESA keeps an address for good: payments go to the shop of its till even when that was shut out.
             to = [name for name in _meant_by(letter, shop, shops) if name in newest] if shop is not None else []
-            if letter.kind is Kind.PAYMENT and (letter.token_digest, shop) not in expected:
+            if letter.kind is MessageKind.PAYMENT and (letter.token_digest, shop) not in expected:
                 to = []
             results.append(bool(to))
             for name in to:
@@ -326,7 +327,7 @@ class PostgresStore:
     ) -> tuple[dict[str, str], dict[str, int]]:
         """The shop of each till that is meant, or may be, and its newest number, locked until the commit."""
         named = sorted({letter.till for letter in group})
-        of_shops = sorted({letter.till for letter in group if letter.kind is not Kind.CALLBACK})
+        of_shops = sorted({letter.till for letter in group if letter.kind is not MessageKind.CALLBACK})
         found = await connection.execute(
             # In one order: two processes that number the same tills never wait for each other in a ring.
             "SELECT name, shop, newest, is_revoked FROM tills WHERE name = ANY(%s) OR shop IN"
@@ -340,7 +341,7 @@ class PostgresStore:
     async def _expected(
         connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]
     ) -> set[tuple[bytes, str | None]]:
-        digests = [letter.token_digest for letter in group if letter.kind is Kind.PAYMENT]
+        digests = [letter.token_digest for letter in group if letter.kind is MessageKind.PAYMENT]
         if not digests:
             return set()
         found = await connection.execute(
@@ -507,20 +508,25 @@ class PostgresStore:
     # Tills
 
     def add_till(self, name: str, shop: str = "") -> str:
-        token = new_token()
+        token = new_device_token()
         try:
             with self._manage() as connection:
                 connection.execute(
                     "INSERT INTO tills (name, shop, digest, created_at_ms) VALUES (%s, %s, %s, %s)",
-                    (check_name(name), check_name(shop) if shop else name, digest(token), int(time.time() * 1000)),
+                    (
+                        check_name(name),
+                        check_name(shop) if shop else name,
+                        token_digest(token),
+                        int(time.time() * 1000),
+                    ),
                 )
         except psycopg.errors.UniqueViolation:
             raise Mistake("relay.name_taken") from None
         return token
 
     def rotate(self, name: str) -> str:
-        token = new_token()
-        self._change("UPDATE tills SET digest = %s, is_revoked = false WHERE name = %s", digest(token), name)
+        token = new_device_token()
+        self._change("UPDATE tills SET digest = %s, is_revoked = false WHERE name = %s", token_digest(token), name)
         return token
 
     def revoke(self, name: str) -> None:
@@ -576,12 +582,12 @@ class PostgresStore:
 
 
 def _notice(till: str, subject: bytes, holder: str) -> Letter:
-    return Letter(till, subject, claim_notice(holder), int(time.time() * 1000), Kind.CLAIM)
+    return Letter(till, subject, claim_notice(holder), int(time.time() * 1000), MessageKind.CLAIM)
 
 
 def _meant_by(letter: Letter, shop: str, shops: dict[str, str]) -> list[str]:
     """The tills that a letter is for."""
-    if letter.kind is Kind.CALLBACK:
+    if letter.kind is MessageKind.CALLBACK:
         return [letter.till]
-    is_notice = letter.kind is Kind.CLAIM
+    is_notice = letter.kind is MessageKind.CLAIM
     return sorted(name for name, of in shops.items() if of == shop and not (is_notice and name == letter.till))

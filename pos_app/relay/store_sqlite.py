@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from pos_app.common.errors import Mistake, Outside
+from pos_app.common.mailbox import MessageKind
 from pos_app.common.paths import keep_private, touch_private
 from pos_app.common.threads import in_thread
+from pos_app.common.tokens import new_device_token, token_digest
 from pos_app.relay.arrivals import Arrivals
-from pos_app.relay.auth import check_name, digest, new_token
+from pos_app.relay.auth import check_name
 from pos_app.relay.groups import LARGEST, Groups
 from pos_app.relay.store import (
     PAGE,
@@ -26,7 +28,6 @@ from pos_app.relay.store import (
     Claim,
     CrowdedOutError,
     Cursor,
-    Kind,
     Letter,
     Message,
     Page,
@@ -79,10 +80,10 @@ _PUT: Final = (
     " SELECT name, :digest, :body, :received_at_ms, :kind FROM tills"
 )
 _TO: Final = {
-    Kind.CALLBACK: "name = :till",
-    Kind.PAYMENT: "shop = (SELECT shop FROM payment_addresses WHERE digest = :digest AND shop ="
+    MessageKind.CALLBACK: "name = :till",
+    MessageKind.PAYMENT: "shop = (SELECT shop FROM payment_addresses WHERE digest = :digest AND shop ="
     " (SELECT shop FROM tills WHERE name = :till))",
-    Kind.CLAIM: "shop = (SELECT shop FROM tills WHERE name = :till) AND name <> :till",
+    MessageKind.CLAIM: "shop = (SELECT shop FROM tills WHERE name = :till) AND name <> :till",
 }
 """Whom each kind is for: `digest` is the token's, `till` the one it names. M-PESA keeps an address for good: payments
 go to the shop of its till even when that till was shut out."""
@@ -203,9 +204,11 @@ class SqliteStore:
         kept: list[tuple[str, ...]]
         with self._writing() as db:
             known = self._known(db, group)
-            crowded = self._crowded_out(db, [one for one in group if one.kind is Kind.CALLBACK and one.till in known])
+            crowded = self._crowded_out(
+                db, [one for one in group if one.kind is MessageKind.CALLBACK and one.till in known]
+            )
             admitted = [one for one in group if id(one) not in crowded]
-            if all(letter.kind is Kind.CALLBACK for letter in admitted):
+            if all(letter.kind is MessageKind.CALLBACK for letter in admitted):
                 digests = known
                 self._put_callbacks(db, [letter for letter in admitted if letter.till in known])
                 kept = [(letter.till,) if letter.till in known else () for letter in admitted]
@@ -461,7 +464,7 @@ class SqliteStore:
     @classmethod
     def _tell_shop(cls, db: sqlite3.Connection, till: str, subject: bytes, holder: str) -> list[str]:
         now_ms = int(time.time() * 1000)
-        return list(cls._put_one(db, Letter(till, subject, claim_notice(holder), now_ms, Kind.CLAIM)))
+        return list(cls._put_one(db, Letter(till, subject, claim_notice(holder), now_ms, MessageKind.CLAIM)))
 
     @staticmethod
     async def _run(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
@@ -473,20 +476,25 @@ class SqliteStore:
     # Tills
 
     def add_till(self, name: str, shop: str = "") -> str:
-        token = new_token()
+        token = new_device_token()
         try:
             with self._converting():
                 self._manage.execute(
                     "INSERT INTO tills (name, digest, created_at_ms, shop) VALUES (?, ?, ?, ?)",
-                    (check_name(name), digest(token), int(time.time() * 1000), check_name(shop) if shop else name),
+                    (
+                        check_name(name),
+                        token_digest(token),
+                        int(time.time() * 1000),
+                        check_name(shop) if shop else name,
+                    ),
                 )
         except sqlite3.IntegrityError:
             raise Mistake("relay.name_taken") from None
         return token
 
     def rotate(self, name: str) -> str:
-        token = new_token()
-        self._change("UPDATE tills SET digest = ?, is_revoked = 0 WHERE name = ?", digest(token), name)
+        token = new_device_token()
+        self._change("UPDATE tills SET digest = ?, is_revoked = 0 WHERE name = ?", token_digest(token), name)
         return token
 
     def revoke(self, name: str) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,6 +16,7 @@ from urllib.parse import parse_qs
 import pytest
 from fakes.servers import Bare, Mpesa, Relay
 from fakes.till import Till
+from torture.storm import body_of
 
 from pos_app.common.http import MAX_BODY_BYTES, Patience, Request, Web
 from pos_app.domain.attempt import AttemptState as S
@@ -67,6 +70,10 @@ class Mailbox:
         self._has_more = has_more
 
     async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
+        if scope["path"] != "/v1/inbox":
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
         asked = parse_qs(scope["query_string"].decode())
         if b"text/event-stream" in dict(scope["headers"])[b"accept"]:
             self.streams += 1
@@ -234,3 +241,26 @@ def test_a_mailbox_that_began_anew_is_read_from_its_beginning(tmp_path: Path) ->
                 till.until_state(attempt, S.PAID)
                 until(lambda: position(till) == 2)
     web.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "state"), [("callback", "read", S.PAID), ("refund", "unreadable", S.UNKNOWN)]
+)
+def test_a_kind_that_the_till_does_not_know_is_evidence_and_no_callback(
+    tmp_path: Path, kind: str, verdict: str, state: S
+) -> None:
+    mailbox = Mailbox()
+    with Mpesa(habit=Habit.WAITS) as mpesa, Bare(mailbox) as relay:
+        access = RelayAccess(relay.url, "till-1", "token")
+        with Till(tmp_path, mpesa, relay_access=access, pacing=SLOW) as till:
+            mpesa.fault("push", "accept_lost")
+            attempt = till.request(amount="7")
+            till.until_state(attempt, S.UNKNOWN)
+            digest = till.run(till.engine._ledger.call(LedgerWriter.live_token_digests))[0].hex()
+            body = base64.b64encode(body_of(1, 7)).decode()
+            mailbox.message = lambda number: {"id": number, "kind": kind, "token": digest, "body": body}  # type: ignore[method-assign]
+            mailbox.has_mail = True
+            until(lambda: position(till) == 1)
+            assert till.attempt(attempt).state is state
+    with closing(sqlite3.connect(till.path)) as db:
+        assert db.execute("SELECT verdict FROM evidence").fetchall() == [(verdict,)]

@@ -26,6 +26,7 @@ from fakes.till import access, draft
 from pos_app.common import asgi_server, http, logs
 from pos_app.common.asgi_server import LoopbackServer
 from pos_app.common.errors import Mistake
+from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.daraja import client as daraja_client
 from pos_app.daraja import pace
 from pos_app.domain.schedule import DEFAULT_PACING
@@ -34,10 +35,8 @@ from pos_app.engine import inbox, ledger_thread
 from pos_app.engine.engine import Counter as At
 from pos_app.engine.engine import Engine
 from pos_app.engine.events import EngineEvent, EngineFailed
-from pos_app.engine.sender import new_token
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import token_hash
 from pos_app.practice import app as practice_app
 from pos_app.practice import callbacks as practice_callbacks
 from pos_app.practice import service as practice_service
@@ -86,8 +85,8 @@ class Street:
         await self.store.start()
         self.relay = LoopbackServer(relay_app.make_app(self.store))
         await self.relay.start()
-        self._payments_token = new_token()
-        await self.store.expect_payments("till-1", token_hash(self._payments_token), 0)
+        self._payments_token = new_address_token()
+        await self.store.expect_payments("till-1", token_digest(self._payments_token), 0)
 
     async def tear_down(self) -> None:
         await self.server.stop()

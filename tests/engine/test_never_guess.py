@@ -25,6 +25,7 @@ from torture.fuzz import mutate
 from pos_app.common.clock import SystemClock
 from pos_app.common.errors import Mistake
 from pos_app.common.http import Patience, Request, Web
+from pos_app.common.tokens import token_digest
 from pos_app.domain import schedule
 from pos_app.domain.attempt import AttemptId, Review
 from pos_app.domain.attempt import AttemptState as S
@@ -39,7 +40,6 @@ from pos_app.gui.strays.presenter import row_of
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.practice.customers import Habit
-from pos_app.relay.auth import digest
 from pos_app.settings.effective import RelayAccess
 
 GATEWAY = b"<html>504: upstream timed out; rate limit or quota exceeded</html>"
@@ -215,7 +215,7 @@ def test_whatever_strangers_send_the_mailbox_outlives_it(tmp_path: Path) -> None
         till.until_state(attempt, S.PENDING)
         address = mpesa.books.prompts[till.attempt(attempt).checkout_request_id].callback_url
         tokens = [address.rpartition("/")[2], "0123456789abcdef"]
-        relay.run(relay.store.expect_payments("till-1", digest("payments-token"), 0))
+        relay.run(relay.store.expect_payments("till-1", token_digest("payments-token"), 0))
         for number in range(200):
             if number % 3 == 2:
                 post(relay, mutate(chance), "payments-token", "p")

@@ -20,6 +20,7 @@ from ledger.test_ledger import PAID, T, draft, sell
 from pos_app.common import logs
 from pos_app.common.clock import EARLIEST_MS, day_of
 from pos_app.common.errors import Mistake, Outside
+from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptState
 from pos_app.domain.money import Cents
@@ -36,7 +37,6 @@ from pos_app.ledger.writer import (
     STRANGERS_A_DAY,
     Cursor,
     LedgerWriter,
-    token_hash,
 )
 from pos_app.relay.store_sqlite import SqliteStore
 
@@ -56,7 +56,11 @@ def ledger(path: Path) -> Iterator[LedgerWriter]:
 
 def letter(ledger: LedgerWriter, number: int, body: bytes, *, token: str = "nobody", now_ms: int = T) -> None:
     ledger.take_callback(
-        token_digest=token_hash(token), body=body, event=ev.CallbackUnclear(), now_ms=now_ms, cursor=Cursor("r", number)
+        token_digest=token_digest(token),
+        body=body,
+        event=ev.CallbackUnclear(),
+        now_ms=now_ms,
+        cursor=Cursor("r", number),
     )
 
 
@@ -78,7 +82,7 @@ def test_strangers_leave_so_many_and_so_much_a_day_and_a_tills_own_are_kept_all_
     assert ledger.cursor("r").position == STRANGERS_A_DAY + 40, "the mailbox is read all the same"
     event = ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, "CODEAAAAAA")
     applied = ledger.take_callback(
-        token_digest=token_hash("token-1"), body=b"own", event=event, now_ms=T, cursor=Cursor("r", 9_000)
+        token_digest=token_digest("token-1"), body=b"own", event=event, now_ms=T, cursor=Cursor("r", 9_000)
     )
     assert applied is not None and applied.attempt.state is AttemptState.PAID
     letter(ledger, 9_001, b"tomorrow", now_ms=T + 86_400_000)
@@ -104,8 +108,8 @@ def test_of_a_strangers_message_the_beginning_is_kept_and_its_digest(ledger: Led
 
 def test_a_message_that_its_reader_fell_over_is_kept_and_passed(ledger: LedgerWriter, path: Path) -> None:
     sell(ledger, 1)
-    ledger.pass_over(token_hash("token-1"), b"of ours", T, Cursor("r", 1))
-    ledger.pass_over(token_hash("nobody"), b"of a stranger", T, Cursor("r", 2, "mark", "life"))
+    ledger.pass_over(token_digest("token-1"), b"of ours", T, Cursor("r", 1))
+    ledger.pass_over(token_digest("nobody"), b"of a stranger", T, Cursor("r", 2, "mark", "life"))
     assert [verdict for verdict, _ in kept(path)] == ["unreadable", "unknown token"]
     assert ledger.cursor("r") == Cursor("r", 2, "mark", "life")
     assert verify(path).findings == ()
@@ -124,14 +128,14 @@ def whole(path: Path) -> None:
             attempt = sell(ledger, number)
             event = ev.CallbackArrived(PAID, f"m-{number}", f"ws-{number}", attempt.amount_cents, f"CODEAAAAA{number}")
             ledger.take_callback(
-                token_digest=token_hash(f"token-{number}"), body=b"callback %d" % number, event=event, now_ms=T,
+                token_digest=token_digest(f"token-{number}"), body=b"callback %d" % number, event=event, now_ms=T,
                 cursor=Cursor("r", number),
             )  # fmt: skip
         letter(ledger, 3, b"s" * 3000)
         for number, code in enumerate(("TKN7RT61SV", "TKN7RT61SW"), start=4):
             body = {"TransID": code, "TransAmount": "250.00", "TransTime": "20270115110000"}
             ledger.take_payment(
-                token_digest=token_hash("c2b"), body=json.dumps(body).encode(), now_ms=T, cursor=Cursor("r", number),
+                token_digest=token_digest("c2b"), body=json.dumps(body).encode(), now_ms=T, cursor=Cursor("r", number),
                 payment=TillPayment(code, Cents(25_000), T, "Njeri", "678", "A1"),
             )  # fmt: skip
         ledger.lose_payment("TKN7RT61SW", "back")
@@ -593,7 +597,7 @@ def test_what_is_owed_a_question_is_taken_up_however_old(ledger: LedgerWriter) -
             ledger.apply(attempt.id, event, T)
     assert [attempt.id for attempt in ledger.to_follow(late - 86_400_000)] == [1, 3, 4, 5]
     assert [attempt.id for attempt in ledger.to_follow(T)] == [1, 2, 3, 4, 5]
-    assert ledger.live_token_digests() == [token_hash("token-1")]
+    assert ledger.live_token_digests() == [token_digest("token-1")]
 
 
 def test_part_paid_is_not_a_paid_sale(ledger: LedgerWriter, path: Path) -> None:

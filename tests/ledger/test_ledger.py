@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from pos_app.common.errors import Bug, Mistake, Outside
+from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.money import Cents
@@ -31,7 +32,7 @@ from pos_app.ledger.export import COLUMNS, CancelledError, Format, Written, defa
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.vault import open_vault
 from pos_app.ledger.verify import holds_hash, verify
-from pos_app.ledger.writer import Cursor, LedgerWriter, token_hash
+from pos_app.ledger.writer import Cursor, LedgerWriter
 
 T = 1_800_000_000_000
 DAY = "2027-01-15"
@@ -152,7 +153,7 @@ def test_callbacks_are_kept_once_with_the_cursor(ledger: LedgerWriter, path: Pat
 
     def take(token: str, body: bytes, position: int, said: ev.CallbackArrived | ev.CallbackUnclear = event):
         return ledger.take_callback(
-            token_digest=token_hash(token), body=body, event=said, now_ms=T, cursor=Cursor("r", position)
+            token_digest=token_digest(token), body=body, event=said, now_ms=T, cursor=Cursor("r", position)
         )
 
     assert take("someone-else", b"x", 1) is None
@@ -169,7 +170,7 @@ def test_phones_and_tokens_cannot_be_read_in_the_file(ledger: LedgerWriter, path
     attempt = sell(ledger, 12_345_678)
     body = b'{"PhoneNumber": 254712345678}'
     ledger.take_callback(
-        token_digest=token_hash("token-12345678"),
+        token_digest=token_digest("token-12345678"),
         body=body,
         event=ev.CallbackUnclear(),
         now_ms=T,
@@ -288,7 +289,7 @@ def test_a_head_that_a_power_cut_left_behind_is_no_finding(ledger: LedgerWriter,
 def test_evidence_that_counted_stays(ledger: LedgerWriter, path: Path) -> None:
     attempt = sell(ledger, 1)
     event = ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, "CODEAAAAAA")
-    ledger.take_callback(token_digest=token_hash("token-1"), body=b"{}", event=event, now_ms=T, cursor=Cursor("r", 1))
+    ledger.take_callback(token_digest=token_digest("token-1"), body=b"{}", event=event, now_ms=T, cursor=Cursor("r", 1))
     assert verify(path).findings == ()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TRIGGER evidence_stays")
@@ -852,7 +853,7 @@ def test_a_copy_that_came_out_bad_is_thrown_away(ledger: LedgerWriter, path: Pat
 def test_a_row_that_points_to_nothing_is_found(ledger: LedgerWriter, path: Path) -> None:
     attempt = sell(ledger, 1)
     ledger.take_callback(
-        token_digest=token_hash("token-1"), body=b"x", event=ev.CallbackUnclear(), now_ms=T, cursor=Cursor("r", 1)
+        token_digest=token_digest("token-1"), body=b"x", event=ev.CallbackUnclear(), now_ms=T, cursor=Cursor("r", 1)
     )
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("DROP TRIGGER evidence_stays_unchanged")

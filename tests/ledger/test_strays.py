@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from fakes.till import draft
 
+from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import Cursor, LedgerWriter, token_hash
+from pos_app.ledger.writer import Cursor, LedgerWriter
 
 T = 1_795_504_440_000
 DAY = "2026-11-24"
@@ -32,7 +33,7 @@ def ledger(path: Path) -> Iterator[LedgerWriter]:
 
 def stray(ledger: LedgerWriter, position: int, body: bytes = b"{}", token: str = "nobodys") -> None:
     ledger.take_callback(
-        token_digest=token_hash(token),
+        token_digest=token_digest(token),
         body=body,
         event=ev.CallbackUnclear(),
         now_ms=T + position,

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
+from pos_app.common.tokens import token_digest
 from pos_app.relay.arrivals import Arrivals
-from pos_app.relay.auth import digest
 from pos_app.relay.store import Cursor, Letter, Message, Page
 from pos_app.relay.store_sqlite import SqliteStore
 
@@ -63,7 +63,7 @@ def test_a_ring_for_what_was_read_before_hides_no_other() -> None:
 
 
 def letter(body: bytes, till: str = TILL) -> Letter:
-    return Letter(till, digest("T" * 22), body, 0)
+    return Letter(till, token_digest("T" * 22), body, 0)
 
 
 def with_stores(folder: Path, work: Callable[[SqliteStore, SqliteStore], Awaitable[list[bytes]]]) -> list[bytes]:

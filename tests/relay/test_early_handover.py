@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pos_app.relay.auth import digest
+from pos_app.common.tokens import token_digest
 from pos_app.relay.store import Cursor, Letter, Message, Page, StoreError
 from pos_app.relay.store_sqlite import SqliteStore
 
@@ -23,7 +23,7 @@ TILL = "till-1"
 
 
 def letter(body: bytes, at_ms: int = 0) -> Letter:
-    return Letter(TILL, digest("T" * 22), body, at_ms)
+    return Letter(TILL, token_digest("T" * 22), body, at_ms)
 
 
 def cursor_of(message: Message) -> Cursor:
@@ -192,14 +192,14 @@ def test_what_the_shop_is_told_is_never_overtaken_by_a_callback(tmp_path: Path, 
 
     async def work(store: SqliteStore) -> list[int]:
         store.add_till("other", TILL)
-        claim = await store.claim("other", digest("code")) if is_given_back else None
+        claim = await store.claim("other", token_digest("code")) if is_given_back else None
         await store.put(letter(b"read before"))
         position = (await store.after(TILL, Cursor())).messages[-1].id
         task = await waiting(store, position)
         told = (
-            store.release("other", digest("code"), claim.number)
+            store.release("other", token_digest("code"), claim.number)
             if claim is not None
-            else store.claim("other", digest("code"))
+            else store.claim("other", token_digest("code"))
         )
         has_begun, both_are_queued = threading.Event(), threading.Event()
         store._writer.submit(lambda: (has_begun.set(), both_are_queued.wait(10)))
@@ -290,10 +290,10 @@ def test_whatever_fails_and_whoever_is_late_every_stream_brings_all_there_is_in_
         till, body = chance.choice(names), str(number).encode()
         with contextlib.suppress(StoreError):
             if chance.random() < 0.2:
-                claim = await store.claim(till, digest(str(number % 5)))
+                claim = await store.claim(till, token_digest(str(number % 5)))
                 if claim is not None and claim.till == till:
-                    await store.release(till, digest(str(number % 5)), claim.number)
-            elif await store.put(Letter(till, digest("T" * 22), body, number)):
+                    await store.release(till, token_digest(str(number % 5)), claim.number)
+            elif await store.put(Letter(till, token_digest("T" * 22), body, number)):
                 promised[till].add(body)
 
     async def work(store: SqliteStore) -> None:

@@ -11,7 +11,8 @@ from fakes.servers import Relay
 
 from pos_app.common.errors import Mistake
 from pos_app.common.http import Answer, AsyncWeb, Patience, Request, Web
-from pos_app.relay.auth import Pairing, digest, read_pairing
+from pos_app.common.mailbox import Pairing, read_pairing
+from pos_app.common.tokens import token_digest
 from pos_app.relay.store import PAGE
 
 TOKEN = "T" * 22
@@ -34,7 +35,7 @@ def test_stored_then_answered_then_read_by_cursor(relay: Relay, web: Web) -> Non
     post(web, relay, b"two")
     page = json.loads(inbox(web, relay).body)
     assert [message["id"] for message in page["messages"]] == [1, 2]
-    assert page["messages"][0]["token"] == digest(TOKEN).hex()
+    assert page["messages"][0]["token"] == token_digest(TOKEN).hex()
     assert json.loads(inbox(web, relay, after=page["cursor"]).body)["messages"] == []
     assert relay.store.tills()[0].position == 2
 

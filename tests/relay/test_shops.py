@@ -10,7 +10,7 @@ import pytest
 from fakes.servers import Relay
 
 from pos_app.common.http import Answer, Request, Web
-from pos_app.relay.auth import digest
+from pos_app.common.tokens import token_digest
 
 TOKEN = "T" * 22
 CODE = hashlib.sha256(b"TKN7RT61SV").hexdigest()
@@ -37,7 +37,7 @@ def bodies(web: Web, relay: Relay, till: str, token: str) -> int:
 
 def test_every_till_of_the_shop_hears_and_no_stranger(web: Web, relay: Relay, shop: dict[str, str]) -> None:
     assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"forged")).status == 404, "no address yet"
-    assert ask(web, relay, "PUT", f"/v1/payments/{digest(TOKEN).hex()}", "front", shop["front"]).status == 204
+    assert ask(web, relay, "PUT", f"/v1/payments/{token_digest(TOKEN).hex()}", "front", shop["front"]).status == 204
     assert web.send(Request("POST", f"{relay.url}/p/front/{'F' * 22}", {}, b"forged")).status == 404
     assert web.send(Request("POST", f"{relay.url}/p/stranger/{TOKEN}", {}, b"forged")).status == 404
     assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"paid")).status == 200

@@ -14,12 +14,13 @@ from fakes.servers import Relay
 from relay.test_relay import inbox, post
 
 from pos_app.common.http import Answer, Request, Web
-from pos_app.relay.auth import digest
+from pos_app.common.mailbox import MessageKind
+from pos_app.common.tokens import token_digest
 from pos_app.relay.callbacks import Callbacks
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Uncounted
 from pos_app.relay.retention import Retention
-from pos_app.relay.store import TRUSTED, Kind, Letter
+from pos_app.relay.store import TRUSTED, Letter
 from pos_app.relay.stores import open_store
 from pos_app.relay.strangers import Quota
 
@@ -41,7 +42,7 @@ def waiting(web: Web, relay: Relay) -> int:
 
 def test_strangers_crowd_out_strangers_only(relay: Relay, web: Web) -> None:
     relay.store._quota = Quota(messages=5, size=1 << 20)
-    assert name(web, relay, [digest(own(number)).hex() for number in range(4)]).status == 204
+    assert name(web, relay, [token_digest(own(number)).hex() for number in range(4)]).status == 204
     assert [post(web, relay, b"?", f"/c/till-1/stranger{number:03d}").status for number in range(7)] == [200] * 5 + [
         429
     ] * 2
@@ -52,7 +53,7 @@ def test_strangers_crowd_out_strangers_only(relay: Relay, web: Web) -> None:
     # One that was never named has no room left; one that is named late has.
     late = "never-named-in-time"
     assert post(web, relay, b"!", f"/c/till-1/{late}").status == 429
-    assert name(web, relay, [digest(late).hex()]).status == 204
+    assert name(web, relay, [token_digest(late).hex()]).status == 204
     assert post(web, relay, b"!", f"/c/till-1/{late}").status == 200
 
 
@@ -76,13 +77,13 @@ def test_other_tills_and_other_days_have_quotas_of_their_own(relay: Relay, web: 
     relay.store._quota = Quota(messages=1, size=1 << 20)
     relay.store.add_till("till-2")
     assert [post(web, relay, b"?", f"/c/till-{till}/strangers").status for till in (1, 1, 2, 2)] == [200, 429, 200, 429]
-    letter = Letter("till-1", digest("tomorrow-token"), b"?", int(time.time() * 1000) + DAY_MS)
+    letter = Letter("till-1", token_digest("tomorrow-token"), b"?", int(time.time() * 1000) + DAY_MS)
     assert relay.run(relay.store.put(letter)) is True
 
 
 def test_a_flood_for_one_named_prompt_is_a_strangers_too(relay: Relay, web: Web) -> None:
     relay.store._quota = Quota(messages=2, size=1 << 20, of_a_prompt=3)
-    name(web, relay, [digest(own(1)).hex()])
+    name(web, relay, [token_digest(own(1)).hex()])
     assert [post(web, relay, b"%d" % number, f"/c/till-1/{own(1)}").status for number in range(7)] == [200] * 5 + [
         429
     ] * 2
@@ -91,14 +92,14 @@ def test_a_flood_for_one_named_prompt_is_a_strangers_too(relay: Relay, web: Web)
 def test_letters_that_come_together_are_judged_one_by_one(relay: Relay) -> None:
     relay.store._quota = Quota(messages=3, size=1 << 20)
     now = int(time.time() * 1000)
-    relay.run(relay.store.expect_payments("till-1", digest("payments-token"), now))
-    relay.run(relay.store.name_prompts("till-1", [digest(own(1))], now))
+    relay.run(relay.store.expect_payments("till-1", token_digest("payments-token"), now))
+    relay.run(relay.store.name_prompts("till-1", [token_digest(own(1))], now))
 
     async def flood() -> list[object]:
-        letters = [Letter("till-1", digest(f"stranger{number}"), b"?", now) for number in range(6)]
-        letters.insert(3, Letter("till-1", digest(own(1)), b"own", now))
-        letters.insert(5, Letter("till-1", digest("payments-token"), b"paid", now, Kind.PAYMENT))
-        letters.append(Letter("nobody", digest("x"), b"?", now))
+        letters = [Letter("till-1", token_digest(f"stranger{number}"), b"?", now) for number in range(6)]
+        letters.insert(3, Letter("till-1", token_digest(own(1)), b"own", now))
+        letters.insert(5, Letter("till-1", token_digest("payments-token"), b"paid", now, MessageKind.PAYMENT))
+        letters.append(Letter("nobody", token_digest("x"), b"?", now))
         return await asyncio.gather(*(relay.store.put(one) for one in letters), return_exceptions=True)
 
     results = relay.run(flood())
@@ -143,7 +144,7 @@ def test_names_of_a_strangers_choice_are_not_kept_in_memory(monkeypatch: pytest.
         for number in range(3_000):
             scope = {"headers": [], "client": (f"10.0.{number // 250}.{number % 250}", 1)}
             till = f"{number}" + "n" * 15_000
-            await callbacks.take(scope, receive, nothing, Kind.CALLBACK, till, "t" * 22)
+            await callbacks.take(scope, receive, nothing, MessageKind.CALLBACK, till, "t" * 22)
 
     tracemalloc.start()
     try:
@@ -230,9 +231,9 @@ def test_mail_is_no_older_than_the_mailbox(relay: Relay, web: Web) -> None:
 
 def test_claims_and_what_was_noted_of_prompts_and_strangers_go_with_time(relay: Relay, web: Web) -> None:
     headers = {"Authorization": f"Bearer till-1.{relay.token}"}
-    subject = digest("code").hex()
+    subject = token_digest("code").hex()
     claimed = web.send(Request("PUT", f"{relay.url}/v1/claims/{subject}", headers))
-    name(web, relay, [digest(own(1)).hex()])
+    name(web, relay, [token_digest(own(1)).hex()])
     post(web, relay, b"?", "/c/till-1/strangers")
     now, retention = int(time.time() * 1000), Retention()
     number = json.loads(claimed.body)["claim"]

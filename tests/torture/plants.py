@@ -10,6 +10,7 @@ from typing import Any
 
 from pos_app.cli import sales as sales_command
 from pos_app.cli import verify as verify_command
+from pos_app.common import tokens
 from pos_app.common.http import Leaving
 from pos_app.daraja.client import AsyncMpesaClient
 from pos_app.domain import events as ev
@@ -51,7 +52,7 @@ def _late_journal() -> None:
     real = Engine.request_payment
 
     async def late(self: Engine, draft: Draft, **how: Any) -> Attempt:
-        token = sender.new_token()
+        token = tokens.new_address_token()
         pretended = Attempt(0, 0, draft.amount_cents, draft.msisdn, "", draft.reference)  # type: ignore[arg-type]
         leaving = Leaving(time.monotonic() + 30, lambda: None)
         client: AsyncMpesaClient = self._client  # type: ignore[assignment]

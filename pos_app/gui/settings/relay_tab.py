@@ -7,10 +7,10 @@ from PySide6.QtWidgets import QLineEdit
 
 from pos_app.common.errors import Mistake
 from pos_app.common.i18n import _
+from pos_app.common.mailbox import read_pairing
 from pos_app.gui.settings.tab import Tab, say
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
-from pos_app.relay.auth import read_pairing
 from pos_app.settings.secrets import SecretName
 from pos_app.words.mistakes import reason_of
 

@@ -10,6 +10,7 @@ from typing import Any
 from differential.acts import GIVEN_BY, MAILBOX, REASON, Act, Answer, Observation
 from pos_app.common.clock import day_of
 from pos_app.common.errors import Bug, Mistake
+from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, SaleId
 from pos_app.domain.commands import Announce, Command
@@ -21,7 +22,7 @@ from pos_app.domain.sale import Draft, SaleSummary
 from pos_app.domain.till_payment import TillPayment, claim_subject
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import Applied, Cursor, LedgerWriter, token_hash
+from pos_app.ledger.writer import Applied, Cursor, LedgerWriter
 
 
 class Ledger:
@@ -165,12 +166,12 @@ class Ledger:
         self, token: str, body: str, position: int, event: ev.CallbackArrived | ev.CallbackUnclear, at: int
     ) -> Answer:
         applied = self._writer.take_callback(
-            token_digest=token_hash(token), body=body.encode(), event=event, now_ms=at, cursor=_cursor(position)
+            token_digest=token_digest(token), body=body.encode(), event=event, now_ms=at, cursor=_cursor(position)
         )
         return self._told([applied]) if applied is not None else {"taken": False}
 
     def _pass_over(self, token: str, body: str, position: int, at: int) -> None:
-        self._writer.pass_over(token_hash(token), body.encode(), at, _cursor(position))
+        self._writer.pass_over(token_digest(token), body.encode(), at, _cursor(position))
 
     def _payment(
         self, code: str, amount: int, paid: int, name: str, phone: str, account: str, body: str, position: int, at: int
@@ -184,7 +185,7 @@ class Ledger:
 
     def _paid(self, payment: TillPayment | None, body: str, position: int, at: int) -> Answer:
         taken = self._writer.take_payment(
-            token_digest=token_hash("payments"), body=body.encode(), payment=payment, now_ms=at,
+            token_digest=token_digest("payments"), body=body.encode(), payment=payment, now_ms=at,
             cursor=_cursor(position),
         )  # fmt: skip
         listed = taken.payment.mpesa_code if taken.payment is not None else None

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from unit.domain.test_flow import CANCELLED, PAID, PENDING, UNREACHABLE, Playbook, callback, pending, sent
 
 from pos_app.common.errors import Mistake
+from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
 from pos_app.domain.commands import AskSoon
@@ -30,7 +31,7 @@ from pos_app.domain.till_payment import TillPayment
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SPEAKS_OF_MONEY
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import Cursor, LedgerWriter, token_hash
+from pos_app.ledger.writer import Cursor, LedgerWriter
 
 S = AttemptState
 QUERY_PAID, QUERY_CANCELLED = ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED)
@@ -241,7 +242,7 @@ class Sales(RuleBasedStateMachine):
     def pays_by_hand(self, code: str, cents: int) -> None:
         self.position += 1
         self.ledger.take_payment(
-            token_digest=token_hash("c2b"), body=b"p%d" % self.position,
+            token_digest=token_digest("c2b"), body=b"p%d" % self.position,
             payment=TillPayment(code, Cents(cents), self.now_ms, "Njeri", "678", ""), now_ms=self.now_ms,
             cursor=Cursor("r", self.position),
         )  # fmt: skip
@@ -337,14 +338,14 @@ def test_five_hundred_of_a_thousand_came_and_the_next_prompt_asks_for_the_rest(l
     for event in (ev.SendRequested(), ev.PushAccepted("m", "ws"), QUERY_CANCELLED):
         ledger.apply(first.id, event, now)
     ledger.take_callback(
-        token_digest=token_hash("token-1"), body=b"half", now_ms=now, cursor=Cursor("r", 1),
+        token_digest=token_digest("token-1"), body=b"half", now_ms=now, cursor=Cursor("r", 1),
         event=ev.CallbackArrived(PAID, "m", "ws", Cents(50_000), "CODEAAAAAA"),
     )  # fmt: skip
     with pytest.raises(Mistake) as caught:
         ledger.record_attempt(first.sale_id, "token-2", now + 600_000)
     assert caught.value.code == "sale.said_paid"
     ledger.take_payment(
-        token_digest=token_hash("c2b"), body=b"p", now_ms=now, cursor=Cursor("r", 2),
+        token_digest=token_digest("c2b"), body=b"p", now_ms=now, cursor=Cursor("r", 2),
         payment=TillPayment("CODEAAAAAA", Cents(50_000), now, "Njeri", "678", ""),
     )  # fmt: skip
     ledger.attach_payment("CODEAAAAAA", first.sale_id, "Asha", now)
