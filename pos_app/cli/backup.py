@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 
 from pos_app.cli import exits
-from pos_app.cli.context import Context, open_context
+from pos_app.cli.context import open_installation
 from pos_app.cli.lines import say
 from pos_app.common.i18n import _
+from pos_app.installation.installation import Installation
 from pos_app.ledger.copies import accept_missing_end, backup, restore
 from pos_app.settings.lock import only_one
 
@@ -44,35 +45,35 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run_backup(arguments: argparse.Namespace) -> int:
     """Writes the copy."""
-    backup(open_context().ledger, arguments.file.absolute())
+    backup(open_installation().ledger, arguments.file.absolute())
     say(_("Copied and checked: {path}").format(path=arguments.file))
     return exits.PAID
 
 
 def run_restore(arguments: argparse.Namespace) -> int:
     """Puts it back."""
-    context = open_context()
+    installation = open_installation()
     if arguments.accept_missing_end == (arguments.file is not None):
         # One of the two, and not both.
         arguments.parser.error(_("Give a FILE, or --accept-missing-end without one."))
     if arguments.accept_missing_end:
-        return _accept(context)
-    with only_one(context.home):
+        return _accept(installation)
+    with only_one(installation.home):
         kept = restore(
             arguments.file.absolute(),
-            context.ledger,
-            context.environment,
+            installation.ledger,
+            installation.environment,
             even_if_changed=arguments.even_if_changed,
         )
-    say(_("Restored: {path}").format(path=context.ledger))
+    say(_("Restored: {path}").format(path=installation.ledger))
     if kept is not None:
         say(_("What was there before is kept as {path}").format(path=kept))
     return exits.PAID
 
 
-def _accept(context: Context) -> int:
-    with only_one(context.home):
-        missing = accept_missing_end(context.ledger, context.environment)
+def _accept(installation: Installation) -> int:
+    with only_one(installation.home):
+        missing = accept_missing_end(installation.ledger, installation.environment)
     if missing.is_other:
         say(_("Accepted: this is another ledger, or another branch of it, than the one that was written last."))
     else:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pos_app.cli import exits
-from pos_app.cli.context import Context, open_context
+from pos_app.cli.context import open_installation
 from pos_app.cli.lines import say
-from pos_app.common.errors import TillError
-from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
-from pos_app.daraja import AsyncMpesaClient, NotSent
-from pos_app.domain.outcome import OutcomeKind
-from pos_app.engine.engine import CLOCK_TOLERANCE_MS
-from pos_app.engine.practice_mode import with_practice_account
+from pos_app.installation.checks import RelayCheck, check_connection, check_relay
+from pos_app.installation.installation import Installation
 from pos_app.ledger.verify import verify
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
@@ -54,21 +50,17 @@ def command(_arguments: argparse.Namespace) -> int:
         say(f"{'ok ' if check.is_good else 'BAD'}  {check.name:<12}  {check.text}")
 
     try:
-        context = open_context()
-        access = context.access()
-    except TillError as error:
+        installation = open_installation()
+        access = installation.access()
+    except PosError as error:
         show(Check(_("settings"), False, reason_of(error)))
         return exits.FAILED
     show(_settings(access))
-    show(_ledger(context))
-    asyncio.run(_show_all(access, show))
-    show(_printer(context))
+    show(_ledger(installation))
+    for check in _reach(access):
+        show(check)
+    show(_printer(installation))
     return exits.PAID if all(check.is_good for check in checks) else exits.FAILED
-
-
-async def _show_all(access: MpesaAccess, show: object) -> None:
-    async for check in _reach(access):
-        show(check)  # type: ignore[operator]
 
 
 def _settings(access: MpesaAccess) -> Check:
@@ -83,11 +75,11 @@ def _settings(access: MpesaAccess) -> Check:
     return Check(name, True, f"{access.environment}, {kind} {number}")
 
 
-def _ledger(context: Context) -> Check:
+def _ledger(installation: Installation) -> Check:
     name = _("ledger")
     try:
-        verdict = verify(context.ledger)
-    except TillError as error:
+        verdict = verify(installation.ledger)
+    except PosError as error:
         return Check(name, error.code == "ledger.missing", reason_of(error))
     if verdict.findings:
         first = verdict.findings[0]
@@ -95,68 +87,62 @@ def _ledger(context: Context) -> Check:
     return Check(name, True, _("{count} sales, whole and unchanged.").format(count=verdict.sales))
 
 
-async def _reach(access: MpesaAccess) -> AsyncIterator[Check]:
+def _reach(access: MpesaAccess) -> Iterator[Check]:
     if access.runs_practice:
         yield Check(_("connection"), True, _("The practice M-PESA comes with the program."))
     else:
-        filled = with_practice_account(access) if access.environment is Environment.PRACTICE else access
+        filled = _filled(access)
         if not filled.missing():
-            async for check in _mpesa(filled):
-                yield check
-    yield await _relay(access)
+            yield from _mpesa(filled)
+    yield _relay(access)
 
 
-async def _mpesa(access: MpesaAccess) -> AsyncIterator[Check]:
-    async with AsyncMpesaClient(
-        access.consumer_key,
-        access.consumer_secret,
-        environment="production" if access.environment is Environment.PRODUCTION else "sandbox",
-        base_url=access.base_url,
-        patience=Patience(5, 10, 15),
-    ) as client:
-        try:
-            await client.fetch_token()
-        except NotSent as error:
-            words = words_of(error.outcome.kind)
-            reached = error.outcome.kind is not OutcomeKind.NO_CONNECTION
-            mend = "" if reached else " " + _("Check the internet connection, the firewall and the proxy.")
-            yield Check(_("connection"), reached, _("M-PESA answers.") if reached else words.meaning + mend)
-            if reached:
-                mend = _("Copy both again from M-PESA's portal into Settings.")
-                yield Check(_("credentials"), False, f"{words.meaning} {mend}")
-            return
-        yield Check(_("connection"), True, _("M-PESA answers."))
-        yield Check(_("credentials"), True, _("M-PESA accepts the consumer key and secret."))
-        ahead_ms = client.clock_ahead_ms
-        if ahead_ms is None:
-            yield Check(_("clock"), True, _("M-PESA did not say what time it is."))
-        elif abs(ahead_ms) > CLOCK_TOLERANCE_MS:
-            text = _("This PC's clock is wrong by {detail} minutes. Set the date and time.")
-            yield Check(_("clock"), False, text.format(detail=round(ahead_ms / 60_000)))
-        else:
-            yield Check(_("clock"), True, _("The clock is right."))
+def _filled(access: MpesaAccess) -> MpesaAccess:
+    if access.environment is not Environment.PRACTICE:
+        return access
+    # A till with real money never loads any of it.
+    from pos_app.practice.backend import with_practice_account  # noqa: PLC0415
+
+    return with_practice_account(access)
 
 
-async def _relay(access: MpesaAccess) -> Check:
-    name, relay = _("relay"), access.relay
-    if relay is None:
+def _mpesa(access: MpesaAccess) -> Iterator[Check]:
+    found = check_connection(access.consumer_key, access.consumer_secret, access.environment, access.base_url)
+    if found.problem is not None:
+        words = words_of(found.problem)
+        mend = "" if found.is_reached else " " + _("Check the internet connection, the firewall and the proxy.")
+        text = _("M-PESA answers.") if found.is_reached else words.meaning + mend
+        yield Check(_("connection"), found.is_reached, text)
+        if found.is_reached:
+            mend = _("Copy both again from M-PESA's portal into Settings.")
+            yield Check(_("credentials"), False, f"{words.meaning} {mend}")
+        return
+    yield Check(_("connection"), True, _("M-PESA answers."))
+    yield Check(_("credentials"), True, _("M-PESA accepts the consumer key and secret."))
+    if found.clock_ahead_ms is None:
+        yield Check(_("clock"), True, _("M-PESA did not say what time it is."))
+    elif found.minutes_wrong:
+        text = _("This PC's clock is wrong by {detail} minutes. Set the date and time.")
+        yield Check(_("clock"), False, text.format(detail=found.minutes_wrong))
+    else:
+        yield Check(_("clock"), True, _("The clock is right."))
+
+
+def _relay(access: MpesaAccess) -> Check:
+    name = _("relay")
+    if access.relay is None:
         return Check(name, True, _("No relay is set. M-PESA is asked for results instead."))
-    web = AsyncWeb(Patience(5, 10, 15))
-    try:
-        # Asking after a message acknowledges all before it: after none, nothing.
-        headers = {"Authorization": f"Bearer {relay.till}.{relay.token}"}
-        answer = await web.send(Request("GET", f"{relay.url}/v1/inbox?after=0", headers))
-    except (NotSentError, MaybeSentError):
-        return Check(name, False, reason("relay.unreachable"))
-    finally:
-        await web.aclose()
-    if answer.status == 200:
-        return Check(name, True, _("The relay knows this till."))
-    return Check(name, False, reason("relay.refused"))
+    match check_relay(access.relay):
+        case RelayCheck.KNOWS_US:
+            return Check(name, True, _("The relay knows this till."))
+        case RelayCheck.UNREACHABLE:
+            return Check(name, False, reason("relay.unreachable"))
+        case RelayCheck.REFUSES:
+            return Check(name, False, reason("relay.refused"))
 
 
-def _printer(context: Context) -> Check:
-    name, printer = _("printer"), context.settings.printing.printer
+def _printer(installation: Installation) -> Check:
+    name, printer = _("printer"), installation.settings.printing.printer
     if not printer:
         return Check(name, True, _("No printer is set. Receipts can be saved as PDF."))
     if shutil.which("lpstat") is None:

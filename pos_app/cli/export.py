@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pos_app.cli import exits
-from pos_app.cli.context import open_context
+from pos_app.cli.context import open_installation
 from pos_app.cli.lines import complain, say
 from pos_app.cli.sales import checked_day
 from pos_app.common.i18n import _
@@ -37,12 +37,12 @@ def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
     first = checked_day(arguments.day)
     last = checked_day(arguments.to) if arguments.to is not None else first
-    context = open_context()
+    installation = open_installation()
     fmt = Format(arguments.format)
-    chosen = context.settings.data.export_folder
-    folder = Path(chosen) if chosen else context.home.exports
-    target = arguments.output or folder / default_name(first, last, fmt, context.environment)
-    with closing(LedgerReader(context.ledger)) as reader:
+    chosen = installation.settings.data.export_folder
+    folder = Path(chosen) if chosen else installation.home.exports
+    target = arguments.output or folder / default_name(first, last, fmt, installation.environment)
+    with closing(LedgerReader(installation.ledger)) as reader:
         written = export(reader, first, last, fmt, target)
         changed = changed_since_export(reader, checked_day(None))
     complain(_("{count} sales written.").format(count=written.sales))

@@ -6,12 +6,13 @@ import argparse
 import asyncio
 
 from pos_app.cli import exits
-from pos_app.cli.context import open_context
+from pos_app.cli.context import open_installation
 from pos_app.cli.lines import say
 from pos_app.cli.request import seconds
 from pos_app.cli.session import Session, run
 from pos_app.common.i18n import _
 from pos_app.domain.attempt import FOLLOWED, AttemptState
+from pos_app.engine.commands import RecheckClosed
 from pos_app.ledger.db import key_file
 from pos_app.settings.lock import only_one
 
@@ -35,8 +36,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
-    context = open_context()
-    if not context.ledger.exists() and not key_file(context.ledger).exists():
+    installation = open_installation()
+    if not installation.ledger.exists() and not key_file(installation.ledger).exists():
         # Opening it would create it; asking must not.
         if not arguments.json:
             say(_("There is nothing to follow."))
@@ -44,11 +45,11 @@ def command(arguments: argparse.Namespace) -> int:
 
     async def work(session: Session) -> None:
         # What was closed may have been paid since: 1037 (docs/mpesa.md, 3.2), or given up too early.
-        await session.engine.recheck_closed()
-        await session.until(lambda: session.engine.is_at_rest, arguments.wait)
+        await session.execute(RecheckClosed())
+        await session.until(lambda: session.runtime.engine.is_at_rest, arguments.wait)
 
-    with only_one(context.home):
-        attempts = asyncio.run(run(context, as_json=arguments.json, work=work)).values()
+    with only_one(installation.home):
+        attempts = asyncio.run(run(installation, as_json=arguments.json, work=work)).values()
     if not attempts and not arguments.json:
         say(_("There is nothing to follow."))
     if any(attempt.state in FOLLOWED for attempt in attempts):

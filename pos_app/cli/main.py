@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from pos_app import __version__
-from pos_app.cli import backup, doctor, exits, export, follow, practice, relay, request, sales, verify
+from pos_app.cli import backup, doctor, exits, export, follow, request, sales, verify
 from pos_app.cli.context import speak
 from pos_app.cli.lines import OutputLostError, complain, prepare_output
 from pos_app.common import faults
-from pos_app.common.errors import TillError
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _
 from pos_app.words.mistakes import reason_of
 
@@ -46,8 +46,12 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(exits.WRONG_USE)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def make_parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    """The command line.
+
+    Args:
+        chosen: The command that will run: what only others need is not loaded. None for the whole.
+    """
     parser = _Parser(
         prog="pos-app",
         description=_("The till: takes M-PESA payments and never guesses about money."),
@@ -55,24 +59,45 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"pos-app {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
-    for module in (request, follow, sales, export, verify, backup, doctor, relay, practice):
+    commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        metavar="COMMAND", parser_class=_Parser
+    )
+    for module in (request, follow, sales, export, verify, backup, doctor):
         module.add(commands)
+    # Both bring a web server, which no till needs.
+    if chosen in (None, "relay"):
+        from pos_app.cli import relay  # noqa: PLC0415 - see above
+
+        relay.add(commands)
+    if chosen in (None, "practice"):
+        from pos_app.cli import practice  # noqa: PLC0415 - see above
+
+        practice.add(commands)
     return parser
+
+
+_OF_A_TILL: Final = frozenset({"request", "follow", "sales", "export", "verify", "backup", "restore", "doctor"})
+_OTHERS: Final = frozenset({"relay", "practice"})
+
+
+def _chosen(arguments: Sequence[str]) -> str | None:
+    """The command that is called by its full name; None where all must be known to say what is wrong."""
+    first = arguments[0] if arguments else ""
+    return first if first in _OF_A_TILL | _OTHERS else None
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; the exit code."""
     prepare_output()
     speak()
-    parser = make_parser()
+    parser = make_parser(_chosen(arguments))
     parsed, unknown = parser.parse_known_args(_protect_negative(arguments))
     if unknown:
         parser.error(_("not understood: {words}").format(words=" ".join(unknown)))
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
         return run(parsed)
-    except TillError as error:
+    except PosError as error:
         complain(f"pos-app: {reason_of(error)}")
         return exits.CANNOT_RUN
     except OutputLostError as lost:

@@ -11,10 +11,10 @@ from pos_app.cli.request import seconds
 from pos_app.cli.stopping import until_stopped
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
-from pos_app.practice.customers import Habit
-from pos_app.practice.server import PracticeServer
-from pos_app.practice.service import PracticeMpesa
-from pos_app.practice.shop import Manner, Shop
+from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.server import PracticeServer
+from pos_app.practice.simulator.service import PracticeMpesa
+from pos_app.practice.simulator.shop import Manner, Shop
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

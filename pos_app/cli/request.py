@@ -7,7 +7,7 @@ import asyncio
 from contextlib import closing
 
 from pos_app.cli import exits
-from pos_app.cli.context import Context, open_context
+from pos_app.cli.context import open_installation
 from pos_app.cli.lines import advice, complain
 from pos_app.cli.session import Session, is_settled, run
 from pos_app.common.errors import Outside
@@ -17,6 +17,8 @@ from pos_app.domain.money import parse_amount
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import Reference, next_reference, parse_reference
 from pos_app.domain.sale import Draft
+from pos_app.engine.commands import RequestStkPayment
+from pos_app.installation.installation import Installation
 from pos_app.ledger.reader import LedgerReader
 from pos_app.settings.lock import only_one
 
@@ -61,17 +63,17 @@ def seconds(text: str) -> float:
 
 def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
-    context = open_context()
+    installation = open_installation()
     draft = Draft(
-        parse_amount(arguments.amount, max_shillings=context.settings.mpesa.max_shillings),
+        parse_amount(arguments.amount, max_shillings=installation.settings.mpesa.max_shillings),
         parse_phone(arguments.phone),
-        parse_reference(arguments.reference) if arguments.reference is not None else _suggested(context),
+        parse_reference(arguments.reference) if arguments.reference is not None else _suggested(installation),
     )
 
     asked: list[AttemptId] = []
 
     async def work(session: Session) -> None:
-        attempt = await session.engine.request_payment(draft, anyway=arguments.anyway)
+        attempt = await session.execute(RequestStkPayment(draft, anyway=arguments.anyway))
         asked.append(attempt.id)
         session.tell(attempt)
         await session.until(lambda: is_settled(session.attempts[attempt.id]), arguments.wait)
@@ -81,9 +83,9 @@ def command(arguments: argparse.Namespace) -> int:
             left_s = max(0.0, PUSH_ANSWER_S - arguments.wait)
             await session.until(lambda: session.attempts[attempt.id].state is not AttemptState.SENDING, left_s)
 
-    with only_one(context.home):
+    with only_one(installation.home):
         # Stopping the engine may change it: what was on its way is unknown then.
-        attempt = asyncio.run(run(context, as_json=arguments.json, work=work))[asked[0]]
+        attempt = asyncio.run(run(installation, as_json=arguments.json, work=work))[asked[0]]
     if not arguments.json:
         complain(advice(attempt))
     return _exit_of(attempt.state)
@@ -97,10 +99,10 @@ def _exit_of(state: AttemptState) -> int:
     return exits.NOT_KNOWN
 
 
-def _suggested(context: Context) -> Reference:
-    till_label = context.settings.shop.till_label
+def _suggested(installation: Installation) -> Reference:
+    till_label = installation.settings.shop.till_label
     try:
-        with closing(LedgerReader(context.ledger)) as reader:
+        with closing(LedgerReader(installation.ledger)) as reader:
             return next_reference(reader.last_reference(), till_label)
     except Outside as error:
         if error.code != "ledger.missing":

@@ -6,7 +6,7 @@ import argparse
 from contextlib import closing
 
 from pos_app.cli import exits
-from pos_app.cli.context import open_context
+from pos_app.cli.context import open_installation
 from pos_app.cli.lines import as_line, sale_json, sale_text, say
 from pos_app.common.clock import SystemClock, day_of, parse_day
 from pos_app.common.errors import Mistake, Outside
@@ -51,9 +51,9 @@ def checked_day(text: str | None) -> str:
 def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
     day = checked_day(arguments.day)
-    context = open_context()
+    installation = open_installation()
     try:
-        reader = LedgerReader(context.ledger)
+        reader = LedgerReader(installation.ledger)
     except Outside as error:
         if error.code != "ledger.missing":
             raise

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from pos_app.cli.context import Context
+from pos_app.bootstrap import AnyUpdate, Runtime
+from pos_app.cli.context import actor
 from pos_app.cli.lines import OutputLostError, as_line, attempt_json, attempt_text, complain, say
 from pos_app.cli.stopping import on_stop
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
-from pos_app.engine.engine import Counter, Engine
-from pos_app.engine.events import AttemptChanged, EngineEvent, EngineFailed, LightChanged, Looked, Status
-from pos_app.practice.customers import Habit
-from pos_app.words.lights import light_words
+from pos_app.engine.commands import Command, Sender
+from pos_app.engine.updates import AttemptChanged, EngineFailed, Health, Looked, ServiceStatusChanged
+from pos_app.installation.installation import Installation
 from pos_app.words.mistakes import reason
+from pos_app.words.service_status import status_text
+
+R = TypeVar("R")
 
 
 class Session:
@@ -25,28 +28,26 @@ class Session:
         as_json: One JSON object a line instead of words.
     """
 
-    def __init__(self, context: Context, *, as_json: bool) -> None:
+    def __init__(self, installation: Installation, *, as_json: bool) -> None:
         self._as_json = as_json
         self._told: dict[AttemptId, dict[str, Any]] = {}
         self._changed = asyncio.Event()
         self.is_stopping = False
         self.attempts: dict[AttemptId, Attempt] = {}
-        shop = context.settings.shop
-        self.engine = Engine(
-            context.ledger,
-            context.access(),
-            Counter(shop.cashier, shop.till_label, shop.name),
-            self._hear,
-            practice_habit=Habit.PAYS,
-        )
+        self._sender = Sender(actor())
+        self.runtime = Runtime(installation, installation.access(), self._on_update, customers_pay=True)
 
-    def _hear(self, event: EngineEvent) -> None:
-        match event:
+    async def execute(self, command: Command[R]) -> R:
+        """Does what the user wants, in the user's name."""
+        return await self.runtime.execute(command, self._sender)
+
+    def _on_update(self, update: AnyUpdate) -> None:
+        match update:
             case AttemptChanged(attempt):
                 self.tell(attempt)
-            case LightChanged(_, status, code, detail) if status is Status.BAD or code == "mpesa.clock":
+            case ServiceStatusChanged(_, health, code, detail) if health is Health.DOWN or code == "mpesa.clock":
                 # For whoever sits there; a program reads standard output.
-                complain(light_words(code, detail)[1])
+                complain(status_text(code, detail)[1])
             case Looked():
                 self._changed.set()
             case EngineFailed(code, params):
@@ -83,7 +84,7 @@ class Session:
 
 
 async def run(
-    context: Context, *, as_json: bool, work: Callable[[Session], Awaitable[None]]
+    installation: Installation, *, as_json: bool, work: Callable[[Session], Awaitable[None]]
 ) -> dict[AttemptId, Attempt]:
     """Starts the engine, does the work, stops the engine, whatever happens.
 
@@ -93,13 +94,13 @@ async def run(
     Raises:
         Mistake, Outside: as the engine's start and the work.
     """
-    session = Session(context, as_json=as_json)
+    session = Session(installation, as_json=as_json)
     session.listen_to_signals()
     try:
-        await session.engine.start()
+        await session.runtime.start()
         await work(session)
     finally:
-        await session.engine.stop()
+        await session.runtime.stop()
     return session.attempts
 
 

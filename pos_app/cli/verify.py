@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pos_app.cli import exits
-from pos_app.cli.context import open_context
+from pos_app.cli.context import open_installation
 from pos_app.cli.lines import say
 from pos_app.common.i18n import _
 from pos_app.ledger.verify import holds_hash, verify
@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
-    ledger = open_context().ledger
+    ledger = open_installation().ledger
     verdict = verify(ledger)
     if arguments.hash is not None:
         event = holds_hash(ledger, arguments.hash)

@@ -7,7 +7,7 @@ where a person reads it (`pos_app.words.mistakes`), in the language they read.
 from __future__ import annotations
 
 
-class TillError(Exception):
+class PosError(Exception):
     """Base of every error this program raises on purpose.
 
     Args:
@@ -27,13 +27,13 @@ class TillError(Exception):
         return f"{self.code} ({shown})"
 
 
-class Mistake(TillError):  # noqa: N818 - the three names of the design
+class Mistake(PosError):  # noqa: N818 - the three names of the design
     """The user can mend it: a wrong amount, a missing setting."""
 
 
-class Outside(TillError):  # noqa: N818 - the three names of the design
+class Outside(PosError):  # noqa: N818 - the three names of the design
     """The world outside failed: network, disk, printer, another program."""
 
 
-class Bug(TillError):  # noqa: N818 - the three names of the design
+class Bug(PosError):  # noqa: N818 - the three names of the design
     """We are to blame. It is logged and shown, never swallowed."""

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pos_app.common.errors import Bug, TillError
+from pos_app.common.errors import Bug, PosError
 from pos_app.common.redact import redact
 
 _log = logging.getLogger("pos_app.common.faults")
@@ -48,9 +48,9 @@ def note(error: BaseException, where: str) -> None:
         hear(Fault(where, report))
 
 
-def as_error(error: BaseException, where: str) -> TillError:
+def as_error(error: BaseException, where: str) -> PosError:
     """The error to tell whoever asked: the program's own as it is, any other as a fault that is kept."""
-    if isinstance(error, TillError):
+    if isinstance(error, PosError):
         return error
     note(error, where)
     return Bug("program.fault", where=where, kind=type(error).__name__)

@@ -18,7 +18,7 @@ from typing import assert_never
 from pos_app.common.errors import Bug, Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
-from pos_app.domain.commands import Announce, AskSoon, Command, News, SendPush
+from pos_app.domain.effects import Announce, AskSoon, Effect, News, SendPush
 from pos_app.domain.mpesa_code import is_look_alike
 from pos_app.domain.outcome import Outcome, OutcomeKind
 
@@ -40,7 +40,7 @@ class Decision:
     """The attempt as it is now, and what to do once that is in the ledger."""
 
     attempt: Attempt
-    commands: tuple[Command, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
 
 def step(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_RULES) -> Decision:
@@ -53,7 +53,7 @@ def step(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_
         rules: The times to judge by.
 
     Returns:
-        The attempt after it and the commands that follow. Facts that change nothing
+        The attempt after it and the effects that follow. Facts that change nothing
         give back the same attempt.
 
     Raises:
@@ -491,8 +491,8 @@ def _contradicted(attempt: Attempt) -> Decision:
     return _for_review(attempt, Review.CONTRADICTION)
 
 
-def _for_review(attempt: Attempt, reason: Review, *commands: Command) -> Decision:
+def _for_review(attempt: Attempt, reason: Review, *effects: Effect) -> Decision:
     if reason in attempt.review:
-        return Decision(attempt, commands)
+        return Decision(attempt, effects)
     flagged = replace(attempt, review=attempt.review | {reason})
-    return Decision(flagged, (*commands, Announce(News.NEEDS_YOU)))
+    return Decision(flagged, (*effects, Announce(News.NEEDS_YOU)))

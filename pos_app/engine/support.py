@@ -10,7 +10,7 @@ from typing import Final
 
 from pos_app import __version__
 from pos_app.common.clock import Clock, to_eat
-from pos_app.common.errors import Outside, TillError
+from pos_app.common.errors import Outside, PosError
 from pos_app.common.paths import Home, make_private
 from pos_app.common.redact import redact
 from pos_app.ledger.copies import copies_in
@@ -41,7 +41,7 @@ def _ledger(home: Home, environment: str) -> list[str]:
     lines = [f"copies: {len(copies)}, newest: {copies[0].name if copies else '-'}"]
     try:
         verdict = verify(ledger)
-    except TillError as error:
+    except PosError as error:
         return [*lines, f"ledger: {error.code}"]
     lines.append(f"ledger: {verdict.sales} sales, {verdict.events} events, {len(verdict.findings)} findings")
     lines += [f"  {finding.check}: {finding.row}: {finding.found}" for finding in verdict.findings[:20]]

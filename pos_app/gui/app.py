@@ -15,15 +15,15 @@ from PySide6.QtWidgets import QApplication
 
 from pos_app import __version__
 from pos_app.common import i18n, logs, paths
-from pos_app.common.errors import Outside, TillError
+from pos_app.common.errors import Outside, PosError
 from pos_app.gui import theme
 from pos_app.gui.fault_window import FaultDesk
-from pos_app.gui.garbage import GarbageCollector
-from pos_app.gui.installation import Installation
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
-from pos_app.gui.qt_words import QtWords
+from pos_app.gui.runtime.gc_timer import GcTimer
+from pos_app.gui.runtime.qt_translator import QtTranslator
 from pos_app.gui.single import FrontDoor, bring_to_front
+from pos_app.installation.installation import Installation
 from pos_app.ledger.copies import restore
 from pos_app.settings.lock import only_one
 from pos_app.settings.model import Theme as ThemeChoice
@@ -36,7 +36,7 @@ class Program:
         self._app = app
         self._held = ExitStack()
         # Asked anew at each word, so that it speaks whatever language is in use.
-        app.installTranslator(QtWords(app))
+        app.installTranslator(QtTranslator(app))
         self.window: MainWindow | Problem | None = None
         self._hung: MainWindow | None = None
         self._door: FrontDoor | None = None
@@ -44,7 +44,7 @@ class Program:
     def open(self) -> None:
         """Opens the window, or says what stands in its way."""
         if self._hung is not None:
-            if not self._hung.engine.isFinished():
+            if not self._hung.client.has_ended:
                 self._show(Problem(Outside("program.hangs"), self.open, self._put_back))
                 return
             self._hung = None
@@ -57,7 +57,7 @@ class Program:
                 stack.enter_context(only_one(installation.home))
                 window = MainWindow(installation, self._reopen, self._put_back, self._stop_at)
                 self._held = stack.pop_all()
-        except TillError as error:
+        except PosError as error:
             self._dress(ThemeChoice.SYSTEM)
             self._show(Problem(error, self.open, self._put_back))
             return
@@ -116,7 +116,7 @@ class Program:
             window.raise_()
             window.activateWindow()
 
-    def _stop_at(self, error: TillError) -> None:
+    def _stop_at(self, error: PosError) -> None:
         """The ledger cannot be used: nothing can be sold, so that is all there is to see."""
         if self._let_go():
             self._show(Problem(error, self.open, self._put_back))
@@ -129,7 +129,7 @@ class Program:
             installation = Installation()
             with only_one(installation.home):
                 restore(copy, installation.ledger, installation.environment)
-        except TillError as error:
+        except PosError as error:
             self._show(Problem(error, self.open, self._put_back))
             return
         self.open()
@@ -152,7 +152,7 @@ def main() -> int:
     if bring_to_front(paths.home().front_door):
         return 0
     faults_shown = FaultDesk(app)
-    garbage = GarbageCollector(app)
+    garbage = GcTimer(app)
     program = Program(app)
     program.open()
     close_politely(app, program)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from pos_app.common.i18n import N_, _
-from pos_app.engine.events import Light, Status
+from pos_app.engine.updates import Health, Service
 from pos_app.gui import theme
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.announce import Answer
@@ -46,10 +46,10 @@ class TopBar(QWidget):
         self.setObjectName("topBar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._lights = {
-            Light.MPESA: LightWidget("lightMpesa", "M-PESA"),
-            Light.RELAY: LightWidget("lightRelay", _("Relay")),
-            Light.PRINTER: LightWidget("lightPrinter", _("Printer")),
-            Light.LEDGER: LightWidget("lightLedger", _("Ledger")),
+            Service.MPESA: LightWidget("lightMpesa", "M-PESA"),
+            Service.RELAY: LightWidget("lightRelay", _("Relay")),
+            Service.PRINTER: LightWidget("lightPrinter", _("Printer")),
+            Service.LEDGER: LightWidget("lightLedger", _("Ledger")),
         }
         self.settings = QToolButton()
         self.settings.setObjectName("openSettings")
@@ -66,19 +66,19 @@ class TopBar(QWidget):
         for light in self._lights.values():
             layout.addWidget(light)
         # The ledger's light shows only when there is something to say.
-        self._lights[Light.LEDGER].hide()
+        self._lights[Service.LEDGER].hide()
         layout.addWidget(label(cashier, name="cashier"))
         layout.addWidget(self.settings)
-        self.show_light(Light.MPESA, Status.OFF, _("starting"), _("The till is starting."))
-        self.show_light(Light.RELAY, Status.OFF, _("starting"), _("The till is starting."))
+        self.show_status(Service.MPESA, Health.OFF, _("starting"), _("The till is starting."))
+        self.show_status(Service.RELAY, Health.OFF, _("starting"), _("The till is starting."))
         self.set_compact(False)
 
-    def show_light(self, light: Light, status: Status, word: str, sentence: str) -> None:
+    def show_status(self, service: Service, health: Health, word: str, sentence: str) -> None:
         """Shows how something is."""
-        widget = self._lights[light]
-        widget.show_status(status, word, sentence)
-        if light is Light.LEDGER:
-            widget.setVisible(status is not Status.READY)
+        widget = self._lights[service]
+        widget.show_status(health, word, sentence)
+        if service is Service.LEDGER:
+            widget.setVisible(health is not Health.OK)
 
     def set_compact(self, is_compact: bool) -> None:
         """Lower on small screens."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QChildEvent, QDeadlineTimer, QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
@@ -21,65 +21,57 @@ from PySide6.QtWidgets import (
 )
 
 from pos_app.common.clock import SystemClock, day_of
-from pos_app.common.errors import Outside, TillError
+from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _, ngettext
 from pos_app.domain.attempt import Attempt, AttemptId, SaleId
-from pos_app.domain.commands import News
+from pos_app.domain.effects import News
 from pos_app.domain.phone import format_phone
 from pos_app.domain.sale import Draft, SaleState, SaleSummary, summary_of
 from pos_app.domain.till_payment import TillPayment
-from pos_app.engine.events import (
+from pos_app.domain.totals import Totals
+from pos_app.engine.commands import CheckNow, NoteReceipt, RequestStkPayment, SendAgain, Withdraw
+from pos_app.engine.updates import (
     Announced,
     AttemptChanged,
     EngineFailed,
     EngineStarted,
-    LightChanged,
     PaymentArrived,
-    RequestFailed,
-    RequestTaken,
+    ServiceStatusChanged,
 )
 from pos_app.gui import theme
-from pos_app.gui.background import Background, Done
-from pos_app.gui.bridge import Bridge
-from pos_app.gui.dialog_desk import bring_forward
-from pos_app.gui.engine_thread import EngineThread, Work
 from pos_app.gui.frame import KeyBar, Notice, TopBar, banner
 from pos_app.gui.help import show_help
-from pos_app.gui.installation import Installation
 from pos_app.gui.ledger.day_view import DayView
 from pos_app.gui.ledger.export_dialog import ExportDialog
-from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.ledger.sale_presenter import possible
 from pos_app.gui.payments.arrivals import Arrivals
-from pos_app.gui.payments.desk import InboxDesk
+from pos_app.gui.payments.view import InboxDialog
 from pos_app.gui.practice.phone_dock import PhoneDock
 from pos_app.gui.practice.phone_line import PhoneLine
-from pos_app.gui.printing import CLOSING, ReceiptDesk, ReceiptDialog
+from pos_app.gui.printing import Paper, PaperDone, ReceiptDialog, ReceiptPrinter
+from pos_app.gui.runtime.dialog_controller import DialogController, bring_forward
+from pos_app.gui.runtime.engine_client import EngineClient, Order
+from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.sell.current_view import CurrentView
 from pos_app.gui.sell.form_presenter import FormPresenter
 from pos_app.gui.sell.form_view import FormView
 from pos_app.gui.sounds import Sounds
 from pos_app.gui.stray_keys import StrayDigits
-from pos_app.gui.strays.desk import StraysDesk
+from pos_app.gui.strays.view import StraysDialog
 from pos_app.gui.widgets.column import Column
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
+from pos_app.installation.installation import Installation
+from pos_app.ledger.queries.exports import ChangedDays
+from pos_app.ledger.queries.sales import DayEnd, EndOfDay, LastReference
 from pos_app.ledger.reader import LedgerReader
-from pos_app.ledger.rows import Totals
 from pos_app.receipts.paper import PaperKind
-from pos_app.settings.manager import check_pin
+from pos_app.receipts.printers import printer_for
 from pos_app.words.days import changed_days
-from pos_app.words.lights import light_words
 from pos_app.words.mistakes import reason, reason_of
+from pos_app.words.service_status import status_text
 
-if TYPE_CHECKING:
-    # The engine is imported by its own thread, after the first paint.
-    from pos_app.engine.engine import Engine
-
-MANAGER = "manager"
-CASHIER = "cashier"
-"""Who did it, as the ledger has it where no name is set: words of the ledger, not of a language."""
 CHANGED_DAYS = "changed days"
 SOON_MS = 2_000
 """After something of an exported day may have changed: several changes are one look."""
@@ -110,7 +102,7 @@ class MainWindow(QMainWindow):
         installation: Installation,
         on_settings_saved: Callable[[], None],
         on_restore: Callable[[Path], None],
-        on_broken: Callable[[TillError], None],
+        on_broken: Callable[[PosError], None],
     ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
@@ -119,12 +111,11 @@ class MainWindow(QMainWindow):
         self._on_restore = on_restore
         self._on_broken = on_broken
         self._has_started = False
-        self._requests: dict[int, Callable[[RequestTaken | RequestFailed], None]] = {}
         self._reader: LedgerReader | None = None
         self._phone_wanted: bool | None = None
         self._closing = False
         self.has_hung = False
-        self._held_payment = 0
+        self._held_payment: Order[Attempt] | None = None
         self._look_at_exported = QTimer(self)
         self._look_at_exported.setSingleShot(True)
         self._look_at_exported.setInterval(SOON_MS)
@@ -132,16 +123,14 @@ class MainWindow(QMainWindow):
         self._digits = QTimer(self)
         self._digits.setSingleShot(True)
         self._digits.setInterval(ONE_NUMBER_MS)
-        self.bridge = Bridge(self)
-        self.engine = EngineThread(installation, self.bridge)
-        self.reports = Reports(installation.ledger)
-        self.background = Background("reports", self, at_end=self.reports.close)
-        self.desk = ReceiptDesk(installation, self)
+        self.client = EngineClient(installation, self)
+        self.queries = QueryRunner(installation.ledger, self)
+        self.receipts = ReceiptPrinter(installation, self)
         self.sounds = Sounds(is_on=installation.settings.look.sounds)
         self._build()
         self._connect()
         self._open_reader()
-        self.desk.tell_light()
+        self.receipts.tell_status()
         self.setMinimumSize(820, 440)
         self._restore_geometry()
 
@@ -161,7 +150,7 @@ class MainWindow(QMainWindow):
             paid_by_hand=self.installation.paid_by_hand,
             payer_of=self._payer_of,
         )
-        self.day = DayView(self.reports, self.background)
+        self.day = DayView(self.queries)
         self.dock = PhoneDock() if self.installation.is_practice else None
         self.keys = KeyBar(has_phone=self.dock is not None)
         left = Column()
@@ -210,29 +199,28 @@ class MainWindow(QMainWindow):
         QWidget.setTabOrder(self.day.table, self.top.settings)
 
     def _connect(self) -> None:
-        self.inbox = InboxDesk(self.reports, self.background, self.ask, self._cashier, self)
-        self.strays = StraysDesk(self.reports, self.background, self.ask, self._cashier, self)
+        self.unmatched_payments = DialogController(InboxDialog, self.client, self.queries, self)
+        self.unmatched_messages = DialogController(StraysDialog, self.client, self.queries, self)
         self.arrivals = Arrivals(lambda: self.current.open_amounts, self._payment_of, self)
         self.arrivals.said.connect(self._payment_told)
         self.arrivals.taken_back.connect(self._payment_taken_back)
-        bridge = self.bridge
-        bridge.attempt_changed.connect(self._attempt_changed)
-        bridge.announced.connect(self._announced)
-        bridge.light_changed.connect(self._light_changed)
-        bridge.request_taken.connect(self._request_taken)
-        bridge.request_failed.connect(self._request_failed)
-        bridge.started.connect(self._started)
-        bridge.payment_arrived.connect(self._payment_arrived)
-        bridge.strays_changed.connect(self._strays_changed)
-        self.day.strays.wanted.connect(self.strays.open)
+        updates = self.client.updates
+        updates.attempt_changed.connect(self._attempt_changed)
+        updates.announced.connect(self._announced)
+        updates.service_status_changed.connect(self._show_status)
+        updates.started.connect(self._started)
+        updates.payment_arrived.connect(self._payment_arrived)
+        updates.messages_changed.connect(self._messages_changed)
+        self.client.refused.connect(self._show_error)
+        self.queries.jobs.unheard.connect(self._show_error)
+        self.day.strays.wanted.connect(self.unmatched_messages.open)
         self.day.search_left.connect(self.form.start_over)
         self._stray_digits = StrayDigits(self, self._take_digit)
         self.day.summed.connect(self._summed)
-        bridge.failed.connect(self._failed)
-        self.desk.light_changed.connect(self._light_changed)
-        self.desk.made.connect(self._receipt_made)
-        self.desk.done.connect(self._desk_done)
-        self.background.done.connect(self._background_done)
+        updates.failed.connect(self._failed)
+        self.receipts.status_changed.connect(self._show_status)
+        self.receipts.made.connect(self._receipt_made)
+        self.receipts.done.connect(self._on_paper)
         self.form.wanted.connect(self._payment_wanted)
         self.form.take_back_wanted.connect(self._take_back_held)
         self.form.resized.connect(self._give_card_room)
@@ -245,18 +233,18 @@ class MainWindow(QMainWindow):
         self.top.settings.clicked.connect(self.open_settings)
         self.notice.pressed.connect(self._notice_pressed)
         if self.dock is not None:
-            bridge.phone_changed.connect(self.dock.hear)
+            updates.phone_changed.connect(self.dock.hear)
             self.dock.hidden.connect(self.toggle_phone)
-            self._phone_line = PhoneLine(self.dock, self.ask)
+            self._phone_line = PhoneLine(self.dock, self.client)
         actions: dict[str, Callable[[], None]] = {
             "F1": self.open_help,
             "F2": self.start_new,
-            "F4": self.inbox.open,
+            "F4": self.unmatched_payments.open,
             "F5": self.check_selected,
             "F6": self.open_receipt,
             "F7": self.open_export,
             "F8": self.current.ask_resend,
-            "F9": self.inbox.open,
+            "F9": self.unmatched_payments.open,
             "F11": self.show_to_check,
             "F12": self.toggle_phone,
             "Ctrl+F": self.day.start_search,
@@ -308,14 +296,33 @@ class MainWindow(QMainWindow):
 
     def start_engine(self) -> None:
         """After the first paint."""
-        self.engine.start()
-        self.background.ask("reference", self.reports.last_reference)
+        self.client.start()
+        self._ask_for_reference()
         # Behind the first table, which it must not hold up.
         self._look_at_exported.start()
 
     @Slot()
     def _ask_for_changed_days(self) -> None:
-        self.background.ask(CHANGED_DAYS, self.reports.changed_days)
+        query = ChangedDays(day_of(SystemClock().now_ms()))
+        self.queries.run(query, owner=self).then(self._show_changed_days).otherwise(self._ignore)
+
+    def _show_changed_days(self, days: list[str]) -> None:
+        if days:
+            self.notice.say_later(changed_days(days), CHANGED_DAYS)
+        else:
+            self.notice.clear(CHANGED_DAYS)
+
+    def _ask_for_reference(self) -> None:
+        asked = self.queries.run(LastReference(), owner=self)
+        asked.then(self.form.suggest_after).otherwise(self._on_no_reference)
+
+    def _on_no_reference(self, error: PosError) -> None:
+        # A ledger that is just being made can be read only when it is whole: it is asked again then.
+        if self._has_started:
+            self._show_error(error)
+
+    def _ignore(self, _error: PosError) -> None:
+        """What cannot be read now is looked at again later."""
 
     def _open_reader(self) -> None:
         """The window's own connection, for pages by key. A new shop's ledger is made by the engine."""
@@ -342,11 +349,9 @@ class MainWindow(QMainWindow):
             Whether all of it ended in time; what hangs (a store, a printer, a disk) ends with the process.
         """
         ends = QDeadlineTimer(ENDS_WITHIN_MS)
-        self.engine.stop()
-        has_ended = self.engine.wait(ends)
-        self.bridge.close()
-        for background in (self.background, self.desk):
-            has_ended &= background.close(max(0.05, ends.remainingTime() / 1000))
+        has_ended = self.client.stop(ends)
+        for runner in (self.queries, self.receipts):
+            has_ended &= runner.close(max(0.05, ends.remainingTime() / 1000))
         self._close_reader()
         self.has_hung = not has_ended
         return has_ended
@@ -405,8 +410,8 @@ class MainWindow(QMainWindow):
         self._has_started = True
         # Those that were opened before may have seen the ledger of an older version.
         self._close_reader()
-        self.background.ask("reopen", self.reports.close)
-        self.background.ask("reference", self.reports.last_reference)
+        self.queries.reopen()
+        self._ask_for_reference()
         self._open_reader()
         self.day.reload()
         if started.following:
@@ -440,7 +445,7 @@ class MainWindow(QMainWindow):
     def _summary(self, attempt: Attempt) -> SaleSummary:
         """The sale of an attempt as the ledger has it; as the attempt alone tells it where that cannot be read."""
         if self._reader is not None:
-            with contextlib.suppress(TillError):
+            with contextlib.suppress(PosError):
                 return self._reader.sale(attempt.sale_id)
         return summary_of(attempt)
 
@@ -461,14 +466,14 @@ class MainWindow(QMainWindow):
     def _print_paid(self, sale_id: SaleId) -> None:
         printing = self.installation.settings.printing
         if self._reader is not None:
-            self.desk.print(self._reader.sale(sale_id), PaperKind(printing.paper), printing.printer)
+            self.receipts.print(self._reader.sale(sale_id), PaperKind(printing.paper), printing.printer)
 
     @Slot()
-    def _strays_changed(self) -> None:
+    def _messages_changed(self) -> None:
         """A message came that belongs to no payment, or some were settled."""
         self.day.reload()
-        self.strays.reload()
-        self.inbox.reload()
+        self.unmatched_messages.reload()
+        self.unmatched_payments.reload()
 
     @Slot(object)
     def _payment_arrived(self, arrived: PaymentArrived) -> None:
@@ -480,10 +485,10 @@ class MainWindow(QMainWindow):
         self.current.hear_of_payers()
         self._look_at_exported.start()
         self.day.reload()
-        self.inbox.reload()
+        self.unmatched_payments.reload()
 
     def _payment_of(self, mpesa_code: str) -> TillPayment | None:
-        with contextlib.suppress(TillError):
+        with contextlib.suppress(PosError):
             return self._reader.payment(mpesa_code) if self._reader is not None else None
         return None
 
@@ -504,90 +509,47 @@ class MainWindow(QMainWindow):
         self.keys.show_count("F9", _("Till payments"), totals.unclaimed)
 
     @Slot(object)
-    def _light_changed(self, changed: LightChanged) -> None:
-        word, sentence = light_words(changed.code, changed.detail, changed.at)
-        self.top.show_light(changed.light, changed.status, word, sentence)
+    def _show_status(self, changed: ServiceStatusChanged) -> None:
+        word, sentence = status_text(changed.code, changed.detail, changed.at_ms)
+        self.top.show_status(changed.service, changed.health, word, sentence)
 
     @Slot(object)
-    def _background_done(self, done: Done) -> None:
-        if done.tag == "reference" and done.error is None:
-            self.form.suggest_after(done.result)
-        elif done.tag == "closing" and done.error is None:
-            self.desk.make_closing(self.desk.closing_of(*done.result))
-        elif done.tag == CHANGED_DAYS and done.error is None:
-            if done.result:
-                self.notice.say_later(changed_days(done.result), CHANGED_DAYS)
-            else:
-                self.notice.clear(CHANGED_DAYS)
-        elif done.tag == "reference" and not self._has_started:
-            # A ledger that is just being made can be read only when it is whole: it is asked again then.
-            return
-        elif done.error is not None and done.tag in ("reference", "closing"):
-            self.notice.say(reason_of(done.error), is_bad=True)
+    def _show_error(self, error: PosError) -> None:
+        self.notice.say(reason_of(error), is_bad=True)
 
     # What the cashier wants
-
-    def ask(self, work: Work, answered: Callable[[RequestTaken | RequestFailed], None] | None = None) -> int:
-        """Has the engine do something; `answered` hears how it went, else a refusal shows as a notice.
-
-        Returns:
-            The number of the request.
-        """
-        number = self.engine.ask(work)
-        self._requests[number] = answered or self._complain
-        return number
-
-    @Slot(object)
-    def _request_taken(self, taken: RequestTaken) -> None:
-        self._requests.pop(taken.request, self._ignore)(taken)
-
-    @Slot(object)
-    def _request_failed(self, failed: RequestFailed) -> None:
-        self._requests.pop(failed.request, self._complain)(failed)
-
-    def _complain(self, answer: RequestTaken | RequestFailed) -> None:
-        if not isinstance(answer, RequestFailed):
-            return
-        dialogs = self.findChildren(SaleDialog)
-        if dialogs:
-            dialogs[-1].say(answer.code, answer.params)
-        else:
-            self.notice.say(reason(answer.code, answer.params), is_bad=True)
-
-    def _ignore(self, _answer: RequestTaken | RequestFailed) -> None:
-        return
 
     @Slot(object)
     def _payment_wanted(self, draft: Draft) -> None:
         self._request(draft, anyway=False)
 
     def _request(self, draft: Draft, *, anyway: bool) -> None:
-        def answered(answer: RequestTaken | RequestFailed) -> None:
-            if isinstance(answer, RequestFailed):
-                self.form.refuse(answer.code, answer.params)
-                if answer.code == "sale.same_open":
-                    self._ask_same(draft, answer)
-                return
-            self.notice.clear_moment()
-            self.form.accept(draft.reference)
-            # What was chosen in the table belongs to a customer who is gone.
-            self.day.clear_selection()
-            if answer.attempt is not None:
-                self.current.show_attempt(answer.attempt.id, format_phone(draft.msisdn))
-
-        number = self.ask(lambda engine: engine.request_payment(draft, anyway=anyway), answered)
-        if self.engine.is_held(number):
-            self._held_payment = number
+        order = self.client.execute(RequestStkPayment(draft, anyway=anyway), owner=self)
+        order.then(partial(self._on_requested, draft)).otherwise(partial(self._on_request_refused, draft))
+        if order.is_held:
+            self._held_payment = order
             self.form.wait_for_start()
+
+    def _on_requested(self, draft: Draft, attempt: Attempt) -> None:
+        self.notice.clear_moment()
+        self.form.accept(draft.reference)
+        # What was chosen in the table belongs to a customer who is gone.
+        self.day.clear_selection()
+        self.current.show_attempt(attempt.id, format_phone(draft.msisdn))
+
+    def _on_request_refused(self, draft: Draft, error: PosError) -> None:
+        self.form.refuse(error.code, error.params)
+        if error.code == "sale.same_open":
+            self._ask_same(draft, error)
 
     @Slot()
     def _take_back_held(self) -> None:
         """The till was not ready yet, and the cashier wants it no more."""
-        if self.engine.take_back(self._held_payment):
-            self._requests.pop(self._held_payment, None)
+        if self._held_payment is not None and self._held_payment.take_back():
+            self._held_payment = None
             self.form.taken_back()
 
-    def _ask_same(self, draft: Draft, refused: RequestFailed) -> None:
+    def _ask_same(self, draft: Draft, refused: PosError) -> None:
         """The commonest way to charge twice: asks before it happens, and offers to look first."""
         attempt_id = int(refused.params["attempt"])
 
@@ -599,74 +561,30 @@ class MainWindow(QMainWindow):
             self,
             "sameSale",
             _("The same sale again?"),
-            reason(refused.code, refused.params),
+            reason_of(refused),
             Choice(_("Check now"), check),
             Choice(_("Charge again"), lambda: self._request(draft, anyway=True), is_grave=True),
         )
 
     @Slot(int)
     def _check(self, attempt_id: int) -> None:
-        self.ask(lambda engine: engine.check_now(AttemptId(attempt_id)))
+        self.client.execute(CheckNow(AttemptId(attempt_id)), owner=self)
 
     @Slot(int)
     def _resend(self, sale_id: int) -> None:
-        def answered(answer: RequestTaken | RequestFailed) -> None:
-            if isinstance(answer, RequestTaken) and answer.attempt is not None:
-                self.current.show_attempt(answer.attempt.id, "")
-            self._complain(answer)
+        self.client.execute(SendAgain(SaleId(sale_id)), owner=self).then(self._show_sent_again)
 
-        self.ask(lambda engine: engine.send_again(SaleId(sale_id)), answered)
+    @Slot(object)
+    def _show_sent_again(self, attempt: Attempt) -> None:
+        self.current.show_attempt(attempt.id, "")
 
     @Slot(int)
     def _withdraw(self, attempt_id: int) -> None:
-        self.ask(lambda engine: engine.withdraw(AttemptId(attempt_id)))
-
-    @Slot(int, str)
-    def _claim(self, attempt_id: int, code: str) -> None:
-        by = self._cashier()
-        self.ask(lambda engine: engine.claim_code(AttemptId(attempt_id), code, by), self._answered)
-
-    @Slot(int, str)
-    def _void(self, sale_id: int, why: str) -> None:
-        by = self._cashier()
-        self.ask(lambda engine: engine.void_sale(SaleId(sale_id), by, why), self._answered)
-
-    @Slot(int, str, str)
-    def _settle(self, sale_id: int, pin: str, note: str) -> None:
-        self._ask_manager(pin, lambda engine: engine.settle_review(SaleId(sale_id), MANAGER, note))
-        self.notice.clear_moment()
-
-    @Slot(int, str, str)
-    def _give_up(self, attempt_id: int, pin: str, why: str) -> None:
-        self._ask_manager(pin, lambda engine: engine.give_up(AttemptId(attempt_id), MANAGER, why))
-
-    def _ask_manager(self, pin: str, work: Work) -> None:
-        """Only with the manager's PIN, which is checked off the GUI's thread."""
-        installation = self.installation
-        store, environment = installation.secrets(), installation.environment
-
-        async def checked(engine: Engine) -> Attempt | None:
-            import asyncio  # noqa: PLC0415 - the engine's thread has it
-
-            await asyncio.to_thread(check_pin, store, environment, pin)
-            return await work(engine)
-
-        self.ask(checked, self._answered)
+        self.client.execute(Withdraw(AttemptId(attempt_id)), owner=self)
 
     @Slot(int, str)
     def _receipt_made(self, sale_id: int, how: str) -> None:
-        self.ask(lambda engine: engine.note_receipt(SaleId(sale_id), how))
-
-    def _cashier(self) -> str:
-        return self.installation.settings.shop.cashier or CASHIER
-
-    def _answered(self, answer: RequestTaken | RequestFailed) -> None:
-        """An answer to what a sale's dialog asked for."""
-        if isinstance(answer, RequestFailed):
-            self._complain(answer)
-            return
-        for dialog in self.findChildren(SaleDialog):
-            dialog.answer_taken()
+        self.client.execute(NoteReceipt(SaleId(sale_id), how), owner=self)
 
     @Slot()
     def start_new(self) -> None:
@@ -716,15 +634,10 @@ class MainWindow(QMainWindow):
         """One sale in full, beside the window."""
         for dialog in self.findChildren(SaleDialog):
             dialog.close()
-        dialog = SaleDialog(sale_id, self.reports, self.background, self, is_practice=self.installation.is_practice)
-        dialog.check_wanted.connect(self._check)
-        dialog.resend_wanted.connect(self._resend)
-        dialog.withdraw_wanted.connect(self._withdraw)
-        dialog.claim_wanted.connect(self._claim)
-        dialog.give_up_wanted.connect(self._give_up)
-        dialog.void_wanted.connect(self._void)
-        dialog.settle_wanted.connect(self._settle)
-        dialog.print_wanted.connect(self._open_receipt_of)
+        dialog = SaleDialog(sale_id, self.client, self.queries, self, is_practice=self.installation.is_practice)
+        dialog.sent_again.connect(self._show_sent_again)
+        dialog.settling.connect(self.notice.clear_moment)
+        dialog.print_requested.connect(self._open_receipt_of)
         dialog.show()
         return dialog
 
@@ -750,7 +663,7 @@ class MainWindow(QMainWindow):
             return
         for dialog in self.findChildren(ReceiptDialog):
             dialog.close()
-        ReceiptDialog(row, self.desk, self.installation, self).show()
+        ReceiptDialog(row, self.receipts, self.installation, self).show()
 
     @Slot()
     def open_export(self) -> None:
@@ -759,25 +672,27 @@ class MainWindow(QMainWindow):
             return
         chosen = self.installation.settings.data.export_folder
         folder = Path(chosen) if chosen else self.installation.home.exports
-        dialog = ExportDialog(
-            self.day.chosen_day, folder, self.installation.environment, self.reports, self.background, self
-        )
+        dialog = ExportDialog(self.day.chosen_day, folder, self.installation.environment, self.queries, self)
         dialog.closing_wanted.connect(self._closing_wanted)
         dialog.exported.connect(self._ask_for_changed_days)
         dialog.show()
 
     @Slot(str)
     def _closing_wanted(self, day: str) -> None:
-        self.background.ask("closing", lambda: self.reports.closing(day))
+        self.queries.run(EndOfDay(day), owner=self).then(self._make_closing)
+
+    def _make_closing(self, end: DayEnd) -> None:
+        now_ms = SystemClock().now_ms()
+        self.receipts.make_closing(self.installation.receipts.closing_of(end.totals, end.last_hash, now_ms))
 
     @Slot(object)
-    def _desk_done(self, done: Done) -> None:
-        if not done.tag.startswith(CLOSING):
+    def _on_paper(self, done: PaperDone) -> None:
+        if done.key.kind is not Paper.CLOSING:
             return
         if done.error is not None:
             text = reason_of(done.error)
         else:
-            text = _("Saved as {path}").format(path=done.result) if done.result else _("Handed to the printer.")
+            text = _("Saved as {path}").format(path=done.path) if done.path else _("Handed to the printer.")
         for dialog in self.findChildren(ExportDialog):
             dialog.say_of_closing(text, is_good=done.error is None)
 
@@ -788,7 +703,7 @@ class MainWindow(QMainWindow):
 
         if bring_forward(self.findChild(SettingsDialog)):
             return
-        dialog = SettingsDialog(self.installation, self)
+        dialog = SettingsDialog(self.installation, self.client, printer_for, self)
         dialog.saved.connect(self._settings_saved)
         dialog.restore_wanted.connect(self._restore_wanted)
         dialog.show()

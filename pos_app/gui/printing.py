@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPixmap
@@ -20,241 +21,222 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from pos_app.common.clock import SystemClock, to_eat
-from pos_app.common.errors import Outside
+from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _
-from pos_app.domain.money import Cents
 from pos_app.domain.receipt import Closing, Receipt
-from pos_app.domain.reference import Reference
 from pos_app.domain.sale import SaleSummary
-from pos_app.engine.events import Light, LightChanged, Status
-from pos_app.gui.background import Background, Done
-from pos_app.gui.installation import Installation
+from pos_app.engine.updates import Health, Service, ServiceStatusChanged
+from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.save_file import ask_target
-from pos_app.ledger.rows import Totals
-from pos_app.receipts.layout import lay_out, lay_out_closing
+from pos_app.installation.installation import Installation
+from pos_app.receipts.layout import Element, lay_out, lay_out_closing
 from pos_app.receipts.painter import picture
 from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.pdf import write_pdf
-from pos_app.receipts.printers import THERMAL, printer_for
+from pos_app.receipts.printers import THERMAL, PrinterFactory, printer_for
 from pos_app.receipts.system_printer import printer_names
 from pos_app.words.mistakes import reason_of
 
-CLOSING = "closing"
-SLIP = "slip"
 ANSWERS_WITHIN_MS = 12_000
 """A printer that has taken no byte in ten seconds has failed by itself before."""
 MAY_HAVE_PRINTED = frozenset({"printer.cut_off", "printer.no_answer"})
 PAPERS = ((PaperKind.MM58, "58 mm"), (PaperKind.MM80, "80 mm"), (PaperKind.A4, "A4"))
 
 
+class Paper(Enum):
+    """What a piece of work makes."""
+
+    RECEIPT = "paper"
+    RECEIPT_FILE = "pdf"
+    SLIP = "slip"
+    """Of a sale that is not paid: no receipt, and its first receipt is no copy."""
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperKey:
+    """Which piece of paper: one of a kind at a time.
+
+    Args:
+        of: A sale's number, or a day.
+    """
+
+    kind: Paper
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaperDone:
+    """How a piece of paper came out.
+
+    Args:
+        path: Of the file; None where it went to a printer.
+        error: Why it did not come out, or why nobody knows whether it did.
+    """
+
+    key: PaperKey
+    path: Path | None = None
+    error: PosError | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Something on its way to paper; the number tells it from another of the same name."""
+    """Something on its way to paper; the number tells it from another of the same key."""
 
     serial: int
-    work: Callable[[], Any]
+    work: Callable[[], Path | None]
 
 
-class ReceiptDesk(QObject):
-    """Makes and prints receipts.
+class ReceiptPrinter(QObject):
+    """Prints receipts, or writes them into files, on a thread of its own.
+
+    Args:
+        printers: The printer of a name.
 
     Signals:
-        light_changed: the printer's light.
-        done: `Done` with the tag that was given.
+        status_changed: the printer's status.
+        done: `PaperDone`.
         made: a sale's id, and ``paper`` or ``pdf``: the ledger must know that the next one is a copy.
     """
 
-    light_changed = Signal(object)
+    status_changed = Signal(object)
     done = Signal(object)
     made = Signal(int, str)
 
-    def __init__(self, installation: Installation, parent: QObject | None = None) -> None:
+    def __init__(
+        self, installation: Installation, parent: QObject | None = None, *, printers: PrinterFactory = printer_for
+    ) -> None:
         super().__init__(parent)
         self._installation = installation
-        self._background = self._new_background()
+        self._printers = printers
+        self._runner = JobRunner("printer", self)
         self._made: set[int] = set()
-        self._under_way: dict[str, _Job] = {}
+        self._under_way: dict[PaperKey, _Job] = {}
         self._serial = 0
 
     def close(self, within_s: float | None = None) -> bool:
         """Finishes the receipt that is being printed; False where it did not end in time."""
-        return self._background.close(within_s)
+        return self._runner.close(within_s)
 
-    def _ask(self, tag: str, work: Callable[[], Any]) -> None:
+    def _ask(self, key: PaperKey, work: Callable[[], Path | None]) -> None:
         self._serial += 1
-        self._under_way[tag] = _Job(self._serial, work)
-        self._begin(tag)
+        self._under_way[key] = _Job(self._serial, work)
+        self._begin(key)
 
-    def _begin(self, tag: str) -> None:
-        background, job = self._background, self._under_way[tag]
+    def _begin(self, key: PaperKey) -> None:
+        job = self._under_way[key]
+        asked = self._runner.run(job.work, owner=self)
+        # The clock of a job runs from its own beginning, not from behind those before it.
+        asked.begun(partial(self._watch, key, job.serial))
+        asked.then(partial(self._on_made, key, job.serial)).otherwise(partial(self._on_failed, key, job.serial))
 
-        def work() -> Any:
-            # The clock of a job runs from its own beginning, not from behind those before it.
-            background.report((tag, job.serial))
-            return job.work()
+    def _watch(self, key: PaperKey, serial: int) -> None:
+        QTimer.singleShot(ANSWERS_WITHIN_MS, self, partial(self._give_up, key, serial))
 
-        background.ask(tag, work)
-
-    @Slot(object)
-    def _has_begun(self, what: tuple[str, int]) -> None:
-        QTimer.singleShot(ANSWERS_WITHIN_MS, self, lambda: self._give_up(*what))
-
-    def _give_up(self, tag: str, serial: int) -> None:
+    def _give_up(self, key: PaperKey, serial: int) -> None:
         """What is not done by now hangs: it is told, and those behind it go to a thread of their own."""
-        job = self._under_way.get(tag)
-        if job is None or job.serial != serial:
+        if not self._is_under_way(key, serial):
             return
-        self._background.done.disconnect(self._hear)
-        self._background.close(0.0)
-        self._background = self._new_background()
+        self._runner.close(0.0)
+        self._runner = JobRunner("printer", self)
         # Bytes may have left: what is printed of it next is a copy.
-        self._hear(Done(tag, error=Outside("printer.no_answer")))
+        self._finish(PaperDone(key, error=Outside("printer.no_answer")))
         for waiting in list(self._under_way):
             self._begin(waiting)
 
-    def _new_background(self) -> Background:
-        made = Background("printer", self)
-        made.done.connect(self._hear)
-        made.progressed.connect(self._has_begun)
-        return made
+    def _is_under_way(self, key: PaperKey, serial: int) -> bool:
+        job = self._under_way.get(key)
+        return job is not None and job.serial == serial
 
-    def tell_light(self) -> None:
+    def tell_status(self) -> None:
         """Says whether a printer is set."""
         printer = self._installation.settings.printing.printer
-        status = Status.READY if printer else Status.OFF
-        self.light_changed.emit(
-            LightChanged(
-                Light.PRINTER, status, "printer.ready" if printer else "printer.off", printer.removeprefix(THERMAL)
+        status = Health.OK if printer else Health.OFF
+        self.status_changed.emit(
+            ServiceStatusChanged(
+                Service.PRINTER, status, "printer.ready" if printer else "printer.off", printer.removeprefix(THERMAL)
             )
         )
 
     def receipt_of(self, row: SaleSummary) -> Receipt:
         """The receipt for a sale; one that was printed before is a copy."""
-        shop = self._installation.settings.shop
-        sold = to_eat(row.sale.created_at_ms)
-        return Receipt(
-            shop=shop.name,
-            till_label=row.sale.till_label or shop.till_label,
-            cashier=row.sale.cashier,
-            header=shop.receipt_header,
-            footer=shop.receipt_footer,
-            day=row.sale.day,
-            time=sold.strftime("%H:%M"),
-            sale=row.sale.id,
-            reference=row.sale.reference,
-            phone_masked=row.attempt.phone_masked,
-            amount_cents=row.sale.amount_cents,
-            received_cents=row.sale.received_cents,
-            mpesa_codes=row.codes,
-            is_code_to_follow=row.is_code_missing,
-            is_copy=row.has_receipt or int(row.sale.id) in self._made,
-            is_practice=self._installation.is_practice,
-        )
-
-    def test_receipt(self) -> Receipt:
-        """A receipt of no sale, to see whether the printer prints and nothing is cut."""
-        shop = self._installation.settings.shop
-        now = to_eat(SystemClock().now_ms())
-        return Receipt(
-            shop=shop.name or _("Your shop"),
-            till_label=shop.till_label,
-            cashier=shop.cashier,
-            header=shop.receipt_header,
-            footer=shop.receipt_footer,
-            day=now.strftime("%Y-%m-%d"),
-            time=now.strftime("%H:%M"),
-            sale=0,
-            reference=Reference("TEST"),
-            phone_masked="0700•••000",
-            amount_cents=Cents(25_000_000),
-            received_cents=Cents(25_000_000),
-            mpesa_codes=("TESTCODE00",),
-            is_practice=True,
-        )
-
-    def closing_of(self, totals: Totals, last_hash: str) -> Closing:
-        """The closing receipt of a day."""
-        shop = self._installation.settings.shop
-        now = to_eat(SystemClock().now_ms())
-        return Closing(
-            shop.name, shop.till_label, shop.cashier, totals.day, now.strftime("%Y-%m-%d %H:%M"), totals.sales,
-            totals.paid_sales, totals.paid_cents, totals.waiting, totals.unknown, totals.review, last_hash,
-            self._installation.is_practice, totals.unclaimed, totals.unclaimed_cents,
-            totals.part_paid,
-        )  # fmt: skip
+        is_copy = row.has_receipt or int(row.sale.id) in self._made
+        return self._installation.receipts.receipt_of(row, is_copy=is_copy)
 
     def make_closing(self, closing: Closing) -> None:
-        """Prints it where a printer is set, else writes a PDF; `done` says which, by the tag ``closing:DAY``."""
+        """Prints a closing receipt where a printer is set, else writes a PDF."""
         printing = self._installation.settings.printing
         elements, paper = lay_out_closing(closing), PaperKind(printing.paper)
         folder = self._installation.home.receipts(self._installation.environment)
-        target = folder / f"closing-{closing.day}.pdf"
+        key = PaperKey(Paper.CLOSING, closing.day)
+        if printing.printer:
+            self._ask(key, partial(self._put_on_paper, printing.printer, elements, paper))
+        else:
+            self._ask(key, partial(write_pdf, elements, paper, folder / f"closing-{closing.day}.pdf"))
 
-        def work() -> Path | None:
-            if not printing.printer:
-                return write_pdf(elements, paper, target)
-            printer_for(printing.printer).print(elements, paper)
-            return None
-
-        self._ask(f"{CLOSING}:{closing.day}", work)
+    def _put_on_paper(self, printer: str, elements: Sequence[Element], paper: PaperKind) -> None:
+        self._printers(printer).print(elements, paper)
 
     def print(self, row: SaleSummary, paper: PaperKind, printer: str) -> None:
-        """Prints in the background; the light and `done` say how it went. One receipt of a sale at a time."""
+        """Prints in the background. One receipt of a sale at a time."""
         receipt = self.receipt_of(row)
-        elements = lay_out(receipt)
-        tag = f"{SLIP if receipt.is_slip else 'print'}:{row.sale.id}"
-        if tag in self._under_way:
+        key = PaperKey(Paper.SLIP if receipt.is_slip else Paper.RECEIPT, str(row.sale.id))
+        if key in self._under_way:
             # A second press before the first is done is no second original.
             return
-        self.light_changed.emit(LightChanged(Light.PRINTER, Status.BUSY, "printer.busy"))
-        self._ask(tag, lambda: printer_for(printer).print(elements, paper))
+        self.status_changed.emit(ServiceStatusChanged(Service.PRINTER, Health.DEGRADED, "printer.busy"))
+        self._ask(key, partial(self._put_on_paper, printer, lay_out(receipt), paper))
 
     def save_pdf(self, row: SaleSummary, paper: PaperKind, target: Path) -> None:
         """Writes a PDF in the background."""
         receipt = self.receipt_of(row)
-        elements = lay_out(receipt)
-        self._ask(f"{SLIP if receipt.is_slip else 'pdf'}:{row.sale.id}", lambda: write_pdf(elements, paper, target))
+        key = PaperKey(Paper.SLIP if receipt.is_slip else Paper.RECEIPT_FILE, str(row.sale.id))
+        self._ask(key, partial(write_pdf, lay_out(receipt), paper, target))
 
-    @Slot(object)
-    def _hear(self, done: Done) -> None:
-        self._under_way.pop(done.tag, None)
-        if done.error is not None and done.error.code in MAY_HAVE_PRINTED and done.tag.startswith("print:"):
-            self._note_made(done.tag, "paper")
-        if done.error is not None:
-            detail = str(done.error.params.get("detail", "")) or reason_of(done.error)
-            self.light_changed.emit(LightChanged(Light.PRINTER, Status.BAD, "printer.bad", detail))
-        elif done.tag.startswith((CLOSING, SLIP)):
-            # Neither is a sale's receipt: the first one of those is no copy.
-            self.tell_light()
+    def _on_made(self, key: PaperKey, serial: int, path: Path | None) -> None:
+        if self._is_under_way(key, serial):
+            self._finish(PaperDone(key, path))
+
+    def _on_failed(self, key: PaperKey, serial: int, error: PosError) -> None:
+        if self._is_under_way(key, serial):
+            self._finish(PaperDone(key, error=error))
+
+    def _finish(self, done: PaperDone) -> None:
+        key, error = done.key, done.error
+        self._under_way.pop(key, None)
+        if error is not None:
+            if error.code in MAY_HAVE_PRINTED and key.kind is Paper.RECEIPT:
+                self._note_made(key)
+            detail = str(error.params.get("detail", "")) or reason_of(error)
+            self.status_changed.emit(ServiceStatusChanged(Service.PRINTER, Health.DOWN, "printer.bad", detail))
         else:
-            self._note_made(done.tag, "pdf" if done.tag.startswith("pdf:") else "paper")
-            self.tell_light()
+            if key.kind in (Paper.RECEIPT, Paper.RECEIPT_FILE):
+                self._note_made(key)
+            self.tell_status()
         self.done.emit(done)
 
-    def _note_made(self, tag: str, how: str) -> None:
-        sale_id = int(tag.rpartition(":")[2])
-        self._made.add(sale_id)
-        self.made.emit(sale_id, how)
+    def _note_made(self, key: PaperKey) -> None:
+        self._made.add(int(key.of))
+        self.made.emit(int(key.of), key.kind.value)
 
 
 class ReceiptDialog(QDialog):
     """The preview of a receipt. Blocks nothing."""
 
-    def __init__(self, row: SaleSummary, desk: ReceiptDesk, installation: Installation, parent: QWidget) -> None:
+    def __init__(self, row: SaleSummary, printer: ReceiptPrinter, installation: Installation, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("receiptDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         title = _("Receipt {reference}") if row.sale.received_cents else _("Slip {reference}: not confirmed")
         self.setWindowTitle(title.format(reference=row.sale.reference))
         self._row = row
-        self._desk = desk
+        self._receipts = printer
         self._installation = installation
         self._build()
-        desk.done.connect(self._hear)
+        printer.done.connect(self._on_paper)
         self._draw()
 
     def _build(self) -> None:
@@ -325,7 +307,7 @@ class ReceiptDialog(QDialog):
         paper = self._chosen_paper()
         ratio = self.devicePixelRatioF()
         dots = 60.0 if paper is PaperKind.A4 else 110.0
-        image = picture(lay_out(self._desk.receipt_of(self._row)), paper, dots * ratio)
+        image = picture(lay_out(self._receipts.receipt_of(self._row)), paper, dots * ratio)
         image.setDevicePixelRatio(ratio)
         self._picture.setPixmap(QPixmap.fromImage(image))
 
@@ -333,7 +315,7 @@ class ReceiptDialog(QDialog):
     def _print_now(self) -> None:
         self._print.setEnabled(False)
         self._message.setText(_("Printing… You can go on selling."))
-        self._desk.print(self._row, self._chosen_paper(), self._printer.currentData())
+        self._receipts.print(self._row, self._chosen_paper(), self._printer.currentData())
 
     @Slot()
     def _save(self) -> None:
@@ -346,18 +328,18 @@ class ReceiptDialog(QDialog):
 
     def save_to(self, target: Path) -> None:
         """Saves without asking where."""
-        self._desk.save_pdf(self._row, self._chosen_paper(), target)
+        self._receipts.save_pdf(self._row, self._chosen_paper(), target)
 
     @Slot(object)
-    def _hear(self, done: Done) -> None:
-        if done.tag.rpartition(":")[2] != str(self._row.sale.id):
+    def _on_paper(self, done: PaperDone) -> None:
+        if done.key.of != str(self._row.sale.id):
             return
         self._print.setEnabled(self._printer.count() > 0)
         if done.error is not None:
             self._message.setText(reason_of(done.error))
             dress(self._message, role="error")
             return
-        text = _("Saved as {path}").format(path=done.result) if done.result is not None else _("Handed to the printer.")
+        text = _("Saved as {path}").format(path=done.path) if done.path is not None else _("Handed to the printer.")
         self._message.setText(text)
         dress(self._message, role="good")
         self._draw()

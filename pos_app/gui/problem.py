@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +13,9 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMessageBox, QVBoxLayou
 
 from pos_app.common import paths
 from pos_app.common.clock import to_eat
-from pos_app.common.errors import TillError
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
-from pos_app.gui.background import Background, Done
+from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.ledger.copies import last_good
@@ -33,7 +34,7 @@ class Problem(QWidget):
         put_back: Puts a copy of the ledger in its place and opens the till.
     """
 
-    def __init__(self, error: TillError, try_again: Callable[[], None], put_back: Callable[[Path], None]) -> None:
+    def __init__(self, error: PosError, try_again: Callable[[], None], put_back: Callable[[Path], None]) -> None:
         super().__init__()
         self.setObjectName("problem")
         self.setWindowTitle(_("Till"))
@@ -70,16 +71,14 @@ class Problem(QWidget):
             column.addWidget(part)
         column.addStretch(1)
         column.addLayout(buttons)
-        self._background = Background("copies", self)
-        self._background.done.connect(self._hear)
+        self._jobs = JobRunner("copies", self)
         folder_of_copies = Path(str(error.params.get("copies", "")))
         if error.code in _MENDED_BY_A_COPY and folder_of_copies.name:
             self._found.setText(_("Looking for a good copy…"))
-            self._background.ask("copy", lambda: last_good(folder_of_copies))
+            self._jobs.run(partial(last_good, folder_of_copies), owner=self).then(self._on_copy)
 
-    @Slot(object)
-    def _hear(self, done: Done) -> None:
-        self._copy = done.result
+    def _on_copy(self, copy: Path | None) -> None:
+        self._copy = copy
         self._restore.setVisible(self._copy is not None)
         if self._copy is None:
             self._found.setText(_("There is no good copy in the folder of copies."))
@@ -98,12 +97,12 @@ class Problem(QWidget):
             return
         answer = QMessageBox.question(self, _("Put a copy back"), question.format(name=self._copy.name))
         if answer is QMessageBox.StandardButton.Yes:
-            self._background.close()
+            self._jobs.close()
             self._put_back(self._copy)
 
     @Slot()
     def _again(self) -> None:
-        self._background.close()
+        self._jobs.close()
         self._try_again()
 
     @Slot()

@@ -16,7 +16,10 @@ from pos_app.domain.money import Cents
 from pos_app.domain.mpesa_code import is_look_alike
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import SaleSummary
+from pos_app.domain.sale_history import HistoryEntry
 from pos_app.domain.till_payment import OpenSale, TillPayment
+from pos_app.domain.totals import Totals
+from pos_app.domain.unmatched_message import UnmatchedMessage
 from pos_app.ledger.db import converting, key_file, open_reader
 from pos_app.ledger.rows import (
     ATTEMPT_COLUMNS,
@@ -25,9 +28,6 @@ from pos_app.ledger.rows import (
     SALE_COLUMNS,
     SALE_WIDTH,
     SPEAKS_OF_MONEY,
-    EventRow,
-    Stray,
-    Totals,
     attempt_of,
     payment_of,
     review_of,
@@ -239,7 +239,7 @@ class LedgerReader:
             ).fetchone()
         return self.sale(SaleId(row[0])) if row is not None else None
 
-    def timeline(self, sale_id: SaleId) -> list[EventRow]:
+    def timeline(self, sale_id: SaleId) -> list[HistoryEntry]:
         """Every event of a sale, oldest first."""
         with converting(self.path):
             rows = self._db.execute(
@@ -248,7 +248,7 @@ class LedgerReader:
                 (sale_id,),
             ).fetchall()
         return [
-            EventRow(
+            HistoryEntry(
                 row[0],
                 AttemptId(row[1]),
                 row[2],
@@ -324,7 +324,7 @@ class LedgerReader:
             row = self._db.execute(f"SELECT count(*) {_STRAYS} AND s.evidence_id IS NULL").fetchone()
         return int(row[0])
 
-    def strays(self, *, with_settled: bool = False) -> list[Stray]:
+    def strays(self, *, with_settled: bool = False) -> list[UnmatchedMessage]:
         """Them, newest first, five hundred at most: those that nobody has settled, or all."""
         narrowed = "" if with_settled else " AND s.evidence_id IS NULL"
         with converting(self.path):
@@ -334,7 +334,7 @@ class LedgerReader:
             ).fetchall()
         vault = self._open_vault()
         return [
-            Stray(
+            UnmatchedMessage(
                 row[0],
                 row[1],
                 vault.open(row[2]) if vault is not None else None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptId, AttemptState, Review, SaleId
@@ -60,61 +59,6 @@ def payment_of(row: tuple[Any, ...] | sqlite3.Row, vault: Vault | None) -> TillP
     first_name, account = json.loads(payer) if payer is not None else ("", "")
     sale_id = SaleId(row[6]) if row[6] is not None else None
     return TillPayment(row[0], Cents(row[1]), row[2], first_name, row[4], account, Use(row[5]), sale_id, row[7])
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """One entry of a sale's time line."""
-
-    id: int
-    attempt_id: AttemptId
-    at_ms: int
-    kind: str
-    from_state: AttemptState
-    to_state: AttemptState
-    details: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """A message of the relay that belongs to no payment of this till.
-
-    Args:
-        id: Its number among the evidence.
-        body: As it came; None where its key is not here.
-        is_payment: It came where payments made straight to the till come; else where prompts are answered.
-        settled_by: Who settled it, and how (``reason``); empty while nobody has.
-    """
-
-    id: int
-    received_at_ms: int
-    body: bytes | None = field(repr=False)
-    is_payment: bool
-    settled_by: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """The numbers above the table. Waiting, unknown and review count over all days.
-
-    Args:
-        part_paid: Sales of that day of which a part came in.
-        unclaimed: Payments made straight to the till that day which nobody gave to a sale.
-        strays: Messages that belong to no payment of this till, over all days.
-    """
-
-    day: str
-    sales: int = 0
-    paid_sales: int = 0
-    paid_cents: Cents = NOTHING
-    waiting: int = 0
-    unknown: int = 0
-    review: int = 0
-    unclaimed: int = 0
-    unclaimed_cents: Cents = NOTHING
-    strays: int = 0
-    part_paid: int = 0
 
 
 def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:

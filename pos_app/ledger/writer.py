@@ -16,7 +16,7 @@ from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.commands import Announce, Command, News
+from pos_app.domain.effects import Announce, Effect, News
 from pos_app.domain.flow import DEFAULT_RULES, Decision, Rules, step
 from pos_app.domain.money import whole_shillings
 from pos_app.domain.phone import Msisdn
@@ -39,7 +39,7 @@ class Applied:
 
     before: Attempt
     attempt: Attempt
-    commands: tuple[Command, ...]
+    effects: tuple[Effect, ...]
 
     @property
     def has_changed(self) -> bool:
@@ -207,16 +207,40 @@ class LedgerWriter:
                 ``sale.wait_…`` where M-PESA would refuse the prompt.
             Outside: ``ledger.…``; then nothing was recorded.
         """
-        with self._transaction() as db:
-            if not anyway:
-                self._refuse_same_open(draft)
-            self._refuse_wait(self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=False), now_ms)
-            cursor = db.execute(
-                "INSERT INTO sales (reference, amount_cents, day, created_at_ms, cashier, till_label)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (draft.reference, draft.amount_cents, day_of(now_ms), now_ms, cashier, till_label),
-            )
-            return self._add_attempt(SaleId(cursor.lastrowid or 0), draft, token, now_ms)
+        with self._transaction():
+            return self._add_sale(draft, token, now_ms, cashier, till_label, anyway=anyway)
+
+    def begin_sale(
+        self,
+        draft: Draft,
+        token: str,
+        now_ms: int,
+        *,
+        cashier: str = "",
+        till_label: str = "",
+        anyway: bool = False,
+    ) -> Applied:
+        """A new sale whose prompt is about to be sent: Enter to *sending* is one transaction.
+
+        Raises:
+            Mistake, Outside: as `record_sale`; then nothing was recorded.
+        """
+        with self._transaction():
+            attempt = self._add_sale(draft, token, now_ms, cashier, till_label, anyway=anyway)
+            return self._apply(attempt, ev.SendRequested(), now_ms, DEFAULT_RULES)
+
+    def _add_sale(
+        self, draft: Draft, token: str, now_ms: int, cashier: str, till_label: str, *, anyway: bool
+    ) -> Attempt:
+        if not anyway:
+            self._refuse_same_open(draft)
+        self._refuse_wait(self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=False), now_ms)
+        cursor = self._db.execute(
+            "INSERT INTO sales (reference, amount_cents, day, created_at_ms, cashier, till_label)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (draft.reference, draft.amount_cents, day_of(now_ms), now_ms, cashier, till_label),
+        )
+        return self._add_attempt(SaleId(cursor.lastrowid or 0), draft, token, now_ms)
 
     def record_attempt(self, sale_id: SaleId, token: str, now_ms: int, *, msisdn: Msisdn | None = None) -> Attempt:
         """Another attempt for an open sale, to the same phone unless told otherwise.
@@ -224,30 +248,43 @@ class LedgerWriter:
         Raises:
             Mistake: ``sale.not_found``, ``.voided``, ``.already_paid``, ``.live_attempt``, ``.said_paid``, ``.wait_…``.
         """
-        with self._transaction() as db:
-            row = db.execute(
-                "SELECT reference, amount_cents, received_cents, last_attempt_id, is_voided FROM sales WHERE id = ?",
-                (sale_id,),
-            ).fetchone()
-            if row is None:
-                raise Mistake("sale.not_found")
-            if row[4]:
-                raise Mistake("sale.voided")
-            if row[2] >= row[1]:
-                raise Mistake("sale.already_paid")
-            last = self._attempt(row[3])
-            # Whatever came in by other ways is not asked for again.
-            due = whole_shillings(row[1] - row[2])
-            draft = Draft(due, msisdn or last.msisdn, row[0])
-            wait = self._wait(
-                draft.msisdn,
-                draft.amount_cents,
-                now_ms,
-                has_live_attempt=last.is_live,
-                is_said_paid=is_said_paid(self._attempts_of(sale_id)),
-            )
-            self._refuse_wait(wait, now_ms)
-            return self._add_attempt(sale_id, draft, token, now_ms)
+        with self._transaction():
+            return self._add_another(sale_id, token, now_ms, msisdn)
+
+    def begin_attempt(self, sale_id: SaleId, token: str, now_ms: int, *, msisdn: Msisdn | None = None) -> Applied:
+        """Another attempt that is about to be sent, in one transaction.
+
+        Raises:
+            Mistake: as `record_attempt`.
+        """
+        with self._transaction():
+            attempt = self._add_another(sale_id, token, now_ms, msisdn)
+            return self._apply(attempt, ev.SendRequested(), now_ms, DEFAULT_RULES)
+
+    def _add_another(self, sale_id: SaleId, token: str, now_ms: int, msisdn: Msisdn | None) -> Attempt:
+        row = self._db.execute(
+            "SELECT reference, amount_cents, received_cents, last_attempt_id, is_voided FROM sales WHERE id = ?",
+            (sale_id,),
+        ).fetchone()
+        if row is None:
+            raise Mistake("sale.not_found")
+        if row[4]:
+            raise Mistake("sale.voided")
+        if row[2] >= row[1]:
+            raise Mistake("sale.already_paid")
+        last = self._attempt(row[3])
+        # Whatever came in by other ways is not asked for again.
+        due = whole_shillings(row[1] - row[2])
+        draft = Draft(due, msisdn or last.msisdn, row[0])
+        wait = self._wait(
+            draft.msisdn,
+            draft.amount_cents,
+            now_ms,
+            has_live_attempt=last.is_live,
+            is_said_paid=is_said_paid(self._attempts_of(sale_id)),
+        )
+        self._refuse_wait(wait, now_ms)
+        return self._add_attempt(sale_id, draft, token, now_ms)
 
     def _refuse_same_open(self, draft: Draft) -> None:
         """The commonest way to charge twice: the sale that is not known yet, typed in anew."""
@@ -491,10 +528,10 @@ class LedgerWriter:
                 if attempt.heard_code == mpesa_code:
                     # What a message had spoken of is received now: it stands in the way of nothing.
                     self._apply(attempt, ev.HeardReceived(mpesa_code), now_ms, DEFAULT_RULES)
-            commands: tuple[Command, ...] = ()
+            effects: tuple[Effect, ...] = ()
             if self._is_overpaid(sale_id):
-                commands = self._apply(self._attempt(before.id), ev.TooMuchReceived(), now_ms, DEFAULT_RULES).commands
-            return Applied(before, self._attempt(before.id), commands)
+                effects = self._apply(self._attempt(before.id), ev.TooMuchReceived(), now_ms, DEFAULT_RULES).effects
+            return Applied(before, self._attempt(before.id), effects)
 
     def _spoken_of(self, mpesa_code: str) -> set[int]:
         """The attempts for which a message had named a code that was received: one that was uncertain is not kept."""
@@ -721,11 +758,11 @@ class LedgerWriter:
         return replace(after, mpesa_code=before.mpesa_code, review=after.review | {Review.CODE_REUSED})
 
     @staticmethod
-    def _commands_of(decision: Decision, after: Attempt) -> tuple[Command, ...]:
+    def _commands_of(decision: Decision, after: Attempt) -> tuple[Effect, ...]:
         """What follows; a code that was given away since rings as well."""
         needs_you = Announce(News.NEEDS_YOU)
-        is_new = after.review - decision.attempt.review and needs_you not in decision.commands
-        return (*decision.commands, needs_you) if is_new else decision.commands
+        is_new = after.review - decision.attempt.review and needs_you not in decision.effects
+        return (*decision.effects, needs_you) if is_new else decision.effects
 
     def _refuse_received(self, sale_id: SaleId) -> None:
         row = self._db.execute("SELECT received_cents FROM sales WHERE id = ?", (sale_id,)).fetchone()

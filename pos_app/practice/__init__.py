@@ -1,4 +1,1 @@
-"""The practice M-PESA: a real HTTP server on loopback that behaves as the fact sheet says.
-
-It shares no code with the client it is used to test: its books are the oracle.
-"""
+"""Practice: M-PESA's look-alike (`simulator`, a program of its own) and what a practice till runs of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pos_app.receipts.layout import Element
@@ -26,6 +26,10 @@ class Printer(Protocol):
             Outside: ``printer.failed`` (detail).
         """
         ...
+
+
+PrinterFactory = Callable[[str], Printer]
+"""The printer of a name."""
 
 
 def printer_for(name: str) -> Printer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pos_app.common.errors import TillError
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _
 
 REASONS: dict[str, str] = {
@@ -205,7 +205,7 @@ REASONS: dict[str, str] = {
 }
 
 
-def reason_of(error: TillError) -> str:
+def reason_of(error: PosError) -> str:
     """The sentence for an error, in the language in use."""
     return reason(error.code, error.params)
 

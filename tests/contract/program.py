@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from fakes.servers import Mpesa, Relay
 
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_SHORTCODE
+from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_SHORTCODE
 
 R = TypeVar("R")
 EAT = timezone(timedelta(hours=3))

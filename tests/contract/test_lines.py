@@ -19,7 +19,7 @@ from contract.program import Ran, environment, ran, run, run_all, side_by_side, 
 from contract.week import MONDAY, NOBODY, PlainServer, code
 from fakes.servers import Relay
 
-from pos_app.practice.customers import Habit
+from pos_app.practice.simulator.customers import Habit
 
 PHONE, MSISDN = "0712345678", "254712345678"
 A_SALE = ("request", "1250", PHONE, "--reference", "A0044")

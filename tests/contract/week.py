@@ -51,17 +51,17 @@ from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.schedule import Pacing, is_to_be_checked
 from pos_app.domain.till_payment import Use
-from pos_app.engine.events import EngineFailed
+from pos_app.engine.updates import EngineFailed
 from pos_app.ledger.reader import LedgerReader
-from pos_app.practice import app as practice_app
-from pos_app.practice import service as practice_service
-from pos_app.practice.books import Books
-from pos_app.practice.callbacks import CallbackSender
-from pos_app.practice.customers import Habit
-from pos_app.practice.server import PracticeServer
-from pos_app.practice.service import RESULT_TEXTS, PracticeMpesa
-from pos_app.practice.shop import Manner
-from pos_app.practice.shop import Shop as Account
+from pos_app.practice.simulator import app as practice_app
+from pos_app.practice.simulator import service as practice_service
+from pos_app.practice.simulator.callbacks import CallbackSender
+from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.records import Books
+from pos_app.practice.simulator.server import PracticeServer
+from pos_app.practice.simulator.service import RESULT_TEXTS, PracticeMpesa
+from pos_app.practice.simulator.shop import Manner
+from pos_app.practice.simulator.shop import Shop as Account
 from pos_app.settings.effective import RelayAccess
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SUNDAY = (f"2026-03-0{day}" for day in (2, 3, 4, 5, 6, 8))
@@ -273,7 +273,7 @@ class Shop:
     def send_again(self, till: Till, sale: int, at: str, phone: str | None = None) -> AttemptId:
         self.clock.set(at)
         msisdn = parse_phone(phone) if phone is not None else None
-        again: Attempt = till.run(till.engine.send_again(SaleId(sale), msisdn))
+        again: Attempt = till.run(till.people.send_again(SaleId(sale), msisdn))
         return again.id
 
     # What a customer does
@@ -335,7 +335,7 @@ class Shop:
     # Direct payments
 
     def register(self, till: Till) -> None:
-        assert till.run(till.engine.register_payments()).is_good
+        assert till.run(till.people.register_urls()).is_good
 
     def use_of(self, till: Till, mpesa_code: str) -> Use | None:
         with closing(LedgerReader(till.path)) as reader:
@@ -346,7 +346,7 @@ class Shop:
         until(lambda: self.use_of(till, mpesa_code) is use, f"{mpesa_code} is not {use!r}")
 
     def attach(self, till: Till, mpesa_code: str, sale: int) -> None:
-        till.run(till.engine.attach_payment(mpesa_code, SaleId(sale), "Asha"))
+        till.run(till.people.allocate(mpesa_code, SaleId(sale)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,11 +405,11 @@ def _monday(shop: Shop) -> None:
         shop.mpesa.fault("push", "reset")
         never = shop.request(till, f"{MONDAY} 09:30:00", 190)
         till.until_state(never, S.UNKNOWN, WITHIN_S)
-        till.run(till.engine.give_up(never, "Asha", "the customer left"))
+        till.run(till.people.give_up(never, "the customer left"))
         shop.cancelled(till, shop.request(till, f"{MONDAY} 09:40:00", 200), phone_of(11))
         shop.paid(till, shop.send_again(till, 11, f"{MONDAY} 09:45:00"), phone_of(11))
         shop.cancelled(till, shop.request(till, f"{MONDAY} 09:50:00", 210), phone_of(12))
-        till.run(till.engine.void_sale(SaleId(12), "Asha", "typed by mistake"))
+        till.run(till.people.void(SaleId(12), "typed by mistake"))
         late = shop.request(till, f"{MONDAY} 23:59:30", 220)
         shop.shown(till, late)
         shop.clock.set(f"{TUESDAY} 00:00:20")
@@ -435,7 +435,7 @@ def _late(shop: Shop, till: Till, sale: int, attempt: AttemptId) -> None:
 def _tuesday(shop: Shop) -> None:
     with shop.open(mpesa=NOBODY) as till:
         waits = shop.never_leaves(till, f"{TUESDAY} 08:00:00", 240)
-        till.run(till.engine.withdraw(waits))
+        till.run(till.people.withdraw(waits))
     with shop.open() as till:
         late = shop.request(till, f"{TUESDAY} 08:10:00", 250)
         _late(shop, till, 16, late)
@@ -448,7 +448,7 @@ def _tuesday(shop: Shop) -> None:
         shop.clock.set(f"{TUESDAY} 08:24:00")
         shop.pays(phone_of(17))
         till.until(settled, lambda one: one.mpesa_code is not None, WITHIN_S)
-        till.run(till.engine.settle_review(SaleId(17), "manager", "the goods were handed over"))
+        till.run(till.people.settle_review(SaleId(17), "the goods were handed over"))
 
         silent = shop.request(till, f"{TUESDAY} 08:30:00", 270)
         shop.shown(till, silent)
@@ -528,7 +528,7 @@ def _direct_payments(shop: Shop, till: Till) -> None:
     given_back = shop.pays_directly(f"{THURSDAY} 08:15:00", 360)
     shop.arrived(till, given_back)
     shop.attach(till, given_back, 26)
-    till.run(till.engine.detach_payment(given_back, "Asha", "another customer's"))
+    till.run(till.people.deallocate(given_back, "another customer's"))
 
     prompted = shop.paid(till, shop.request(till, f"{THURSDAY} 08:20:00", 370), phone_of(27))
     assert prompted.mpesa_code is not None
@@ -553,7 +553,7 @@ def _direct_payments(shop: Shop, till: Till) -> None:
 def _quoted_codes(shop: Shop, till: Till) -> None:
     waiting = shop.request(till, f"{THURSDAY} 09:00:00", 390)
     shop.shown(till, waiting)
-    till.run(till.engine.claim_code(waiting, code(20), "Asha"))
+    till.run(till.people.quote_code(waiting, code(20)))
     direct = shop.pays_directly(f"{THURSDAY} 09:01:00", 390)
     assert direct == code(20)
     shop.arrived(till, direct, Use.PAYS)
@@ -561,7 +561,7 @@ def _quoted_codes(shop: Shop, till: Till) -> None:
 
     misread = shop.request(till, f"{THURSDAY} 09:10:00", 400)
     shop.shown(till, misread)
-    till.run(till.engine.claim_code(misread, "PWK7777777", "Asha"))
+    till.run(till.people.quote_code(misread, "PWK7777777"))
     shop.paid(till, misread, phone_of(32))
 
 

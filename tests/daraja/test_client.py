@@ -27,8 +27,14 @@ from pos_app.daraja import (
     TransactionType,
 )
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.practice.customers import Habit
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_STORE, PRACTICE_TILL
+from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.shop import (
+    PRACTICE_KEY,
+    PRACTICE_PASSKEY,
+    PRACTICE_SECRET,
+    PRACTICE_STORE,
+    PRACTICE_TILL,
+)
 
 FAST = Patience(connect_s=2, read_s=1, total_s=2)
 PUSH = {

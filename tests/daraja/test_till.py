@@ -21,7 +21,7 @@ from pos_app.daraja import (
     Refused,
 )
 from pos_app.daraja.answers import read_register
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_SECRET
+from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_SECRET
 
 URLS = {"confirmation_url": "https://relay.example.org/p/front/x", "validation_url": "https://relay.example.org/a"}
 

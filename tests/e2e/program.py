@@ -11,7 +11,7 @@ from typing import Any
 
 from fakes.servers import Mpesa, Relay
 
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_SHORTCODE
+from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_SHORTCODE
 
 PROGRAM = [sys.executable, "-m", "pos_app"]
 

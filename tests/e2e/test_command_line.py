@@ -14,8 +14,14 @@ import pytest
 from e2e.program import PROGRAM, environment, run, start
 from fakes.servers import Mpesa, Relay
 
-from pos_app.practice.customers import Habit
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_STORE, PRACTICE_TILL
+from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.shop import (
+    PRACTICE_KEY,
+    PRACTICE_PASSKEY,
+    PRACTICE_SECRET,
+    PRACTICE_STORE,
+    PRACTICE_TILL,
+)
 
 
 def test_a_payment_with_the_relay_and_all_that_follows(home: Path, tmp_path: Path) -> None:

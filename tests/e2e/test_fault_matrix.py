@@ -18,7 +18,7 @@ from e2e.program import Ran, environment, run
 from fakes.servers import Mpesa, Relay
 
 from pos_app.daraja.codes import RESULTS
-from pos_app.practice.customers import Habit
+from pos_app.practice.simulator.customers import Habit
 from pos_app.words.outcomes import words_of
 
 PHONE, MSISDN = "0712345678", "254712345678"
@@ -239,7 +239,7 @@ def test_two_attempts_of_one_sale_both_paid(home: Path, tmp_path: Path) -> None:
             mpesa.fault("query", "result", code="1037", text="DS timeout user cannot be reached")
             first = till.request()
             sale = till.until_state(first, AttemptState.DECLINED).sale_id
-            second = till.run(till.engine.send_again(sale, "254722000000"))
+            second = till.run(till.people.send_again(sale, "254722000000"))
             till.until_state(second.id, AttemptState.PENDING)
             mpesa.pays("254722000000")
             till.until_state(second.id, AttemptState.PAID)

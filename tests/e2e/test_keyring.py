@@ -11,7 +11,7 @@ import pytest
 from e2e.program import environment, run
 from fakes.servers import Mpesa
 
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET
+from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET
 from pos_app.settings import file as settings_file
 from pos_app.settings.model import Settings
 

@@ -12,7 +12,7 @@ from e2e.program import PROGRAM, environment, run
 from fakes.scripted import ACCEPTED, PROCESSING, Said, Scripted, result, says
 from fakes.servers import Mpesa
 
-from pos_app.practice.customers import Habit
+from pos_app.practice.simulator.customers import Habit
 
 PAGE = b"<html>504 Gateway Time-out: rate limit or quota exceeded</html>"
 SALE = ("request", "20", "0712345600", "--reference")

@@ -21,10 +21,10 @@ from torture.storm import body_of
 from pos_app.common.http import MAX_BODY_BYTES, Patience, Request, Web
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.schedule import Pacing
-from pos_app.engine import inbox
-from pos_app.engine.events import EngineFailed, Light, LightChanged
+from pos_app.engine.services import relay_reader
+from pos_app.engine.updates import EngineFailed, Service, ServiceStatusChanged
 from pos_app.ledger.writer import LedgerWriter
-from pos_app.practice.customers import Habit
+from pos_app.practice.simulator.customers import Habit
 from pos_app.settings.effective import RelayAccess
 
 SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
@@ -115,7 +115,9 @@ def reading(folder: Path, relay: Bare) -> Till:
 
 
 def position(till: Till) -> int:
-    cursor = till.run(till.engine._ledger.call(LedgerWriter.cursor, till.engine._inbox._cursor.mailbox))
+    cursor = till.run(
+        till.engine._context.ledger.call(LedgerWriter.cursor, till.engine._parts.relay_reader._cursor.mailbox)
+    )
     return int(cursor.position)
 
 
@@ -129,7 +131,7 @@ def position(till: Till) -> int:
 def test_where_no_stream_comes_through_pages_bring_the_mail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mailbox: Mailbox
 ) -> None:
-    monkeypatch.setattr(inbox, "STREAM_OPENS_WITHIN_S", 0.3)
+    monkeypatch.setattr(relay_reader, "STREAM_OPENS_WITHIN_S", 0.3)
     with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
         until(lambda: any("wait" in asked and asked["wait"] == ["25"] for asked in mailbox.pages))
         mailbox.has_mail = True
@@ -140,7 +142,7 @@ def test_where_no_stream_comes_through_pages_bring_the_mail(
 
 
 def test_a_stream_is_tried_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "STREAM_AGAIN_AFTER_S", 0.5)
+    monkeypatch.setattr(relay_reader, "STREAM_AGAIN_AFTER_S", 0.5)
     mailbox = Mailbox()
     with Bare(mailbox) as relay, reading(tmp_path, relay):
         until(lambda: mailbox.streams >= 2)
@@ -157,11 +159,11 @@ def test_one_refused_stream_is_no_reason_to_give_them_up(tmp_path: Path) -> None
 def test_streams_that_break_off_again_and_again_are_replaced_by_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "LONGEST_PAUSE_WHILE_WELL_S", 0.05)
+    monkeypatch.setattr(relay_reader, "LONGEST_PAUSE_WHILE_WELL_S", 0.05)
     mailbox = Mailbox(b"retry: 2000\n\n", BREAK)
     with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
         until(lambda: any(asked.get("wait") == ["25"] for asked in mailbox.pages))
-        assert mailbox.streams == inbox.BARREN_STREAMS
+        assert mailbox.streams == relay_reader.BARREN_STREAMS
         mailbox.has_mail = True
         until(lambda: position(till) == 1)
 
@@ -187,17 +189,21 @@ def test_what_came_before_a_stream_broke_off_is_kept_and_it_is_opened_again(tmp_
 def test_a_relay_that_leads_nowhere_is_not_asked_without_a_pause(tmp_path: Path, mailbox: Mailbox) -> None:
     mailbox.has_mail = mailbox._is_new
     with Bare(mailbox) as relay, reading(tmp_path, relay) as till:
-        until(lambda: till.engine._inbox.has_looked and mailbox.pages)
+        until(lambda: till.engine._parts.relay_reader.has_looked and mailbox.pages)
         time.sleep(1.5)
         assert len(mailbox.pages) <= 8 and mailbox.streams <= 4
 
 
 def test_what_a_stream_brought_is_acknowledged_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "ACKNOWLEDGE_AFTER_S", 0.2)
+    monkeypatch.setattr(relay_reader, "ACKNOWLEDGE_AFTER_S", 0.2)
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         till.until_state(till.request(), S.PAID)
         until(lambda: relay.store.tills()[0].waiting == 0)
-        codes = [event.code for event in till.events if isinstance(event, LightChanged) and event.light is Light.RELAY]
+        codes = [
+            event.code
+            for event in till.events
+            if isinstance(event, ServiceStatusChanged) and event.service is Service.RELAY
+        ]
         assert codes[-1] == "relay.heard" and "relay.not_understood" not in codes
 
 
@@ -256,7 +262,7 @@ def test_a_kind_that_the_till_does_not_know_is_evidence_and_no_callback(
             mpesa.fault("push", "accept_lost")
             attempt = till.request(amount="7")
             till.until_state(attempt, S.UNKNOWN)
-            digest = till.run(till.engine._ledger.call(LedgerWriter.live_token_digests))[0].hex()
+            digest = till.run(till.engine._context.ledger.call(LedgerWriter.live_token_digests))[0].hex()
             body = base64.b64encode(body_of(1, 7)).decode()
             mailbox.message = lambda number: {"id": number, "kind": kind, "token": digest, "body": body}  # type: ignore[method-assign]
             mailbox.has_mail = True

@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import pytest
 from fakes.fast_time import FastClock, FastLoop
+from fakes.people import Anyone, People
 from fakes.till import access, draft
 
 from pos_app.common import asgi_server, http, logs
@@ -30,20 +31,21 @@ from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.daraja import client as daraja_client
 from pos_app.daraja import pace
 from pos_app.domain.schedule import DEFAULT_PACING
-from pos_app.engine import engine as engine_module
-from pos_app.engine import inbox, ledger_thread
-from pos_app.engine.engine import Counter as At
+from pos_app.engine import attempts, ledger_thread, supervisor
+from pos_app.engine.context import SalesContext
 from pos_app.engine.engine import Engine
-from pos_app.engine.events import EngineEvent, EngineFailed
+from pos_app.engine.handlers import stk
+from pos_app.engine.services import code_reservations, daily_backup, prompt_registrar, relay_reader
+from pos_app.engine.updates import EngineFailed, Update
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.practice import app as practice_app
-from pos_app.practice import callbacks as practice_callbacks
-from pos_app.practice import service as practice_service
-from pos_app.practice.customers import Habit
-from pos_app.practice.server import PracticeServer
-from pos_app.practice.service import PracticeMpesa
-from pos_app.practice.shop import Manner, Shop
+from pos_app.practice.simulator import app as practice_app
+from pos_app.practice.simulator import callbacks as practice_callbacks
+from pos_app.practice.simulator import service as practice_service
+from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.server import PracticeServer
+from pos_app.practice.simulator.service import PracticeMpesa
+from pos_app.practice.simulator.shop import Manner, Shop
 from pos_app.relay import app as relay_app
 from pos_app.relay import callbacks as relay_callbacks
 from pos_app.relay import retention, store_sqlite
@@ -68,7 +70,7 @@ class Street:
         self.chance = random.Random(20)
         self.mpesa = PracticeMpesa(Shop(), Manner(habit_after_s=20.0))
         self.ledger = folder / "sandbox" / "ledger.sqlite3"
-        self.failures: list[EngineEvent] = []
+        self.failures: list[Update] = []
         self.seen = Counter[str]()
         self.day_number = 0
         self._engine: Engine | None = None
@@ -106,21 +108,23 @@ class Street:
         if with_relay:
             relay = RelayAccess(self.relay.url, "till-1", self._token)
             reached = replace(reached, relay=relay, callback_base=f"{self.relay.url}/c/till-1")
-        self._engine = Engine(self.ledger, reached, At("Asha", "Till 1"), self._hear, clock=self.clock)
+        self._engine = Engine(
+            self.ledger, reached, SalesContext("Asha", "Till 1"), self._hear, authenticator=Anyone(), clock=self.clock
+        )
         await self._engine.start()
         self.seen["starts"] += 1
         self._duties = {"poller", "copies"} | ({"inbox"} if with_relay else set())
 
-    def _hear(self, event: EngineEvent) -> None:
+    def _hear(self, event: Update) -> None:
         if isinstance(event, EngineFailed):
             self.failures.append(event)
 
     async def close(self) -> None:
         """The evening: no duty is dead, and nothing of the day's sales is held on to but what is still followed."""
         assert self._engine is not None
-        names = {task.get_name() for task in self._engine._tasks}
+        names = {task.get_name() for task in self._engine._context.supervisor._tasks}
         assert names >= self._duties, f"a duty is dead: {names}"
-        assert len(self._engine._tasks) < 20, f"tasks that never end: {names}"
+        assert len(self._engine._context.supervisor._tasks) < 20, f"tasks that never end: {names}"
         await self._engine.stop()
         self._engine = None
 
@@ -131,7 +135,7 @@ class Street:
         customer = self.mpesa.customer("254" + phone[1:])
         customer.habit, customer.habit_after_s = self.chance.choice(HABITS), self.chance.uniform(3, 50)
         try:
-            await self._engine.request_payment(draft(str(self.chance.randrange(1, 900)), phone, f"S{self._sales}"))
+            await People(self._engine).request(draft(str(self.chance.randrange(1, 900)), phone, f"S{self._sales}"))
         except Mistake as mistake:
             self.seen[mistake.code] += 1
 
@@ -197,7 +201,8 @@ def street(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
     for module in (ledger_thread, store_sqlite):
         monkeypatch.setattr(module, "in_thread", loop.in_thread)
     rooms = (
-        practice_app, practice_callbacks, practice_service, daraja_client, pace, inbox, engine_module, relay_app,
+        practice_app, practice_callbacks, practice_service, daraja_client, pace, relay_reader, attempts, supervisor, stk,
+        code_reservations, prompt_registrar, daily_backup, relay_app,
         relay_callbacks, retention, store_sqlite,
     )  # fmt: skip
     for module in rooms:
@@ -253,10 +258,10 @@ async def _live(street: Street) -> None:
     await street.open()
     engine = street._engine
     assert engine is not None
-    await engine.recheck_closed()
+    await People(engine).recheck_closed()
     await asyncio.sleep(2 * 3600)
     assert not [one for one in engine.following if one.checkout_request_id], "still asked for after two hours"
-    assert not engine._tokens and not engine._departures, "tokens of what is long over are kept"
+    assert not engine._parts.sender._departures, "tokens of what is long over are kept"
     await street.close()
     await street.tear_down()
 

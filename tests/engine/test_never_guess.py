@@ -29,17 +29,18 @@ from pos_app.common.tokens import token_digest
 from pos_app.domain import schedule
 from pos_app.domain.attempt import AttemptId, Review
 from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.commands import News
+from pos_app.domain.effects import News
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.domain.schedule import Pacing
-from pos_app.engine import engine as engine_module
-from pos_app.engine import poller as poller_module
-from pos_app.engine.events import Announced, AttemptChanged, EngineFailed, Light, LightChanged, Status
-from pos_app.engine.inbox import mailbox_of
+from pos_app.engine import message_intake, supervisor
+from pos_app.engine.services import status_poller as poller_module
+from pos_app.engine.services import stk_sender
+from pos_app.engine.services.relay_reader import RelayReader, mailbox_of
+from pos_app.engine.updates import Announced, AttemptChanged, EngineFailed, Health, Service, ServiceStatusChanged
 from pos_app.gui.strays.presenter import row_of
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.practice.customers import Habit
+from pos_app.practice.simulator.customers import Habit
 from pos_app.settings.effective import RelayAccess
 
 GATEWAY = b"<html>504: upstream timed out; rate limit or quota exceeded</html>"
@@ -86,7 +87,7 @@ def test_a_page_of_a_gateway_is_never_a_reason_to_prompt_again(tmp_path: Path) -
         attempt = till.request()
         assert till.until_state(attempt, S.UNKNOWN).outcome.kind is OutcomeKind.INTERNAL_ERROR
         with pytest.raises(Mistake) as caught:
-            till.run(till.engine.send_again(till.attempt(attempt).sale_id))
+            till.run(till.people.send_again(till.attempt(attempt).sale_id))
         assert caught.value.code == "sale.live_attempt"
         with pytest.raises(Mistake) as caught:
             till.request()
@@ -101,17 +102,17 @@ def test_paid_that_was_said_after_the_end_stands_in_the_way_of_everything(tmp_pa
         said = till.until(attempt, lambda found: found.state is S.DECLINED and found.speaks_of_money)
         changes = [change for change in events_of(till, AttemptChanged) if change.attempt.speaks_of_money]
         assert changes[-1].is_said_paid and changes[-1].resend_in_s is None
-        for wish in (till.engine.send_again(said.sale_id), till.engine.void_sale(said.sale_id, "Asha", "gone")):
+        for wish in (till.people.send_again(said.sale_id), till.people.void(said.sale_id, "gone")):
             with pytest.raises(Mistake) as caught:
                 till.run(wish)
             assert caught.value.code == "sale.said_paid"
         with closing(LedgerReader(till.path)) as reader:
             assert reader.sale(said.sale_id).is_said_paid
         with pytest.raises(Mistake) as caught:
-            till.run(till.engine.settle_review(said.sale_id, "manager", "  "))
+            till.run(till.people.settle_review(said.sale_id, "  "))
         assert caught.value.code == "review.no_reason"
-        till.run(till.engine.settle_review(said.sale_id, "manager", "not in the statement"))
-        till.run(till.engine.void_sale(said.sale_id, "manager", "gone"))
+        till.run(till.people.settle_review(said.sale_id, "not in the statement"))
+        till.run(till.people.void(said.sale_id, "gone"))
         assert len(mpesa.asked["push"]) == 1
 
 
@@ -224,7 +225,7 @@ def test_whatever_strangers_send_the_mailbox_outlives_it(tmp_path: Path) -> None
         newest = relay.store._read.execute("SELECT max(id) FROM mail").fetchone()[0]
         until(
             lambda: (
-                till.run(till.engine._ledger.call(lambda writer: writer.cursor(writer_mailbox(till)))).position
+                till.run(till.engine._context.ledger.call(lambda writer: writer.cursor(writer_mailbox(till)))).position
                 >= newest
             )
         )
@@ -243,14 +244,14 @@ def writer_mailbox(till: Till) -> str:
 def test_a_message_that_its_reader_falls_over_is_kept_and_passed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = engine_module.read_callback
+    real = message_intake.read_callback
 
     def falls(body: bytes) -> object:
         if body == b"poison":
             raise ZeroDivisionError
         return real(body)
 
-    monkeypatch.setattr(engine_module, "read_callback", falls)
+    monkeypatch.setattr(message_intake, "read_callback", falls)
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         post(relay, b"poison", "0123456789abcdef")
         paid = till.until_state(till.request(), S.PAID)
@@ -262,7 +263,7 @@ def test_a_message_that_its_reader_falls_over_is_kept_and_passed(
 
 @pytest.mark.logs_errors
 def test_a_duty_that_falls_over_says_so_and_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.05)
     fallen: list[str] = []
 
     def once(owner: type, name: str) -> None:
@@ -276,16 +277,16 @@ def test_a_duty_that_falls_over_says_so_and_begins_again(tmp_path: Path, monkeyp
 
         monkeypatch.setattr(owner, name, falls)
 
-    once(engine_module.Poller, "run")
-    once(engine_module.Inbox, "run")
+    once(poller_module.StatusPoller, "run")
+    once(RelayReader, "run")
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         paid = till.until_state(till.request(), S.PAID)
         till.until(paid.id, lambda found: found.mpesa_code is not None)
         said = [failed.params["part"] for failed in events_of(till, EngineFailed)]
         assert sorted(said) == ["inbox", "poller"]
-        lights = [(light.light, light.status, light.code) for light in events_of(till, LightChanged)]
-        for light in (Light.MPESA, Light.RELAY):
-            assert (light, Status.BAD, "engine.part_again") in lights, "a light stayed green over a dead duty"
+        lights = [(light.service, light.health, light.code) for light in events_of(till, ServiceStatusChanged)]
+        for light in (Service.MPESA, Service.RELAY):
+            assert (light, Health.DOWN, "engine.part_again") in lights, "a light stayed green over a dead duty"
 
 
 # Asking
@@ -358,7 +359,7 @@ def test_check_now_always_asks(tmp_path: Path) -> None:
         till.until(attempt, lambda found: found.state is S.DECLINED and found.answers >= 1)
         before = len(mpesa.asked["query"])
         mpesa.scripts["query"] = says(result("0"))
-        till.run(till.engine.check_now(attempt))
+        till.run(till.people.check_now(attempt))
         until(lambda: len(mpesa.asked["query"]) > before)
         till.until(attempt, lambda found: Review.CONTRADICTION in found.review)
 
@@ -392,7 +393,7 @@ def test_a_throttled_query_without_a_word_of_when_slows_down_by_five_turns(tmp_p
 
 
 def test_what_has_not_begun_to_leave_is_not_sent_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "LEAVES_WITHIN_MS", 600)
+    monkeypatch.setattr(stk_sender, "LEAVES_WITHIN_MS", 600)
     with Scripted(token=says(Said({}, after_s=20))) as mpesa, Till(tmp_path, mpesa.url) as till:
         began = time.monotonic()
         wanted = [till.request(phone=f"07000000{number:02d}", reference=f"D{number}") for number in range(4)]
@@ -407,13 +408,13 @@ def test_the_cashier_takes_back_what_has_not_left(tmp_path: Path) -> None:
     with Scripted(token=says(Said({}, after_s=20))) as mpesa, Till(tmp_path, mpesa.url) as till:
         attempt = till.request()
         until(lambda: mpesa.asked["token"])
-        assert till.run(till.engine.withdraw(attempt)).state is S.WITHDRAWN
+        assert till.run(till.people.withdraw(attempt)).state is S.WITHDRAWN
         assert mpesa.asked["push"] == []
 
         # Before its task had its first step.
         async def at_once() -> S:
-            second = await till.engine.request_payment(draft(phone="0700000001", reference="E1"))
-            return (await till.engine.withdraw(second.id)).state
+            second = await till.people.request(draft(phone="0700000001", reference="E1"))
+            return (await till.people.withdraw(second.id)).state
 
         assert till.run(at_once()) is S.WITHDRAWN
 
@@ -423,7 +424,7 @@ def test_what_has_left_is_not_taken_back(tmp_path: Path) -> None:
         attempt = till.request()
         until(lambda: mpesa.asked["push"])
         with pytest.raises(Mistake) as caught:
-            till.run(till.engine.withdraw(attempt))
+            till.run(till.people.withdraw(attempt))
         assert caught.value.code == "attempt.not_ready"
         pending = till.until_state(attempt, S.PENDING)
         assert pending.left_at_ms >= pending.sent_at_ms
@@ -455,7 +456,7 @@ def test_a_clock_that_mpesa_calls_right_is_right_whatever_the_ledger_says(tmp_pa
 def test_a_clock_on_another_day_than_mpesas_is_said_before_the_next_sale(tmp_path: Path) -> None:
     with Mpesa() as mpesa, _till_by(Moved(20 * 3_600_000), tmp_path, mpesa) as till:
         attempt = till.request()
-        until(lambda: "mpesa.clock" in [light.code for light in events_of(till, LightChanged)])
+        until(lambda: "mpesa.clock" in [light.code for light in events_of(till, ServiceStatusChanged)])
         with pytest.raises(Mistake) as caught:
             till.request(phone="0700000001", reference="H1")
         assert caught.value.code == "clock.wrong"
@@ -504,11 +505,13 @@ def test_a_cashiers_request_does_not_wait_behind_the_tills_own(tmp_path: Path) -
         reached = RelayAccess(served.url, "till-1", "token")
         with Till(tmp_path, mpesa, relay_access=reached) as till:
             for number in range(30):
-                till.loop.call_soon_threadsafe(till.engine._claim_code, AttemptId(1), f"CODE{number:06d}")
+                till.loop.call_soon_threadsafe(
+                    till.engine._parts.reservations.reserve_for_prompt, AttemptId(1), f"CODE{number:06d}"
+                )
             until(lambda: len(claims) >= 4)
             began = time.monotonic()
             with pytest.raises(Mistake) as caught:
-                till.run(till.engine.attach_payment("TKN7RT61SV", 1, "Asha"))
+                till.run(till.people.allocate("TKN7RT61SV", 1))
             assert caught.value.code == "payment.unknown"
             assert time.monotonic() - began < 4, "it waited behind the machinery"
             assert len(claims) < 30
@@ -534,7 +537,7 @@ def test_what_the_relay_confirmed_is_not_claimed_again_after_a_start(tmp_path: P
             paid = till.until_state(till.request(), S.PAID)
             till.until(paid.id, lambda found: found.mpesa_code is not None)
             until(lambda: len(puts) == 1)
-            until(lambda: till.run(till.engine._ledger.call(lambda writer: writer.codes_to_reserve(0))) == [])
+            until(lambda: till.run(till.engine._context.ledger.call(lambda writer: writer.codes_to_reserve(0))) == [])
         with Till(tmp_path, mpesa, relay) as till:
             until(lambda: till.engine.is_at_rest)
         assert len(puts) == 1

@@ -18,11 +18,12 @@ from pos_app.domain.attempt import Review
 from pos_app.domain.sale import SaleState
 from pos_app.domain.schedule import Pacing
 from pos_app.domain.till_payment import TillPayment, Use
-from pos_app.engine.events import PaymentArrived
-from pos_app.engine.till_payments import TillPayments, read_payment
+from pos_app.engine.message_intake import read_payment
+from pos_app.engine.services.code_reservations import CodeReservations
+from pos_app.engine.updates import PaymentArrived
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.practice.customers import Habit
+from pos_app.practice.simulator.customers import Habit
 from pos_app.settings.effective import RelayAccess
 
 SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
@@ -64,8 +65,8 @@ def test_registered_then_a_payment_by_hand_is_listed_and_pays_a_sale(tmp_path: P
         Relay(tmp_path) as relay,
         Till(tmp_path, mpesa, relay, pacing=SLOW) as till,
     ):
-        assert till.run(till.engine.register_payments()).is_good
-        again = till.run(till.engine.register_payments())
+        assert till.run(till.people.register_urls()).is_good
+        again = till.run(till.people.register_urls())
         assert (again.is_good, again.is_taken) == (False, True), "once, as in production"
         attempt = till.until_state(till.request(amount="620", phone="0722000126"), S.DECLINED)
         code = by_hand(mpesa, 620)
@@ -80,20 +81,20 @@ def test_registered_then_a_payment_by_hand_is_listed_and_pays_a_sale(tmp_path: P
         # It is in the ledger a moment before it is told.
         until(told)
         assert told() == [code]
-        till.run(till.engine.attach_payment(code, attempt.sale_id, "Asha"))
+        till.run(till.people.allocate(code, attempt.sale_id))
         assert sale_state(till, attempt.sale_id) is SaleState.PAID
         with pytest.raises(Mistake) as caught:
-            till.run(till.engine.attach_payment(code, attempt.sale_id, "Asha"))
+            till.run(till.people.allocate(code, attempt.sale_id))
         assert caught.value.code == "payment.used"
-        till.run(till.engine.detach_payment(code, "Asha", "wrong"))
+        till.run(till.people.deallocate(code, "wrong"))
         assert sale_state(till, attempt.sale_id) is SaleState.OPEN
-        till.run(till.engine.attach_payment(code, attempt.sale_id, "Asha"))
+        till.run(till.people.allocate(code, attempt.sale_id))
     assert verify(till.path).findings == ()
 
 
 def test_the_twin_of_a_prompt_counts_once_and_brings_the_code_of_one_without(tmp_path: Path) -> None:
     with Mpesa(habit=Habit.PAYS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
-        till.run(till.engine.register_payments())
+        till.run(till.people.register_urls())
         first = till.until_state(till.request(), S.PAID)
         assert first.mpesa_code is not None
         until(lambda: (found := listed(till, first.mpesa_code)) is not None and found.use is Use.PROVES)
@@ -102,7 +103,7 @@ def test_the_twin_of_a_prompt_counts_once_and_brings_the_code_of_one_without(tmp
         assert second.mpesa_code is None, "two queries said so"
         code = mpesa.books.payments[1].mpesa_code
         assert arrived(till, code).use is Use.FREE, "nobody guesses whose it is"
-        after = till.run(till.engine.attach_payment(code, second.sale_id, "Asha"))
+        after = till.run(till.people.allocate(code, second.sale_id))
         assert after.mpesa_code == code
         with closing(LedgerReader(till.path)) as reader:
             totals = reader.totals(reader.days()[0])
@@ -116,17 +117,17 @@ def test_a_code_that_the_customer_shows_meets_its_payment_whichever_comes_first(
         Relay(tmp_path) as relay,
         Till(tmp_path, mpesa, relay, pacing=SLOW) as till,
     ):
-        till.run(till.engine.register_payments())
+        till.run(till.people.register_urls())
         first = till.until_state(till.request(amount="100"), S.PENDING)
         second = till.until_state(till.request(amount="200", phone="0722000126", reference="A0002"), S.PENDING)
         mpesa.fault("confirmation", "delay", seconds=20)
         late = by_hand(mpesa, 100)
-        till.run(till.engine.claim_code(first.id, late, "Asha"))
+        till.run(till.people.quote_code(first.id, late))
         assert sale_state(till, first.sale_id) is SaleState.OPEN, "a code proves nothing"
         until(lambda: sale_state(till, first.sale_id) is SaleState.PAID, "it was not given to its sale")
         early = by_hand(mpesa, 200, msisdn="254733000777")
         arrived(till, early)
-        till.run(till.engine.claim_code(second.id, early, "Asha"))
+        till.run(till.people.quote_code(second.id, early))
         assert sale_state(till, second.sale_id) is SaleState.PAID
 
 
@@ -140,7 +141,7 @@ def two_tills(tmp_path: Path):
             Till(tmp_path / "back", mpesa, relay, pacing=SLOW, relay_access=access["back"],
                  callback_base=f"{relay.url}/c/back") as back,
         ):  # fmt: skip
-            front.run(front.engine.register_payments())
+            front.run(front.people.register_urls())
             yield mpesa, relay, front, back
 
 
@@ -150,15 +151,15 @@ def test_two_tills_of_a_shop_never_use_one_payment_twice(two_tills: tuple[Mpesa,
     arrived(front, code), arrived(back, code)
     of_front = front.until_state(front.request(amount="50"), S.DECLINED)
     of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
-    front.run(front.engine.attach_payment(code, of_front.sale_id, "Asha"))
+    front.run(front.people.allocate(code, of_front.sale_id))
     with pytest.raises(Mistake) as caught:
-        back.run(back.engine.attach_payment(code, of_back.sale_id, "Otieno"))
+        back.run(back.people.allocate(code, of_back.sale_id))
     assert (caught.value.code, caught.value.params) == ("payment.elsewhere", {"till": "front"})
     until(lambda: listed(back, code).use is Use.ELSEWHERE)
     assert sale_state(back, of_back.sale_id) is SaleState.OPEN
-    front.run(front.engine.detach_payment(code, "Asha", "wrong sale"))
+    front.run(front.people.deallocate(code, "wrong sale"))
     until(lambda: listed(back, code).use is Use.FREE, "the other till was not told")
-    back.run(back.engine.attach_payment(code, of_back.sale_id, "Otieno"))
+    back.run(back.people.allocate(code, of_back.sale_id))
     until(lambda: listed(front, code).use is Use.ELSEWHERE)
     assert (sale_state(front, of_front.sale_id), sale_state(back, of_back.sale_id)) == (SaleState.OPEN, SaleState.PAID)
 
@@ -169,14 +170,14 @@ def test_without_the_relay_no_till_takes_what_another_could(two_tills: tuple[Mpe
     arrived(front, code)
     sale = front.until_state(front.request(amount="50"), S.DECLINED).sale_id
     with pytest.raises(Mistake) as wrong:
-        front.run(front.engine.attach_payment(code, 99, "Asha"))
+        front.run(front.people.allocate(code, 99))
     assert wrong.value.code == "sale.not_found"
     relay.run(relay.server.stop())
     with pytest.raises(Outside) as caught:
-        front.run(front.engine.attach_payment(code, sale, "Asha"))
+        front.run(front.people.allocate(code, sale))
     assert caught.value.code == "payment.no_claim"
     with pytest.raises(Outside) as refused:
-        front.run(front.engine.register_payments())
+        front.run(front.people.register_urls())
     assert refused.value.code == "relay.unreachable"
 
 
@@ -185,13 +186,13 @@ def test_a_relay_that_refuses_claims_is_no_yes(tmp_path: Path) -> None:
         reached = RelayAccess(broken.url, "till-1", "x")
         with Till(tmp_path, mpesa, relay_access=reached, callback_base=f"{broken.url}/c/till-1") as till:
             with pytest.raises(Outside) as caught:
-                till.run(till.engine.attach_payment("TKN7RT61SV", 1, "Asha"))
+                till.run(till.people.allocate("TKN7RT61SV", 1))
             assert caught.value.code == "payment.no_claim"
             with pytest.raises(Outside) as refused:
-                till.run(till.engine.register_payments())
+                till.run(till.people.register_urls())
             assert refused.value.code == "relay.refused"
     with Mpesa() as mpesa, Till(tmp_path / "alone", mpesa) as till:
-        for work in (till.engine.register_payments(), till.engine.attach_payment("X", 1, "Asha")):
+        for work in (till.people.register_urls(), till.people.allocate("X", 1)):
             with pytest.raises(Mistake) as without:
                 till.run(work)
             assert without.value.code == "payment.no_relay"
@@ -216,13 +217,13 @@ def test_a_relay_that_answers_oddly_to_a_claim_is_taken_by_its_status(
         reached = RelayAccess(odd.url, "till-1", "x")
         with Till(tmp_path, mpesa, relay_access=reached, callback_base=f"{odd.url}/c/till-1") as till:
             with pytest.raises(Mistake) as caught:
-                till.run(till.engine.attach_payment("TKN7RT61SV", 1, "Asha"))
+                till.run(till.people.allocate("TKN7RT61SV", 1))
             assert (caught.value.code, caught.value.params) == (code, {"till": "?"} if status == 409 else {})
 
 
 def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path: Path) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
-        till.run(till.engine.register_payments())
+        till.run(till.people.register_urls())
         url = mpesa.books.confirmation_urls["174379"]
         send = mpesa.mpesa._callbacks._send
         fields = {"TransID": "TKN7RT61SV", "TransAmount": "10.00", "BusinessShortCode": "999999", "TransTime": "x"}
@@ -279,7 +280,7 @@ def test_the_money_of_a_prompt_is_no_other_tills_payment(two_tills: tuple[Mpesa,
     until(lambda: (found := listed(back, paid.mpesa_code)) is not None and found.use is Use.ELSEWHERE)
     of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
     with pytest.raises(Mistake) as caught:
-        back.run(back.engine.attach_payment(paid.mpesa_code, of_back.sale_id, "Otieno"))
+        back.run(back.people.allocate(paid.mpesa_code, of_back.sale_id))
     assert caught.value.params == {"till": "front"}
 
 
@@ -294,22 +295,22 @@ def test_a_prompts_money_that_another_till_took_first_brings_a_person(
     until(lambda: mpesa.books.payments)
     code = mpesa.books.payments[0].mpesa_code
     arrived(back, code)
-    back.run(back.engine.attach_payment(code, of_back.sale_id, "Otieno"))
+    back.run(back.people.allocate(code, of_back.sale_id))
     flagged = front.until(attempt, lambda one: bool(one.review))
     assert flagged.review == {Review.CODE_REUSED}
 
 
 def test_a_claim_is_tried_until_the_relay_answers(two_tills: tuple[Mpesa, Relay, Till, Till], monkeypatch) -> None:
     mpesa, _relay, front, back = two_tills
-    real, tries = TillPayments._ask, []
+    real, tries = CodeReservations.ask, []
 
-    async def refuse_once(self: TillPayments, method: str, path: str):
+    async def refuse_once(self: CodeReservations, method: str, path: str):
         tries.append(path)
         if len(tries) == 1:
             raise Outside("payment.no_claim")
         return await real(self, method, path)
 
-    monkeypatch.setattr(TillPayments, "_ask", refuse_once)
+    monkeypatch.setattr(CodeReservations, "ask", refuse_once)
     mpesa.customer("254712345678", habit=Habit.PAYS)
     paid = front.until_state(front.request(amount="50"), S.PAID)
     until(lambda: (found := listed(back, paid.mpesa_code)) is not None and found.use is Use.ELSEWHERE)
@@ -320,11 +321,11 @@ def test_a_prompt_that_waited_while_a_part_came_asks_for_the_rest(tmp_path: Path
     with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
         mpesa.fault("token", "reset")
         waited = till.until_state(till.request(amount="1000", phone="0722000126"), S.READY)
-        till.run(till.engine.register_payments())
+        till.run(till.people.register_urls())
         code = by_hand(mpesa, 400)
         arrived(till, code)
-        till.run(till.engine.attach_payment(code, waited.sale_id, "Asha"))
-        again = till.run(till.engine.send_again(waited.sale_id))
+        till.run(till.people.allocate(code, waited.sale_id))
+        again = till.run(till.people.send_again(waited.sale_id))
         assert (again.id != waited.id, again.amount_cents) == (True, 60_000)
         assert till.until_state(waited.id, S.WITHDRAWN)
         till.until_state(again.id, S.PENDING)

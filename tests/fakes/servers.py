@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from pos_app.common.asgi_server import LoopbackServer
-from pos_app.practice.customers import Habit
-from pos_app.practice.server import PracticeServer
-from pos_app.practice.service import PracticeMpesa
-from pos_app.practice.shop import Manner, Shop
+from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.server import PracticeServer
+from pos_app.practice.simulator.service import PracticeMpesa
+from pos_app.practice.simulator.shop import Manner, Shop
 from pos_app.relay.app import make_app
 from pos_app.relay.guard import Rules
 from pos_app.relay.metrics import Counted

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from fakes.people import Anyone, People
 from fakes.servers import Loop, Mpesa, Relay
 from pos_app.common.clock import Clock
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
@@ -16,9 +17,11 @@ from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import parse_reference
 from pos_app.domain.sale import Draft
 from pos_app.domain.schedule import Pacing
-from pos_app.engine.engine import Counter, Engine
-from pos_app.engine.events import AttemptChanged, EngineEvent
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_SHORTCODE
+from pos_app.domain.staff.actor import Actor
+from pos_app.engine.context import FOLLOW_ALL, SalesContext
+from pos_app.engine.engine import Engine
+from pos_app.engine.updates import AttemptChanged, Update
+from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET, PRACTICE_SHORTCODE
 from pos_app.settings.effective import NOWHERE, MpesaAccess, RelayAccess
 from pos_app.settings.model import Environment
 
@@ -52,15 +55,25 @@ class Till(Loop):
 
     def __init__(self, folder: Path, mpesa: Mpesa | str, relay: Relay | None = None, **values: Any) -> None:
         self.path = folder / "sandbox" / "ledger.sqlite3"
-        self.events: list[EngineEvent] = []
+        self.events: list[Update] = []
         self.clock: Clock | None = None
+        self.recovery = FOLLOW_ALL
         url = mpesa if isinstance(mpesa, str) else mpesa.url
         given = {"relay": values.pop("relay_access")} if "relay_access" in values else {}
         self._access = replace(access(url, relay, **values), **given)
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.engine = Engine(self.path, self._access, Counter("Asha", "Till 1"), self.events.append, clock=self.clock)
+        self.engine = Engine(
+            self.path,
+            self._access,
+            SalesContext("Asha", "Till 1"),
+            self.events.append,
+            authenticator=Anyone(),
+            clock=self.clock,
+            recovery=self.recovery,
+        )
+        self.people = People(self.engine, Actor("Asha"))
         self.run(self.engine.start())
         return self
 
@@ -69,7 +82,7 @@ class Till(Loop):
         super().__exit__()
 
     def request(self, **values: str) -> AttemptId:
-        return self.run(self.engine.request_payment(draft(**values))).id
+        return self.run(self.people.request(draft(**values))).id
 
     def attempt(self, attempt_id: AttemptId) -> Attempt | None:
         changes = [event.attempt for event in self.events if isinstance(event, AttemptChanged)]

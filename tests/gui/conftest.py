@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from pos_app.gui import theme
 from pos_app.gui.app import Program
 from pos_app.gui.main_window import MainWindow
+from pos_app.practice.backend import PracticeBackend
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +70,12 @@ def window(open_till: Callable[[], Program], qtbot: QtBot) -> MainWindow:
     opened.resize(1366, 768)
     qtbot.waitUntil(lambda: "ms" in opened.findChild(QWidget, "lightRelay").accessibleName(), timeout=10_000)
     return opened
+
+
+def on_backend(window: MainWindow, act: Callable[[PracticeBackend], object]) -> None:
+    """Does something at the practice M-PESA, on the loop that runs it."""
+    thread = window.client.thread_of_engine
+    thread._loop.call_soon_threadsafe(lambda: act(thread._runtime.practice))
 
 
 @pytest.fixture

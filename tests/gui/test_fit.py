@@ -27,13 +27,14 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from pos_app.domain.totals import Totals
 from pos_app.gui import theme
 from pos_app.gui.app import Program
-from pos_app.gui.background import Done
 from pos_app.gui.ledger.delegate import ICON_ROOM, PADDING
 from pos_app.gui.ledger.model import BOLD, Column
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.widgets.fit import FRAME_HEIGHT, FRAME_WIDTH
+from pos_app.ledger.queries.sales import TotalsOfDay
 
 TITLE_BAR, TASK_BAR = 30, 48
 SCREENS = ((1024, 600, 1.0), (1280, 720, 1.0), (1280, 800, 1.5), (1366, 768, 1.0), (1366, 768, 1.25), (1920, 1080, 1.5))
@@ -152,8 +153,8 @@ DIALOGS: dict[str, Callable[[MainWindow], object]] = {
     **{f"sale-{number}": lambda window, number=number: window.open_sale(number) for number in range(1, 13)},
     "receipt": lambda window: (window.day.select_sale(1), window.day.table.setFocus(), window.open_receipt()),
     "export": lambda window: window.open_export(),
-    "payments": lambda window: window.inbox.open(),
-    "messages": lambda window: window.strays.open(),
+    "payments": lambda window: window.unmatched_payments.open(),
+    "messages": lambda window: window.unmatched_messages.open(),
     "settings": lambda window: window.open_settings(),
 }
 
@@ -183,10 +184,9 @@ def test_no_dialog_is_cut_and_each_fits_the_screen(
         dialog = next(each for each in window.findChildren(QDialog) if each.isVisible())
         for shown in settings_tabs(dialog) if which == "settings" else [which]:
             # What it reads in the background is there when the reports' thread has nothing left to do.
-            done: list[Done] = []
-            window.background.done.connect(done.append)
-            window.background.ask("idle", lambda: None)
-            qtbot.waitUntil(lambda: any(each.tag == "idle" for each in done), timeout=10_000)  # noqa: B023 - run at once
+            idle: list[Totals] = []
+            window.queries.run(TotalsOfDay("2026-01-01"), owner=window).then(idle.append)
+            qtbot.waitUntil(lambda: bool(idle), timeout=10_000)  # noqa: B023 - run at once
             settle()
             keep_picture(dialog, f"{name}-{shown}")
             if dialog.width() + FRAME_WIDTH > room.width() or dialog.height() + FRAME_HEIGHT > room.height():

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from pos_app.engine.commands import RecheckClosed
 from pos_app.gui.app import Program
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.sale_dialog import SaleDialog
@@ -27,8 +28,8 @@ OPENED: dict[str, tuple[Callable[[MainWindow], object], type[QDialog]]] = {
     "sale": (lambda window: window.open_sale(1), SaleDialog),
     "receipt": (lambda window: window.open_receipt(), ReceiptDialog),
     "export": (lambda window: window.open_export(), ExportDialog),
-    "payments": (lambda window: window.inbox.open(), InboxDialog),
-    "messages": (lambda window: window.strays.open(), StraysDialog),
+    "payments": (lambda window: window.unmatched_payments.open(), InboxDialog),
+    "messages": (lambda window: window.unmatched_messages.open(), StraysDialog),
     "settings": (lambda window: window.open_settings(), SettingsDialog),
 }
 
@@ -150,8 +151,8 @@ def test_a_request_before_the_till_is_ready_is_taken_and_sent_when_it_is(
         window.form.send.click()
         assert window.form.send.text() == "Request payment" and window.form.amount.text == "100"
     elif end == "too late":
-        monkeypatch.setattr("pos_app.gui.engine_thread.LEAVES_WITHIN_MS", -1)
-    window.engine._loop.call_soon_threadsafe(gates[0].set)
+        monkeypatch.setattr("pos_app.gui.runtime.engine_thread.LEAVES_WITHIN_MS", -1)
+    window.client.thread_of_engine._loop.call_soon_threadsafe(gates[0].set)
     qtbot.waitUntil(lambda: window._has_started, timeout=10_000)
     if end == "sent":
         qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=10_000)
@@ -159,13 +160,9 @@ def test_a_request_before_the_till_is_ready_is_taken_and_sent_when_it_is(
         return
     if end == "too late":
         qtbot.waitUntil(lambda: "nothing was sent" in window.form.amount.reason.text(), timeout=5000)
-    window.ask(nothing, lambda _answer: gates.clear())
+    window.client.execute(RecheckClosed(), owner=window).then(lambda _nothing: gates.clear())
     qtbot.waitUntil(lambda: not gates, timeout=5000)
     assert window.day.model.rowCount() == 0
-
-
-async def nothing(_engine: object) -> None:
-    return
 
 
 def test_in_a_sales_dialog_the_keys_are_that_sales(window: MainWindow, qtbot: QtBot) -> None:

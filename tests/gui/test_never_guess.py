@@ -16,7 +16,6 @@ from pos_app.domain.attempt import AttemptState as S
 from pos_app.gui.app import Program
 from pos_app.gui.main_window import MainWindow
 from pos_app.ledger.reader import LedgerReader
-from pos_app.settings import manager
 
 
 @pytest.fixture
@@ -55,8 +54,7 @@ def label(parent: object, name: str) -> str:
 def test_while_paid_is_said_the_card_offers_no_prompt_and_says_why(
     open_shop: Callable[..., MainWindow], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manager, "check_pin", lambda *_: None)
-    monkeypatch.setattr("pos_app.gui.main_window.check_pin", lambda *_: None)
+    monkeypatch.setattr("pos_app.bootstrap.check_pin", lambda *_: None)
     window = open_shop(query=says(result("1037"), result("0"), Said(b"", 503)))
     sell(window, qtbot, "100", "0712345678")
     qtbot.waitUntil(lambda: label(window, "currentNext").startswith("M-PESA says paid."), timeout=10_000)

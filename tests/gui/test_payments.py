@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from fakes.servers import Mpesa, Relay
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -12,11 +13,14 @@ from pos_app.domain.attempt import SaleId
 from pos_app.domain.money import Cents
 from pos_app.domain.reference import Reference
 from pos_app.domain.till_payment import OpenSale, TillPayment, Use
+from pos_app.engine.commands import AllocatePayment
 from pos_app.gui.main_window import MainWindow
-from pos_app.gui.payments.presenter import Known, TillInbox, verdict_of
+from pos_app.gui.payments.presenter import verdict_of
 from pos_app.gui.payments.view import InboxDialog
+from pos_app.gui.runtime.request import Request
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.row_list import RowList
+from pos_app.ledger.queries.unmatched import CodeLookup, Unmatched
 
 BUYER = "254722000126"
 
@@ -37,7 +41,7 @@ def pay_on_the_phone(window: MainWindow, shillings: str) -> None:
 
 
 def open_inbox(window: MainWindow, qtbot: QtBot, payments: int) -> InboxDialog:
-    window.inbox.open()
+    window.unmatched_payments.open()
     dialog = window.findChild(InboxDialog)
     qtbot.waitUntil(lambda: dialog.payments.rowCount() == payments, timeout=5000)
     return dialog
@@ -103,16 +107,16 @@ def test_the_three_answers_to_a_code(window: MainWindow, qtbot: QtBot) -> None:
 
 def test_what_another_till_took_is_said() -> None:
     payment = TillPayment("TKN7RT61SV", Cents(100), 0, use=Use.ELSEWHERE, taken_by="back")
-    verdict = verdict_of(Known("TKN7RT61SV", payment, None))
+    verdict = verdict_of(CodeLookup("TKN7RT61SV", payment, None))
     assert (verdict.word, verdict.tone) == ("Already used", Tone.NOT_PAID) and "back" in verdict.sentence
 
 
 def test_an_empty_inbox_says_so(window: MainWindow, qtbot: QtBot) -> None:
     dialog = open_inbox(window, qtbot, 0)
     qtbot.waitUntil(lambda: "All payments are matched" in text_of(dialog, "inboxEmpty"), timeout=5000)
-    dialog._show(TillInbox([], [], 2))
+    dialog._show(Unmatched([], [], 2))
     assert "2 messages" in text_of(dialog, "inboxEmpty")
-    window.inbox.open()
+    window.unmatched_payments.open()
     assert len(window.findChildren(InboxDialog)) == 1
 
 
@@ -133,28 +137,34 @@ def test_registered_from_settings_and_the_second_time_explained(
     open_inbox(window, qtbot, 1)
 
 
-def test_what_was_chosen_stays_chosen_and_what_is_gone_chooses_nothing_else(window: MainWindow, qtbot: QtBot) -> None:
+def test_what_was_chosen_stays_chosen_and_what_is_gone_chooses_nothing_else(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def payment(code: str) -> TillPayment:
         return TillPayment(code, Cents(5_000), 1_795_000_000_000)
 
     def sale(number: int) -> OpenSale:
         return OpenSale(SaleId(number), Reference(f"A{number}"), Cents(5_000), 1_795_000_000_000, "000")
 
-    dialog = open_inbox(window, qtbot, 0)
     sales, wanted = [sale(1), sale(2), sale(3)], []
-    dialog.attach_wanted.connect(lambda code, sale_id: wanted.append((code, sale_id)))
-    dialog.attach_wanted.disconnect(window.inbox._attach)
-    dialog._show(TillInbox([payment("ONE0000001"), payment("TWO0000002")], sales, 0))
+
+    def keep(command: AllocatePayment, *, owner: QObject) -> Request[object]:
+        wanted.append((command.mpesa_code, command.sale_id))
+        return Request(owner, lambda _error: None)
+
+    dialog = open_inbox(window, qtbot, 0)
+    monkeypatch.setattr(dialog.client, "execute", keep)
+    dialog._show(Unmatched([payment("ONE0000001"), payment("TWO0000002")], sales, 0))
     dialog.payments.selectRow(1)
     dialog.sales.selectRow(2)
     chosen = dialog._matches[2].sale.id
-    dialog._show(TillInbox([payment("NEW0000003"), payment("ONE0000001"), payment("TWO0000002")], [*sales, sale(4)], 0))
+    dialog._show(Unmatched([payment("NEW0000003"), payment("ONE0000001"), payment("TWO0000002")], [*sales, sale(4)], 0))
     assert dialog._payment().mpesa_code == "TWO0000002"
     for _ in range(2):
         QTest.keyClick(dialog.sales, Qt.Key.Key_Return)
     assert wanted == [("TWO0000002", chosen)], "Enter twice asks once"
-    dialog.say("done", is_good=True)
-    dialog._show(TillInbox([payment("NEW0000003"), payment("ONE0000001")], sales, 0))
+    dialog._show_outcome("done", is_good=True)
+    dialog._show(Unmatched([payment("NEW0000003"), payment("ONE0000001")], sales, 0))
     assert dialog._payment() is None
     QTest.keyClick(dialog.payments, Qt.Key.Key_Return)
     assert len(wanted) == 1, "another payment is not given away in its place"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gettext
 from pathlib import Path
 
 import pytest
 from fakes.network_printer import NetworkPrinter
 from fakes.servers import Mpesa, Relay
+from gui.conftest import on_backend
 from gui.test_payments import check, open_inbox, pay_on_the_phone, text_of
 from gui.test_window import pay, sell, word
 from pypdf import PdfReader
@@ -15,6 +17,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QLabel, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
+from pos_app.common import paths
 from pos_app.domain.attempt import AttemptState
 from pos_app.domain.receipt import Receipt
 from pos_app.domain.sale import SaleState
@@ -23,7 +26,7 @@ from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.payments.arrivals import Arrivals
 from pos_app.gui.printing import ReceiptDialog
-from pos_app.practice.customers import Habit
+from pos_app.practice.simulator.customers import Habit
 from pos_app.receipts.layout import Code, Text, lay_out
 from pos_app.receipts.paper import PaperKind
 
@@ -118,13 +121,9 @@ def test_a_payment_that_stays_unmatched_is_said_after_a_while(
     window.arrivals._timer.setInterval(50)
     sell(window, qtbot, "60", "0110222333")
     qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
-    window.ask(pay_by_hand)
+    on_backend(window, lambda practice: practice.mpesa.pay_by_hand("254722000126", 60))
     qtbot.waitUntil(window.notice.isVisible, timeout=5000)
     assert isinstance(window.arrivals, Arrivals) and "KSh 60" in label(window, "noticeText")
-
-
-async def pay_by_hand(engine: object) -> None:
-    engine.practice.mpesa.pay_by_hand("254722000126", 60)
 
 
 def test_f6_is_the_payment_at_hand_and_a_slip_says_that_nothing_is_confirmed(window: MainWindow, qtbot: QtBot) -> None:
@@ -142,7 +141,7 @@ def test_f6_is_the_payment_at_hand_and_a_slip_says_that_nothing_is_confirmed(win
     QTest.keyClick(window, Qt.Key.Key_F6)
     opened = window.findChild(ReceiptDialog)
     assert opened._row.sale.reference == "A0002" and "not confirmed" in opened.windowTitle()
-    slip = window.desk.receipt_of(opened._row)
+    slip = window.receipts.receipt_of(opened._row)
     assert "Payment requested, not confirmed" in texts(slip) and "NOT PAID" not in " ".join(texts(slip))
     assert not [element for element in lay_out(slip) if isinstance(element, Code)]
     window.day.table.setFocus()
@@ -159,20 +158,20 @@ def test_a_slip_makes_no_copy_of_the_receipt_and_a_second_press_no_second_origin
     qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
     with NetworkPrinter() as printer:
         address = f"escpos:127.0.0.1:{printer.port}"
-        window.desk.print(window.day.model.row_at(0), PaperKind.MM80, address)
+        window.receipts.print(window.day.model.row_at(0), PaperKind.MM80, address)
         qtbot.waitUntil(lambda: printer.whole == 1, timeout=10_000)
         pay(window)
         qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
         row = window.current.sale_at_hand
-        assert not window.desk.receipt_of(row).is_copy
+        assert not window.receipts.receipt_of(row).is_copy
         done = []
-        window.desk.done.connect(done.append)
+        window.receipts.done.connect(done.append)
         for _ in range(2):
-            window.desk.print(row, PaperKind.MM80, address)
+            window.receipts.print(row, PaperKind.MM80, address)
         qtbot.waitUntil(lambda: bool(done), timeout=10_000)
-        qtbot.waitUntil(lambda: not window.desk._under_way, timeout=10_000)
+        qtbot.waitUntil(lambda: not window.receipts._under_way, timeout=10_000)
         assert printer.whole == 2, "two originals"
-        assert window.desk.receipt_of(row).is_copy
+        assert window.receipts.receipt_of(row).is_copy
 
 
 def test_after_a_refusal_the_next_amount_takes_the_place_of_the_old_one(window: MainWindow, qtbot: QtBot) -> None:
@@ -253,8 +252,10 @@ def test_nobodys_name_is_a_word_of_the_ledger(
     window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelled(window, qtbot)
-    monkeypatch.setattr("pos_app.gui.main_window._", lambda text: f"~{text}")
-    assert window._cashier() == "cashier"
+    monkeypatch.setattr(
+        "pos_app.common.i18n._active", gettext.translation("pos_app", paths.resources() / "locale", ["sw"])
+    )
+    assert window.client.cashier.actor.name == "cashier" and window.client.manager("0000").actor.name == "manager"
 
 
 def test_a_prompt_that_is_open_beside_the_money_is_named(
@@ -282,7 +283,7 @@ def test_a_receipt_for_a4_is_a_whole_sheet(window: MainWindow, qtbot: QtBot, tmp
     combo.setCurrentIndex(combo.findData("a4"))
     size = dialog._picture.pixmap().size()
     assert abs(size.height() / size.width() - 297 / 210) < 0.02, "as long as the sheet, not as the text"
-    with qtbot.waitSignal(window.desk.done, timeout=10_000):
+    with qtbot.waitSignal(window.receipts.done, timeout=10_000):
         dialog.save_to(tmp_path / "a4.pdf")
     page = PdfReader(tmp_path / "a4.pdf").pages[0].mediabox
     assert abs(float(page.height) / float(page.width) - 297 / 210) < 0.02

@@ -15,11 +15,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
-from pos_app.domain.commands import News
+from pos_app.domain.effects import News
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.sounds import Sounds
-from pos_app.practice.customers import Habit
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET
+from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET
 from pos_app.settings import environment as secrets_of
 from pos_app.settings.effective import access
 from pos_app.settings.model import Settings

@@ -18,7 +18,7 @@ from pos_app.common.errors import Mistake
 from pos_app.common.mailbox import Pairing
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.settings.dialog import SettingsDialog
-from pos_app.practice.shop import PRACTICE_KEY, PRACTICE_SECRET
+from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_SECRET
 from pos_app.settings import file as settings_file
 from pos_app.settings.manager import check_pin
 from pos_app.settings.model import Environment

@@ -16,18 +16,22 @@ from pathlib import Path
 import pytest
 from e2e.program import environment
 from gui.test_window import pay, sell, word
-from PySide6.QtCore import Qt, QTimer, qWarning
+from PySide6.QtCore import QObject, Qt, QTimer, qWarning
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from pos_app.cli import main as command_line
 from pos_app.common import faults, paths
-from pos_app.common.errors import Mistake, Outside
+from pos_app.common.errors import Mistake, Outside, PosError
+from pos_app.domain.attempt import AttemptId
+from pos_app.engine import dispatcher
+from pos_app.engine.commands import CheckNow
 from pos_app.gui.app import Program
-from pos_app.gui.background import Background, Done
 from pos_app.gui.fault_window import FaultDesk
 from pos_app.gui.main_window import MainWindow
+from pos_app.gui.printing import Paper, PaperDone, PaperKey
+from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.single import FrontDoor, bring_to_front
 from pos_app.receipts import printers
 from pos_app.receipts.layout import Text
@@ -48,30 +52,33 @@ def faults_heard() -> Iterator[list[faults.Fault]]:
 def test_any_error_answers_who_asked_and_is_kept_without_secrets(
     qtbot: QtBot, faults_heard: list[faults.Fault]
 ) -> None:
-    background = Background("reports")
-    done: list[Done] = []
-    background.done.connect(done.append)
-    background.ask("page", lambda: 1 // 0)
-    background.ask("next", lambda: 7)
-    qtbot.waitUntil(lambda: len(done) == 2, timeout=5000)
-    assert done[0].error is not None and done[0].error.params == {"where": "reports", "kind": "ZeroDivisionError"}
-    assert done[1].result == 7, "one that falls over takes no other with it"
+    jobs, owner = JobRunner("reports"), QObject()
+    refused: list[PosError] = []
+    done: list[int] = []
+    jobs.run(lambda: 1 // 0, owner=owner).then(done.append).otherwise(refused.append)
+    jobs.run(lambda: 7, owner=owner).then(done.append).otherwise(refused.append)
+    qtbot.waitUntil(lambda: len(done) + len(refused) == 2, timeout=5000)
+    assert refused[0].params == {"where": "reports", "kind": "ZeroDivisionError"}
+    assert done == [7], "one that falls over takes no other with it"
     error = faults.as_error(ValueError("phone 0712345678, Bearer abcdefghijkl"), "here")
     assert error.code == "program.fault"
     assert "ZeroDivisionError" in faults_heard[0].report
     assert "0712345678" not in faults_heard[1].report and "abcdefghijkl" not in faults_heard[1].report
     assert faults.as_error(Mistake("amount.zero"), "here").code == "amount.zero" and len(faults_heard) == 2
-    assert background.close(1.0)
+    assert jobs.close(1.0)
 
 
 @pytest.mark.logs_errors
-def test_a_request_that_raises_is_answered(window: MainWindow, qtbot: QtBot, faults_heard: list[faults.Fault]) -> None:
-    async def fall(_engine: object) -> None:
+def test_a_command_that_raises_is_answered(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, faults_heard: list[faults.Fault]
+) -> None:
+    async def fall(*_: object) -> None:
         raise KeyError("nobody expected this")
 
-    window.ask(fall)
+    monkeypatch.setitem(dispatcher.HANDLERS, CheckNow, fall)
+    window.client.execute(CheckNow(AttemptId(1)), owner=window)
     qtbot.waitUntil(window.notice.isVisible, timeout=5000)
-    assert "Something went wrong inside the till (request: KeyError)" in window.findChild(QLabel, "noticeText").text()
+    assert "Something went wrong inside the till (command: KeyError)" in window.findChild(QLabel, "noticeText").text()
     assert len(faults_heard) == 1
     sell(window, qtbot, "10", "0712345678")
 
@@ -116,8 +123,8 @@ def test_a_password_store_that_raises_or_waits_is_said_and_the_window_still_clos
             raise RuntimeError("org.freedesktop.Secret.Error.IsLocked")
         gate.wait(30)
 
-    monkeypatch.setattr("pos_app.gui.installation.Installation.access", broken)
-    monkeypatch.setattr("pos_app.gui.engine_thread.STORE_ANSWERS_WITHIN_S", 0.3)
+    monkeypatch.setattr("pos_app.installation.installation.Installation.access", broken)
+    monkeypatch.setattr("pos_app.gui.runtime.engine_thread.STORE_ANSWERS_WITHIN_S", 0.3)
     window = open_till().window
     assert isinstance(window, MainWindow)
     wanted = "Something went wrong" if how == "raises" else "The password store does not answer"
@@ -135,15 +142,15 @@ def test_a_password_store_that_raises_or_waits_is_said_and_the_window_still_clos
 
 def test_what_hangs_does_not_keep_the_window(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
-    window.background.ask("disk", lambda: gate.wait(30))
-    window.desk._background.ask("printer", lambda: gate.wait(30))
+    for runner in (window.queries.jobs, window.receipts._runner):
+        runner.run(lambda: gate.wait(30), owner=window)
     monkeypatch.setattr("pos_app.gui.main_window.ENDS_WITHIN_MS", 300)
     window.close_without_asking()
     assert window.has_hung and not window.isVisible()
     gate.set()
-    for hung in (window.background, window.desk._background):
+    for hung in (window.queries.jobs, window.receipts._runner):
         assert hung.close(5.0), "what hung ends by itself, and lays down what it held"
-    assert window.reports._reader is None
+    assert window.queries._source._reader is None
 
 
 def test_a_second_start_brings_the_open_window_to_the_front(tmp_path: Path, qtbot: QtBot) -> None:
@@ -188,14 +195,15 @@ def test_a_printer_that_takes_a_part_makes_the_next_one_a_copy(window: MainWindo
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         address = f"escpos:127.0.0.1:{server.getsockname()[1]}"
         server.close()
-        done: list[Done] = []
-        window.desk.done.connect(done.append)
-        window.desk.print(row, PaperKind.MM80, address)
+        done: list[PaperDone] = []
+        window.receipts.done.connect(done.append)
+        window.receipts.print(row, PaperKind.MM80, address)
         qtbot.waitUntil(lambda: len(done) == 1, timeout=15_000)
     assert done[0].error is not None and done[0].error.code == "printer.failed"
-    assert not window.desk.receipt_of(row).is_copy, "no byte was taken"
-    window.desk._hear(Done(f"print:{row.sale.id}", error=Outside("printer.cut_off", detail="x")))
-    assert window.desk.receipt_of(row).is_copy
+    assert not window.receipts.receipt_of(row).is_copy, "no byte was taken"
+    key = PaperKey(Paper.RECEIPT, str(row.sale.id))
+    window.receipts._finish(PaperDone(key, error=Outside("printer.cut_off", detail="x")))
+    assert window.receipts.receipt_of(row).is_copy
 
 
 def test_a_printer_that_hangs_is_given_up_and_the_next_receipt_has_a_thread(
@@ -203,14 +211,14 @@ def test_a_printer_that_hangs_is_given_up_and_the_next_receipt_has_a_thread(
 ) -> None:
     monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 300)
     gate = threading.Event()
-    done: list[Done] = []
-    window.desk.done.connect(done.append)
-    window.desk._ask("print:1", lambda: gate.wait(30))
+    done: list[PaperDone] = []
+    window.receipts.done.connect(done.append)
+    window.receipts._ask(PaperKey(Paper.RECEIPT, "1"), lambda: gate.wait(30))
     # It waits behind the one that hangs, and is not lost with it, nor called printed.
-    window.desk._ask("pdf:2", lambda: None)
+    window.receipts._ask(PaperKey(Paper.RECEIPT_FILE, "2"), lambda: None)
     qtbot.waitUntil(lambda: len(done) == 2, timeout=5000)
     assert done[0].error is not None and done[0].error.code == "printer.no_answer"
-    assert done[1].tag == "pdf:2" and done[1].error is None
+    assert done[1].key == PaperKey(Paper.RECEIPT_FILE, "2") and done[1].error is None
     gate.set()
 
 
@@ -218,13 +226,13 @@ def test_the_clock_of_an_earlier_receipt_ends_no_later_one(
     window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 400)
-    done: list[Done] = []
-    window.desk.done.connect(done.append)
-    window.desk._ask("print:1", lambda: None)
+    done: list[PaperDone] = []
+    window.receipts.done.connect(done.append)
+    window.receipts._ask(PaperKey(Paper.RECEIPT, "1"), lambda: None)
     qtbot.waitUntil(lambda: len(done) == 1, timeout=5000)
     gate = threading.Event()
     monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 30_000)
-    window.desk._ask("print:1", lambda: gate.wait(5))
+    window.receipts._ask(PaperKey(Paper.RECEIPT, "1"), lambda: gate.wait(5))
     # A timer that was started later, for as long: when it is over, the first one is.
     passed: list[bool] = []
     QTimer.singleShot(400, lambda: passed.append(True))
@@ -274,7 +282,7 @@ def test_a_device_that_takes_nothing_is_a_failed_printer(tmp_path: Path, monkeyp
 def test_the_command_line_says_it_in_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
 ) -> None:
-    monkeypatch.setattr("pos_app.cli.sales.open_context", lambda: 1 // 0)
+    monkeypatch.setattr("pos_app.cli.sales.open_installation", lambda: 1 // 0)
     assert command_line.main(["sales"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("pos-app: Something went wrong inside the till (command: ZeroDivisionError)")

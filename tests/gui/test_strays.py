@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from pos_app.common.http import Patience, Request, Web
+from pos_app.domain.unmatched_message import UnmatchedMessage
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.strays.presenter import StrayRow, row_of
 from pos_app.gui.strays.view import StraysDialog
 from pos_app.ledger.reader import Filter
-from pos_app.ledger.rows import Stray
 
 
 @pytest.fixture
@@ -106,4 +106,4 @@ def test_they_wait_under_needs_you_and_leave_when_settled(relay: Relay, window: 
     ],
 )  # fmt: skip
 def test_only_what_is_recognised_is_shown(body: bytes | None, is_payment: bool, expected: StrayRow) -> None:
-    assert row_of(Stray(1, 0, body, is_payment)) == expected
+    assert row_of(UnmatchedMessage(1, 0, body, is_payment)) == expected

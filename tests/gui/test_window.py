@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from gui.conftest import on_backend
 from gui.test_fit import cut_labels, settle
 from PySide6.QtCore import QCoreApplication, QDate, QObject, Qt, Signal
 from PySide6.QtGui import QColor
@@ -34,18 +35,18 @@ from pos_app.domain.money import Cents
 from pos_app.domain.phone import Msisdn
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft
-from pos_app.engine.events import EngineStarted
+from pos_app.engine.updates import EngineStarted
 from pos_app.gui import theme
 from pos_app.gui.app import Program
 from pos_app.gui.ledger import day_view
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.model import Column
-from pos_app.gui.ledger.reports import Reports
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
 from pos_app.ledger import copies
 from pos_app.ledger.export import Format, export
+from pos_app.ledger.queries.sales import LastReference
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
@@ -356,8 +357,8 @@ def click(parent: QWidget, name: str) -> None:
 @pytest.fixture
 def not_known(window: MainWindow, qtbot: QtBot) -> MainWindow:
     """A payment whose answer was lost, its sale open in full."""
-    window.ask(lambda engine: order_fault(engine, "push", "accept_lost"))
-    window.ask(lambda engine: order_fault(engine, "callback", "lose"))
+    on_backend(window, lambda practice: practice.mpesa.faults.order("push", "accept_lost"))
+    on_backend(window, lambda practice: practice.mpesa.faults.order("callback", "lose"))
     sell(window, qtbot, "100", "0712345678")
     qtbot.waitUntil(lambda: word(window) == "Not confirmed", timeout=5000)
     assert "do not charge again" in window.findChild(QLabel, "currentNext").text()
@@ -366,17 +367,9 @@ def not_known(window: MainWindow, qtbot: QtBot) -> MainWindow:
     return window
 
 
-async def send_the_lost_callback(engine: object) -> None:
-    engine.practice.mpesa.faults.clear()
-
-
 def pay(window: MainWindow) -> None:
     for key in ("key_1", "key_2", "key_3", "key_4", "key_Pay"):
         window.findChild(QAbstractButton, key).click()
-
-
-async def order_fault(engine: object, target: str, kind: str) -> None:
-    engine.practice.mpesa.faults.order(target, kind)
 
 
 def test_a_code_that_is_shown_is_noted_and_one_that_is_none_refused(not_known: MainWindow, qtbot: QtBot) -> None:
@@ -408,7 +401,7 @@ def test_giving_up_needs_the_managers_pin_and_a_reason(not_known: MainWindow, qt
     click(dialog, "giveUpConfirm")
     qtbot.waitUntil(lambda: dialog.findChild(QLabel, "saleState").text() == "Given up", timeout=5000)
     # Late proof still wins, rings, and needs somebody.
-    not_known.ask(send_the_lost_callback)
+    on_backend(not_known, lambda practice: practice.mpesa.faults.clear())
     pay(not_known)
     qtbot.waitUntil(lambda: dialog.findChild(QLabel, "saleState").text() == "Paid late", timeout=10_000)
     assert "to check" in not_known.findChild(QLabel, "noticeText").text()
@@ -437,12 +430,12 @@ def test_a_reprint_says_copy_after_a_restart_too(
     pay(window)
     qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
     qtbot.waitUntil(lambda: window.day.model.rowCount() == 1, timeout=5000)
-    assert not window.desk.receipt_of(window.day.model.row_at(0)).is_copy
-    with qtbot.waitSignal(window.desk.made, timeout=10_000):
-        window.desk.save_pdf(window.day.model.row_at(0), PaperKind.MM80, tmp_path / "receipt.pdf")
+    assert not window.receipts.receipt_of(window.day.model.row_at(0)).is_copy
+    with qtbot.waitSignal(window.receipts.made, timeout=10_000):
+        window.receipts.save_pdf(window.day.model.row_at(0), PaperKind.MM80, tmp_path / "receipt.pdf")
     qtbot.waitUntil(lambda: window.day.model.row_at(0).has_receipt, timeout=5000)
-    window.desk._made.clear()
-    assert window.desk.receipt_of(window.day.model.row_at(0)).is_copy
+    window.receipts._made.clear()
+    assert window.receipts.receipt_of(window.day.model.row_at(0)).is_copy
 
 
 def test_the_last_good_copy_is_offered_when_the_ledger_is_ruined(
@@ -484,12 +477,12 @@ def test_a_closing_receipt_carries_the_sums_and_the_ledgers_hash(window: MainWin
 def test_what_the_engine_says_after_the_end_opens_nothing(window: MainWindow, qtbot: QtBot) -> None:
     """A start that is heard late left a reader of the ledger open: Python 3.13 complains, Windows cannot restore."""
     heard = []
-    window.bridge.started.connect(heard.append)
+    window.client.updates.started.connect(heard.append)
     window.shut_down()
-    window.bridge.post(EngineStarted(following=0))
-    QCoreApplication.sendPostedEvents(window.bridge)
-    assert not window.bridge._timer.isActive()
-    window.bridge._deliver()
+    window.client.updates.post(EngineStarted(following=0))
+    QCoreApplication.sendPostedEvents(window.client.updates)
+    assert not window.client.updates._timer.isActive()
+    window.client.updates._deliver()
     assert heard == []
     assert window._reader is None
 
@@ -553,15 +546,15 @@ def test_a_look_at_a_ledger_that_is_just_being_made_is_repeated_and_alarms_nobod
     open_till: Callable[[], Program], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    read = Reports.last_reference
+    read = LastReference.read
 
-    def first_one_meets_half_a_ledger(self: Reports) -> str | None:
+    def first_one_meets_half_a_ledger(self: LastReference, reader: LedgerReader) -> str | None:
         looks.append(len(looks))
         if len(looks) == 1:
             raise Outside("ledger.foreign", path="…")
-        return read(self)
+        return read(self, reader)
 
-    monkeypatch.setattr(Reports, "last_reference", first_one_meets_half_a_ledger)
+    monkeypatch.setattr(LastReference, "read", first_one_meets_half_a_ledger)
     window = open_till().window
     assert isinstance(window, MainWindow)
     qtbot.waitUntil(lambda: window.form.reference.text == "A0001", timeout=10_000)

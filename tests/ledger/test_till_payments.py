@@ -454,7 +454,7 @@ def test_more_than_is_due_is_to_check_until_it_is_taken_back(ledger: LedgerWrite
     ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
     arrive(ledger)
     applied = ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
-    assert applied.attempt.review == {Review.PAID_TOO_MUCH} and applied.commands, "it rings"
+    assert applied.attempt.review == {Review.PAID_TOO_MUCH} and applied.effects, "it rings"
     with closing(LedgerReader(path)) as reader:
         assert (reader.sale(attempt.sale_id).excess_cents, reader.totals(DAY).review) == (15_000, 1)
     ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)

@@ -27,9 +27,9 @@ from pos_app.daraja.wire import StkCallback  # noqa: E402
 from pos_app.domain.events import CallbackArrived, CallbackUnclear  # noqa: E402
 from pos_app.domain.money import cents_of  # noqa: E402
 from pos_app.domain.outcome import OutcomeKind  # noqa: E402
-from pos_app.engine.mail import read_callback  # noqa: E402
+from pos_app.domain.unmatched_message import UnmatchedMessage  # noqa: E402
+from pos_app.engine.relay_messages import read_callback  # noqa: E402
 from pos_app.gui.strays.presenter import row_of  # noqa: E402
-from pos_app.ledger.rows import Stray  # noqa: E402
 
 CORPUS = [
     b"", b"{}", b"[]", b"null", b"<html><body>Incapsula incident ID: 1</body></html>",
@@ -105,7 +105,7 @@ def readers(status: int, body: bytes) -> dict[str, Callable[[], object]]:
         "refusal": lambda: is_token_refusal(answer),
         "callback": lambda: said(StkCallback.parse(body)),
         "payment": lambda: cents_of(C2bConfirmation.parse(body).amount),
-        "stray": lambda: row_of(Stray(1, 0, body, is_payment=status == 200)),
+        "stray": lambda: row_of(UnmatchedMessage(1, 0, body, is_payment=status == 200)),
         "event": lambda: read_callback(body),
     }
 

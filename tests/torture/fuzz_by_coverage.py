@@ -15,7 +15,7 @@ import atheris
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
-with atheris.instrument_imports(include=["pos_app.daraja", "pos_app.engine.inbox", "pos_app.domain"]):
+with atheris.instrument_imports(include=["pos_app.daraja", "pos_app.engine.services.relay_reader", "pos_app.domain"]):
     from torture.fuzz import CORPUS, STATUSES, read_all
 
 SEEN = Counter[str]()

@@ -12,15 +12,17 @@ from pos_app.cli import sales as sales_command
 from pos_app.cli import verify as verify_command
 from pos_app.common import tokens
 from pos_app.common.http import Leaving
-from pos_app.daraja.client import AsyncMpesaClient
 from pos_app.domain import events as ev
 from pos_app.domain import flow
 from pos_app.domain.attempt import Attempt
-from pos_app.domain.sale import Draft, SaleSummary
+from pos_app.domain.sale import SaleSummary
+from pos_app.domain.staff.actor import Actor
 from pos_app.domain.till_payment import TillPayment
-from pos_app.engine import engine as engine_module
-from pos_app.engine import sender
-from pos_app.engine.engine import Engine
+from pos_app.engine.commands import RequestStkPayment
+from pos_app.engine.dispatcher import HANDLERS
+from pos_app.engine.handlers import stk
+from pos_app.engine.parts import Parts
+from pos_app.engine.services import stk_sender
 from pos_app.ledger.payment_book import PaymentBook
 from pos_app.ledger.verify import Verdict
 from pos_app.receipts.thermal_printer import ThermalPrinter
@@ -33,13 +35,13 @@ def plant(bug: str) -> None:
 
 def _resend() -> None:
     """A push that may have arrived is sent once more."""
-    real = sender.push
+    real = stk_sender.push
 
     async def twice(*what: Any) -> ev.Event:
         event = await real(*what)
         return await real(*what) if isinstance(event, ev.PushLost) else event
 
-    vars(engine_module)["push"] = twice
+    vars(stk_sender)["push"] = twice
 
 
 def _no_promise() -> None:
@@ -49,17 +51,17 @@ def _no_promise() -> None:
 
 def _late_journal() -> None:
     """A push leaves before anything is written down."""
-    real = Engine.request_payment
+    real = stk.request_payment
 
-    async def late(self: Engine, draft: Draft, **how: Any) -> Attempt:
+    async def late(command: RequestStkPayment, actor: Actor, parts: Parts) -> Attempt:
+        draft = command.draft
         token = tokens.new_address_token()
         pretended = Attempt(0, 0, draft.amount_cents, draft.msisdn, "", draft.reference)  # type: ignore[arg-type]
         leaving = Leaving(time.monotonic() + 30, lambda: None)
-        client: AsyncMpesaClient = self._client  # type: ignore[assignment]
-        await sender.push(client, self._access, pretended, token, leaving)
-        return await real(self, draft, **how)
+        await stk_sender.push(parts.context.mpesa, parts.context.access, pretended, token, leaving)
+        return await real(command, actor, parts)
 
-    Engine.request_payment = late  # type: ignore[method-assign]
+    dict.__setitem__(HANDLERS, RequestStkPayment, late)  # type: ignore[arg-type]
 
 
 def _forgets_payment() -> None:

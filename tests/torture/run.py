@@ -48,8 +48,8 @@ from fakes.servers import Mpesa, Relay  # noqa: E402
 from torture.oracle import Books, CommandLine, Paid, Said, Samples, judge, read_ledger, try_verify  # noqa: E402
 from torture.steps import PLANTS, STEPS  # noqa: E402
 
-from pos_app.practice.customers import Habit  # noqa: E402
-from pos_app.practice.shop import PRACTICE_SHORTCODE  # noqa: E402
+from pos_app.practice.simulator.customers import Habit  # noqa: E402
+from pos_app.practice.simulator.shop import PRACTICE_SHORTCODE  # noqa: E402
 
 TILL = [sys.executable, str(HERE.with_name("till.py"))]
 MPESA_FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fakes.people import Anyone, People
 from torture.steps import PLANTS, STEPS
 
 from pos_app.cli.lines import sale_json
@@ -33,16 +34,18 @@ from pos_app.common.errors import Mistake, Outside
 from pos_app.daraja.client import AsyncMpesaClient
 from pos_app.domain import schedule
 from pos_app.domain.attempt import Attempt, Review
-from pos_app.domain.commands import News
+from pos_app.domain.effects import News
 from pos_app.domain.money import parse_amount, shillings_of
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.receipt import Receipt
 from pos_app.domain.reference import parse_reference
 from pos_app.domain.sale import Draft
-from pos_app.engine import engine as engine_module
-from pos_app.engine import inbox
-from pos_app.engine.engine import Counter, Engine
-from pos_app.engine.events import Announced, EngineEvent
+from pos_app.domain.staff.actor import Actor
+from pos_app.engine.context import SalesContext
+from pos_app.engine.engine import Engine
+from pos_app.engine.services import relay_reader
+from pos_app.engine.services.stk_sender import StkSender
+from pos_app.engine.updates import Announced, Update
 from pos_app.ledger.export import Format, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.writer import LedgerWriter
@@ -79,7 +82,7 @@ def lay(step: str, passes: int) -> None:
     """Puts the end of the process into one step."""
     fuse = Fuse(passes)
     if step == "after_journal":
-        _after(engine_module.Engine, "_push", fuse, before=True)
+        _after(StkSender, "_push", fuse, before=True)
     elif step == "bytes_left":
         from pos_app.common import http
 
@@ -133,9 +136,12 @@ class Till:
         reached = access(Settings(), FileStore(Path("/nonexistent")))
         self.ledger = paths.home().ledger_file(reached.environment)
         self._on_paid = on_paid
-        self.engine = Engine(self.ledger, reached, Counter("Asha", "Till 1"), self._hear)
+        self.engine = Engine(
+            self.ledger, reached, SalesContext("Asha", "Till 1"), self._on_update, authenticator=Anyone()
+        )
+        self.people = People(self.engine, Actor("Asha"))
 
-    def _hear(self, event: EngineEvent) -> None:
+    def _on_update(self, event: Update) -> None:
         if isinstance(event, Announced) and event.news is News.PAID:
             self._on_paid(event.attempt)
 
@@ -153,7 +159,7 @@ async def sell(arguments: argparse.Namespace) -> None:
         draft = Draft(
             parse_amount(str(number % 900 + 1)), parse_phone(f"0700{number:06d}"), parse_reference(f"T{number}")
         )
-        attempt = await till.engine.request_payment(draft)
+        attempt = await till.people.request(draft)
         say(accepted=attempt.sale_id, reference=draft.reference, amount=shillings_of(draft.amount_cents))
         await asyncio.sleep(0.02)
         await _print_receipts(till, printed)
@@ -166,7 +172,7 @@ async def do_as_people_do(till: Till, chance: random.Random) -> None:
     """A cashier and a manager in a hurry: sends again, gives up, voids, settles, gives payments to sales and takes back."""
     # Nobody at this counter waits for two minutes; M-PESA's own rule about them stands.
     schedule.PHONE_WAIT_MS = schedule.SAME_AMOUNT_WAIT_MS = 0  # type: ignore[misc]
-    engine = till.engine
+    people = till.people
     while True:
         await asyncio.sleep(chance.uniform(0.01, 0.08))
         with contextlib.closing(LedgerReader(till.ledger)) as reader:
@@ -178,19 +184,19 @@ async def do_as_people_do(till: Till, chance: random.Random) -> None:
             continue
         sale, attempt = row.sale.id, row.attempt.id
         wishes: list[tuple[str, Callable[[], Any]]] = [
-            ("sent again", partial(engine.send_again, sale)),
-            ("sent again", partial(engine.send_again, sale)),
-            ("checked", partial(engine.check_now, attempt)),
-            ("withdrawn", partial(engine.withdraw, attempt)),
-            ("given_up", partial(engine.give_up, attempt, "manager", "the customer left")),
-            ("voided", partial(engine.void_sale, sale, "manager", "the customer left")),
+            ("sent again", partial(people.send_again, sale)),
+            ("sent again", partial(people.send_again, sale)),
+            ("checked", partial(people.check_now, attempt)),
+            ("withdrawn", partial(people.withdraw, attempt)),
+            ("given_up", partial(people.give_up, attempt, "the customer left")),
+            ("voided", partial(people.void, sale, "the customer left")),
         ]
         if row.reasons:
-            wishes.append(("review_settled", partial(engine.settle_review, sale, "manager", "not in the statement")))
+            wishes.append(("review_settled", partial(people.settle_review, sale, "not in the statement")))
         if free:
-            wishes += [("attach", partial(engine.attach_payment, chance.choice(free).mpesa_code, sale, "Asha"))] * 2
+            wishes += [("attach", partial(people.allocate, chance.choice(free).mpesa_code, sale))] * 2
         if row.codes and not row.attempt.mpesa_code:
-            wishes.append(("detach", partial(engine.detach_payment, row.codes[0], "Asha", "another sale's")))
+            wishes.append(("detach", partial(people.deallocate, row.codes[0], "another sale's")))
         act, wish = chance.choice(wishes)
         say(act=act, sale=sale, looked=looked, at=time.monotonic(), row=sale_json(row))
         acted = "failed"
@@ -216,7 +222,7 @@ async def _print_receipts(till: Till, printed: list[Attempt]) -> None:
         )  # fmt: skip
         await asyncio.to_thread(printer_for(printer).print, lay_out(receipt), PaperKind.MM80)
         say(receipt=attempt.sale_id)
-        await till.engine.note_receipt(attempt.sale_id, "paper")
+        await till.people.note_receipt(attempt.sale_id, "paper")
 
 
 def _export_for_ever(ledger: Path, passes: int) -> None:
@@ -231,7 +237,7 @@ async def follow() -> None:
     """What the next start does, and `pos-app follow`: until nothing more is to be had."""
     till = Till(lambda _attempt: None)
     await till.engine.start()
-    await till.engine.recheck_closed()
+    await till.people.recheck_closed()
     async with asyncio.timeout(60):
         while not (till.engine.is_at_rest or _only_unknowable(till)):
             await asyncio.sleep(0.02)
@@ -240,7 +246,7 @@ async def follow() -> None:
 
 async def listen() -> None:
     """Reads its mailbox until it is killed, with short pauses: it meets more of the storm."""
-    inbox.LONGEST_PAUSE_S = inbox.LONGEST_PAUSE_WHILE_WELL_S = 0.3  # type: ignore[misc]
+    relay_reader.LONGEST_PAUSE_S = relay_reader.LONGEST_PAUSE_WHILE_WELL_S = 0.3  # type: ignore[misc]
     till = Till(lambda _attempt: None)
     await till.engine.start()
     await asyncio.Event().wait()
@@ -248,7 +254,7 @@ async def listen() -> None:
 
 def _only_unknowable(till: Till) -> bool:
     """What has no number to ask by, and no mail any more, stays unknown, and what M-PESA contradicted: that is the truth."""
-    mailbox = till.engine._inbox
+    mailbox = till.engine._parts.relay_reader
     has_read = mailbox is not None and mailbox.has_looked
     return has_read and all(
         attempt.checkout_request_id is None or Review.CONTRADICTION in attempt.review

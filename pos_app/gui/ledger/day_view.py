@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
+from functools import partial
 from itertools import pairwise
 
 from PySide6.QtCore import QDate, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal, Slot
@@ -25,20 +26,21 @@ from PySide6.QtWidgets import (
 )
 
 from pos_app.common.clock import SystemClock, day_of
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.sale import SaleSummary
+from pos_app.domain.totals import Totals
 from pos_app.gui import theme
-from pos_app.gui.background import Background, Done
 from pos_app.gui.ledger.column_fit import Needs
 from pos_app.gui.ledger.day_head import DayHead
 from pos_app.gui.ledger.delegate import CellDelegate
 from pos_app.gui.ledger.model import Column, SalesModel
-from pos_app.gui.ledger.reports import Page, Reports
+from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.strays.strip import StraysStrip
 from pos_app.gui.widgets.dress import card, dress, label
+from pos_app.ledger.queries.sales import FindSales, SalesFound, TotalsOfDay
 from pos_app.ledger.reader import Filter, LedgerReader
-from pos_app.ledger.rows import Totals
 from pos_app.receipts.code import search_of
 from pos_app.words.mistakes import reason_of
 
@@ -83,18 +85,16 @@ class DayView(QWidget):
     summed = Signal(object)
     search_left = Signal()
 
-    def __init__(self, reports: Reports, background: Background) -> None:
+    def __init__(self, queries: QueryRunner) -> None:
         super().__init__()
         self.setObjectName("day")
-        self._reports = reports
-        self._background = background
+        self._queries = queries
         self._clock = SystemClock()
         self._asked = self._shown = 0
         self._today = day_of(self._clock.now_ms())
         self._totals = Totals(self._today)
         self.model = SalesModel(self)
         self._build()
-        background.done.connect(self._hear_background)
         self._search_timer = self._timer(SEARCH_AFTER_MS, self.reload, once=True)
         self._seconds = self._timer(1000, self._tick, once=False)
         self._seconds.start()
@@ -298,49 +298,54 @@ class DayView(QWidget):
         if self.model.refresh(attempt.sale_id) and self._only() is Filter.ALL:
             self._learn(self.model.rows_of(attempt.sale_id))
             self._fit_columns()
-            self._ask("totals")
+            self._ask_for_totals()
         else:
             self.reload()
 
     @Slot()
     def reload(self) -> None:
         """Asks for the sales to show."""
-        self._ask("page")
+        self._asked += 1
+        query = FindSales(self.chosen_day, self._only(), search_of(self.search.text()))
+        asked = self._queries.run(query, owner=self)
+        asked.then(partial(self._on_found, self._asked)).otherwise(self._show_error)
 
-    def _ask(self, tag: str) -> None:
-        if tag == "page":
-            self._asked += 1
-        asked, day, only, search = self._asked, self.chosen_day, self._only(), search_of(self.search.text())
-        self._background.ask(tag, lambda: self._reports.page(asked, day, only, search))
+    def _ask_for_totals(self) -> None:
+        day = self.chosen_day
+        self._queries.run(TotalsOfDay(day), owner=self).then(self._on_totals).otherwise(self._show_error)
 
     def _only(self) -> Filter:
         return _FILTERS[self._filters.checkedId()][0]
 
-    @Slot(object)
-    def _hear_background(self, done: Done) -> None:
-        if done.tag not in ("page", "totals"):
-            return
-        if done.error is not None:
-            self._empty.say(_("The ledger cannot be read"), reason_of(done.error))
-            self._body.setCurrentWidget(self._empty)
-            return
-        page: Page = done.result
-        if page.asked == self._asked:
-            self._show(page, only_totals=done.tag == "totals")
+    def _show_error(self, error: PosError) -> None:
+        self._empty.say(_("The ledger cannot be read"), reason_of(error))
+        self._body.setCurrentWidget(self._empty)
 
-    def _show(self, page: Page, *, only_totals: bool) -> None:
-        self._totals = page.totals
+    def _on_totals(self, totals: Totals) -> None:
+        # Those of a day that is not chosen any more are nobody's.
+        if totals.day == self.chosen_day:
+            self._totals = totals
+            self._show_totals()
+            self._show_body()
+
+    def _on_found(self, asked: int, found: SalesFound) -> None:
+        if asked != self._asked:
+            # What was asked since makes it old.
+            return
+        self._shown = asked
+        self._totals = found.totals
         self._show_totals()
-        if not only_totals:
-            self._shown = page.asked
-            chosen = self.selected_sale()
-            self.model.spans_days = bool(self.search.text().strip()) or self._only() is Filter.NEEDS_YOU
-            self.model.show(page.ids)
-            self._needs.forget()
-            self._learn(self.model.first_rows())
-            self._fit_columns()
-            if chosen is not None:
-                self.select_sale(chosen)
+        chosen = self.selected_sale()
+        self.model.spans_days = bool(self.search.text().strip()) or self._only() is Filter.NEEDS_YOU
+        self.model.show(found.ids)
+        self._needs.forget()
+        self._learn(self.model.first_rows())
+        self._fit_columns()
+        if chosen is not None:
+            self.select_sale(chosen)
+        self._show_body()
+
+    def _show_body(self) -> None:
         if self.model.rowCount():
             self._body.setCurrentWidget(self.table)
         else:

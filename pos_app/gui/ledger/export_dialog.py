@@ -19,17 +19,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from pos_app.common.clock import SystemClock, day_of
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
-from pos_app.gui.background import Background, Done
-from pos_app.gui.ledger.reports import Reports
+from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.save_file import ask_target
-from pos_app.ledger.export import CancelledError, Format, Progress, Written, default_name
+from pos_app.ledger.export import Format, Progress, Written, default_name
+from pos_app.ledger.queries.exports import ChangedDays, ExportSales
 from pos_app.words.days import changed_days
 from pos_app.words.mistakes import reason_of
-
-_TAG, _CHANGED = "export", "changed days of exports"
 
 
 class ExportDialog(QDialog):
@@ -46,23 +46,19 @@ class ExportDialog(QDialog):
     closing_wanted = Signal(str)
     exported = Signal()
 
-    def __init__(
-        self, day: str, folder: Path, environment: str, reports: Reports, background: Background, parent: QWidget
-    ) -> None:
+    def __init__(self, day: str, folder: Path, environment: str, queries: QueryRunner, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("exportDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(_("Export sales"))
         self._folder = folder
         self._environment = environment
-        self._reports = reports
-        self._background = background
+        self._queries = queries
         self._stop = threading.Event()
         self._is_running = False
         self._build(QDate.fromString(day, "yyyy-MM-dd"))
-        background.done.connect(self._hear)
-        background.progressed.connect(self._progressed)
-        background.ask(_CHANGED, reports.changed_days)
+        today = day_of(SystemClock().now_ms())
+        queries.run(ChangedDays(today), owner=self).then(self._on_changed_days).otherwise(self._ignore)
         self._suggest()
 
     def _build(self, day: QDate) -> None:
@@ -150,19 +146,12 @@ class ExportDialog(QDialog):
     @Slot()
     def _start(self) -> None:
         first, last = self._days()
-        fmt, target, stop, reports = self._format.currentData(), self.target, self._stop, self._reports
-        stop.clear()
+        self._stop = threading.Event()
+        query = ExportSales(first, last, Format(self._format.currentData()), self.target, self._stop)
         self._set_running(is_running=True)
         self._say("", "muted")
-        report = self._background.report
-
-        def work() -> Written | None:
-            try:
-                return reports.export(first, last, fmt, target, stop, report)
-            except CancelledError:
-                return None
-
-        self._background.ask(_TAG, work)
+        asked = self._queries.run_long(query, owner=self).progressed(self._show_progress)
+        asked.then(self._on_written).otherwise(self._on_failed)
 
     def _set_running(self, *, is_running: bool) -> None:
         self._is_running = is_running
@@ -175,25 +164,26 @@ class ExportDialog(QDialog):
         self._message.setText(text)
         dress(self._message, role=role)
 
-    @Slot(object)
-    def _progressed(self, progress: Progress) -> None:
-        if self._is_running:
-            self._bar.setRange(0, max(1, progress.total))
-            self._bar.setValue(progress.done)
+    def _show_progress(self, progress: Progress) -> None:
+        self._bar.setRange(0, max(1, progress.total))
+        self._bar.setValue(progress.done)
 
-    @Slot(object)
-    def _hear(self, done: Done) -> None:
-        if done.tag == _CHANGED and not self._message.text() and done.result:
-            self._say(changed_days(done.result), "error")
-        if done.tag != _TAG or not self._is_running:
-            return
+    def _on_changed_days(self, days: list[str]) -> None:
+        if days and not self._message.text():
+            self._say(changed_days(days), "error")
+
+    def _ignore(self, _error: PosError) -> None:
+        """What the window says of a ledger that cannot be read is said there."""
+
+    def _on_failed(self, error: PosError) -> None:
         self._set_running(is_running=False)
-        if done.error is not None:
-            self._say(reason_of(done.error), "error")
-        elif done.result is None:
+        self._say(reason_of(error), "error")
+
+    def _on_written(self, written: Written | None) -> None:
+        self._set_running(is_running=False)
+        if written is None:
             self._say(_("Cancelled. No file was written."), "muted")
         else:
-            written: Written = done.result
             text = _("{count} sales written to {path}").format(count=written.sales, path=self.target)
             if written.last_hash:
                 text += "\n" + _("Ledger hash {hash}").format(hash=written.last_hash)

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QPushButton, QVBoxLayout, QWidget
 
 from pos_app.common.clock import to_eat
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
+from pos_app.domain.attempt import Attempt, SaleId
 from pos_app.domain.money import format_ksh
-from pos_app.gui.background import Background, Done
-from pos_app.gui.ledger.reports import InFull, Reports
+from pos_app.engine.commands import (
+    CheckNow,
+    Command,
+    GiveUpAttempt,
+    QuoteCode,
+    SendAgain,
+    Sender,
+    SettleReview,
+    VoidSale,
+    Withdraw,
+)
 from pos_app.gui.ledger.sale_presenter import NOTHING, possible
+from pos_app.gui.runtime.engine_client import EngineClient
+from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.tones import look_of_sale
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
-from pos_app.words.mistakes import reason, reason_of
+from pos_app.ledger.queries.sales import SaleDetail, SaleInFull
+from pos_app.words.mistakes import reason_of
 from pos_app.words.states import words_of_sale
 from pos_app.words.timeline import event_sentence
 
@@ -28,38 +43,27 @@ class SaleDialog(QDialog):
     """Stands beside the window and blocks nothing; follows its sale while it is open.
 
     Signals:
-        check_wanted, withdraw_wanted: the attempt's id.
-        resend_wanted: the sale's id.
-        claim_wanted: the attempt's id and the code that the customer shows.
-        give_up_wanted: the attempt's id, the manager's PIN and a reason.
-        void_wanted: the sale's id and a reason.
-        settle_wanted: the sale's id, the manager's PIN and how it was settled.
-        print_wanted: a `SaleSummary`.
+        sent_again: the `Attempt` by which the customer is prompted again.
+        settling: what was to check of it is being settled.
+        print_requested: a `SaleSummary`.
     """
 
-    check_wanted = Signal(int)
-    resend_wanted = Signal(int)
-    withdraw_wanted = Signal(int)
-    claim_wanted = Signal(int, str)
-    give_up_wanted = Signal(int, str, str)
-    void_wanted = Signal(int, str)
-    settle_wanted = Signal(int, str, str)
-    print_wanted = Signal(object)
+    sent_again = Signal(object)
+    settling = Signal()
+    print_requested = Signal(object)
 
     def __init__(
-        self, sale_id: int, reports: Reports, background: Background, parent: QWidget, *, is_practice: bool
+        self, sale_id: int, client: EngineClient, queries: QueryRunner, parent: QWidget, *, is_practice: bool
     ) -> None:
         super().__init__(parent)
         self.setObjectName("saleDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.sale_id = sale_id
-        self._reports = reports
-        self._background = background
+        self._client = client
+        self._queries = queries
         self._is_practice = is_practice
-        self._tag = f"sale {sale_id}"
-        self._full: InFull | None = None
+        self._full: SaleDetail | None = None
         self._build()
-        background.done.connect(self._hear)
         self.reload()
 
     # Layout
@@ -174,12 +178,12 @@ class SaleDialog(QDialog):
     @Slot()
     def reload(self) -> None:
         """Reads the sale again."""
-        sale_id = self.sale_id
-        self._background.ask(self._tag, lambda: self._reports.in_full(sale_id))
+        query = SaleInFull(SaleId(self.sale_id))
+        self._queries.run(query, owner=self).then(self._show).otherwise(self._show_read_error)
 
-    def say(self, code: str, params: dict[str, str | int]) -> None:
+    def _show_refusal(self, error: PosError) -> None:
         """Why what was wanted cannot be done."""
-        text = reason(code, params)
+        text = reason_of(error)
         question = next((found for found in self._questions.values() if found.isVisible()), None)
         if question is not None:
             question.refuse(text)
@@ -190,17 +194,14 @@ class SaleDialog(QDialog):
         self._message.setText(text)
         self._message.setVisible(bool(text))
 
-    @Slot(object)
-    def _hear(self, done: Done) -> None:
-        if done.tag != self._tag:
-            return
-        if done.error is not None:
-            self._say(reason_of(done.error))
-            return
-        self._full = done.result
-        self._draw(done.result)
+    def _show_read_error(self, error: PosError) -> None:
+        self._say(reason_of(error))
 
-    def _draw(self, full: InFull) -> None:
+    def _show(self, full: SaleDetail) -> None:
+        self._full = full
+        self._draw(full)
+
+    def _draw(self, full: SaleDetail) -> None:
         row, attempt = full.row, full.row.attempt
         _icon, tone, word = look_of_sale(row)
         self.setWindowTitle(_("Sale {reference}").format(reference=row.sale.reference))
@@ -215,7 +216,7 @@ class SaleDialog(QDialog):
         self._customer.setText(f"“{words.customer}”")
         self._next.setText(words.step)
         self._events.clear()
-        for event in full.events:
+        for event in full.history:
             at = to_eat(event.at_ms).strftime("%H:%M:%S")
             self._events.addItem(f"{at}   {event_sentence(event.kind, event.details)}")
         self._events.scrollToBottom()
@@ -263,24 +264,25 @@ class SaleDialog(QDialog):
     @Slot(object)
     def _claim(self, answer: list[str]) -> None:
         if self._full is not None:
-            self.claim_wanted.emit(self._full.row.attempt.id, answer[0])
+            self._execute(QuoteCode(self._full.row.attempt.id, answer[0]))
 
     @Slot(object)
     def _give_up(self, answer: list[str]) -> None:
         pin, why = answer
         if self._has_reason(self.give_up, why) and self._full is not None:
-            self.give_up_wanted.emit(self._full.row.attempt.id, pin, why)
+            self._execute(GiveUpAttempt(self._full.row.attempt.id, why), self._client.manager(pin))
 
     @Slot(object)
     def _void(self, answer: list[str]) -> None:
         if self._has_reason(self.void, answer[0]):
-            self.void_wanted.emit(self.sale_id, answer[0])
+            self._execute(VoidSale(SaleId(self.sale_id), answer[0]))
 
     @Slot(object)
     def _settle(self, answer: list[str]) -> None:
         pin, how = answer
         if self._has_reason(self.settle, how):
-            self.settle_wanted.emit(self.sale_id, pin, how)
+            self._execute(SettleReview(SaleId(self.sale_id), how), self._client.manager(pin))
+            self.settling.emit()
 
     @staticmethod
     def _has_reason(question: AskRow, text: str) -> bool:
@@ -288,7 +290,11 @@ class SaleDialog(QDialog):
             question.refuse(_("Say it in a few words: it stays in the ledger."))
         return bool(text)
 
-    def answer_taken(self) -> None:
+    def _execute(self, command: Command[Any], sender: Sender | None = None) -> None:
+        order = self._client.execute(command, owner=self, sender=sender)
+        order.then(self._on_done).otherwise(self._show_refusal)
+
+    def _on_done(self, _result: object) -> None:
         """What was asked for is done."""
         for question in self._questions.values():
             question.hide()
@@ -298,22 +304,26 @@ class SaleDialog(QDialog):
     @Slot()
     def _check(self) -> None:
         if self._full is not None:
-            self.check_wanted.emit(self._full.row.attempt.id)
+            self._execute(CheckNow(self._full.row.attempt.id))
 
     @Slot()
     def _resend(self) -> None:
         self._say("")
-        self.resend_wanted.emit(self.sale_id)
+        order = self._client.execute(SendAgain(SaleId(self.sale_id)), owner=self)
+        order.then(self._on_sent).otherwise(self._show_refusal)
+
+    def _on_sent(self, attempt: Attempt) -> None:
+        self.sent_again.emit(attempt)
 
     @Slot()
     def _withdraw(self) -> None:
         if self._full is not None:
-            self.withdraw_wanted.emit(self._full.row.attempt.id)
+            self._execute(Withdraw(self._full.row.attempt.id))
 
     @Slot()
     def _print(self) -> None:
         if self._full is not None:
-            self.print_wanted.emit(self._full.row)
+            self.print_requested.emit(self._full.row)
 
     @Slot()
     def _copy(self) -> None:

@@ -8,9 +8,9 @@ from pos_app.common.clock import to_eat
 from pos_app.common.i18n import N_, _
 from pos_app.common.redact import hide_phones
 from pos_app.domain.money import format_ksh
-from pos_app.domain.sale import SaleSummary
 from pos_app.domain.till_payment import Match, OpenSale, Sign, TillPayment, Use, rank
 from pos_app.gui.theme import Tone
+from pos_app.ledger.queries.unmatched import CodeLookup, Unmatched
 
 PAYMENT_HEADINGS = (N_("Time"), N_("Amount"), N_("Name"), N_("Phone"), N_("Account"), N_("M-PESA code"))
 SALE_HEADINGS = (N_("Order"), N_("To pay"), N_("Phone"), N_("Why"))
@@ -19,35 +19,6 @@ _SIGNS = {
     Sign.AMOUNT: N_("same amount"),
     Sign.PHONE: N_("same last digits"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TillInbox:
-    """What the ledger knows of payments that nobody has given to a sale.
-
-    Args:
-        strays: Messages that belong to no payment of this till.
-    """
-
-    payments: list[TillPayment]
-    sales: list[OpenSale]
-    strays: int
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the ledger knows of a code that a customer shows.
-
-    Args:
-        payment: Received straight to the till.
-        sale: That it pays, or that a prompt with this code paid.
-        looks_like: Where neither is known: a code that did come, and that this one may be misread for.
-    """
-
-    mpesa_code: str
-    payment: TillPayment | None
-    sale: SaleSummary | None
-    looks_like: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +51,7 @@ def payment_cells(payment: TillPayment, today: str) -> tuple[str, ...]:
     )
 
 
-def matches_of(payment: TillPayment | None, inbox: TillInbox) -> list[Match]:
+def matches_of(payment: TillPayment | None, inbox: Unmatched) -> list[Match]:
     """The sales it may be for, the likeliest first."""
     return rank(payment, inbox.sales) if payment is not None else []
 
@@ -105,7 +76,7 @@ def is_overpaid(payment: TillPayment, sale: OpenSale) -> bool:
     return payment.amount_cents > sale.due_cents
 
 
-def verdict_of(known: Known) -> Verdict:
+def verdict_of(known: CodeLookup) -> Verdict:
     """The answer to "the customer shows this code"."""
     payment, sale = known.payment, known.sale
     if payment is not None and payment.use is Use.ELSEWHERE:

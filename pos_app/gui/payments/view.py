@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from pos_app.common.clock import SystemClock, day_of
-from pos_app.common.errors import Mistake
+from pos_app.common.errors import Mistake, PosError
 from pos_app.common.i18n import _, ngettext
+from pos_app.domain.attempt import Attempt
 from pos_app.domain.money import Cents, format_ksh
 from pos_app.domain.mpesa_code import parse_mpesa_code
 from pos_app.domain.till_payment import Match, OpenSale, TillPayment
-from pos_app.gui.background import Background, Done
-from pos_app.gui.dialog_desk import TalkingDialog
-from pos_app.gui.ledger.reports import Reports
+from pos_app.engine.commands import AllocatePayment, DeallocatePayment
 from pos_app.gui.payments.presenter import (
     PAYMENT_HEADINGS,
     SALE_HEADINGS,
-    Known,
-    TillInbox,
     is_overpaid,
     matches_of,
     payment_cells,
     sale_cells,
     verdict_of,
 )
+from pos_app.gui.runtime.dialog_controller import LedgerDialog
+from pos_app.gui.runtime.engine_client import EngineClient
+from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.ask_row import AskRow
@@ -33,28 +33,20 @@ from pos_app.gui.widgets.field import Field
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
 from pos_app.gui.widgets.row_list import RowList
+from pos_app.ledger.queries.unmatched import CodeLookup, LookUpCode, Unmatched, UnmatchedPayments
 from pos_app.words.mistakes import reason_of
 
-_INBOX, _CODE = "till inbox", "till code"
 
+class InboxDialog(LedgerDialog):
+    """Beside the window; blocks nothing."""
 
-class InboxDialog(TalkingDialog):
-    """Beside the window; blocks nothing.
-
-    Signals:
-        attach_wanted: an M-PESA code and a sale's id.
-        detach_wanted: an M-PESA code and the reason.
-    """
-
-    attach_wanted = Signal(str, int)
-    detach_wanted = Signal(str, str)
-
-    def __init__(self, reports: Reports, background: Background, parent: QWidget) -> None:
-        super().__init__(reports, background, parent)
+    def __init__(self, client: EngineClient, queries: QueryRunner, parent: QWidget) -> None:
+        super().__init__(client, queries, parent)
         self.setObjectName("inboxDialog")
         self.setWindowTitle(_("Payments straight to the till"))
         open_within_screen(self, 1080, 600)
-        self._inbox = TillInbox([], [], 0)
+        self._clock = SystemClock()
+        self._unmatched = Unmatched([], [], 0)
         self._matches: list[Match] = []
         self._code = ""
         self._to_take_back = ""
@@ -63,7 +55,6 @@ class InboxDialog(TalkingDialog):
         self._matched_code = ""
         self._is_new_answer = False
         self._build()
-        background.done.connect(self._hear)
         self.reload()
         self.code.line.setFocus()
 
@@ -135,27 +126,20 @@ class InboxDialog(TalkingDialog):
     @Slot()
     def reload(self) -> None:
         """Reads the list again, and the code that was checked."""
-        self._background.ask(_INBOX, self._reports.till_inbox)
+        query = UnmatchedPayments(self._clock.now_ms())
+        self.queries.run(query, owner=self).then(self._show).otherwise(self._show_error)
         if self._code:
-            self._ask_code()
+            self._look_up_code()
 
-    @Slot(object)
-    def _hear(self, done: Done) -> None:
-        if done.tag not in (_INBOX, _CODE):
-            return
-        if done.error is not None:
-            self.say(reason_of(done.error), is_good=False)
-        elif done.tag == _INBOX:
-            self._show(done.result)
-        elif done.result.mpesa_code == self._code:
-            self._show_verdict(done.result)
+    def _show_error(self, error: PosError) -> None:
+        self._show_outcome(reason_of(error), is_good=False)
 
-    def _show(self, inbox: TillInbox) -> None:
+    def _show(self, inbox: Unmatched) -> None:
         chosen = self._payment()
         codes = [payment.mpesa_code for payment in inbox.payments]
         is_gone = chosen is not None and chosen.mpesa_code not in codes
         row = codes.index(chosen.mpesa_code) if chosen is not None and not is_gone else 0
-        self._inbox = inbox
+        self._unmatched = inbox
         today = day_of(SystemClock().now_ms())
         rows = [payment_cells(payment, today) for payment in inbox.payments]
         # What was chosen and is gone leaves nothing chosen: Enter must not give another payment away.
@@ -165,13 +149,13 @@ class InboxDialog(TalkingDialog):
             ngettext("{count} unmatched payment", "{count} unmatched payments", count).format(count=count)
         )
         notes = [] if codes else [_("All payments are matched.")]
-        if inbox.strays:
+        if inbox.messages:
             text = ngettext(
                 "{count} message came that belongs to no payment of this till: it is under “To check”.",
                 "{count} messages came that belong to no payment of this till: they are under “To check”.",
-                inbox.strays,
+                inbox.messages,
             )
-            notes.append(text.format(count=inbox.strays))
+            notes.append(text.format(count=inbox.messages))
         self._empty.setText(" ".join(notes))
         self._empty.setVisible(bool(notes))
         self._show_matches()
@@ -181,7 +165,7 @@ class InboxDialog(TalkingDialog):
         payment, row = self._payment(), self.sales.currentRow()
         chosen = self._matches[row].sale.id if 0 <= row < len(self._matches) else None
         is_same = payment is not None and payment.mpesa_code == self._matched_code
-        self._matches = matches_of(payment, self._inbox)
+        self._matches = matches_of(payment, self._unmatched)
         self._matched_code = payment.mpesa_code if payment is not None else ""
         ids = [match.sale.id for match in self._matches]
         # The same payment keeps the sale that was chosen for it; one that is gone leaves nothing chosen.
@@ -191,15 +175,15 @@ class InboxDialog(TalkingDialog):
 
     def _payment(self) -> TillPayment | None:
         row = self.payments.currentRow()
-        return self._inbox.payments[row] if 0 <= row < len(self._inbox.payments) else None
+        return self._unmatched.payments[row] if 0 <= row < len(self._unmatched.payments) else None
 
     def select_payment(self, mpesa_code: str) -> None:
         """Selects a payment of the list."""
-        for row, payment in enumerate(self._inbox.payments):
+        for row, payment in enumerate(self._unmatched.payments):
             if payment.mpesa_code == mpesa_code:
                 self.payments.selectRow(row)
 
-    def say(self, text: str, *, is_good: bool) -> None:
+    def _show_outcome(self, text: str, *, is_good: bool) -> None:
         """What became of what was asked for: another one may be."""
         self._is_asking = False
         self._message.setText(text)
@@ -219,18 +203,22 @@ class InboxDialog(TalkingDialog):
             return
         self.code.show_reason("")
         self._is_new_answer = True
-        self._ask_code()
+        self._look_up_code()
 
     @Slot()
     def _take_offer(self) -> None:
         self.code.set_text(self._offered)
         self._check()
 
-    def _ask_code(self) -> None:
-        code = self._code
-        self._background.ask(_CODE, lambda: self._reports.known_code(code))
+    def _look_up_code(self) -> None:
+        query = LookUpCode(self._code, self._clock.now_ms())
+        self.queries.run(query, owner=self).then(self._on_code).otherwise(self._show_error)
 
-    def _show_verdict(self, known: Known | None) -> None:
+    def _on_code(self, known: CodeLookup) -> None:
+        if known.mpesa_code == self._code:
+            self._show_verdict(known)
+
+    def _show_verdict(self, known: CodeLookup | None) -> None:
         verdict = verdict_of(known) if known is not None else None
         self._word.setVisible(verdict is not None)
         self._sentence.setVisible(verdict is not None)
@@ -266,7 +254,16 @@ class InboxDialog(TalkingDialog):
         text = _("Adding {code} to sale {reference}…")
         self._message.setText(text.format(code=payment.mpesa_code, reference=sale.reference))
         dress(self._message, role="muted")
-        self.attach_wanted.emit(payment.mpesa_code, int(sale.id))
+        command = AllocatePayment(payment.mpesa_code, sale.id)
+        self.client.execute(command, owner=self).then(self._on_allocated).otherwise(self._on_refused)
+
+    def _on_allocated(self, attempt: Attempt) -> None:
+        self._show_outcome(_("Added to sale {reference}.").format(reference=attempt.reference), is_good=True)
+        self.reload()
+
+    def _on_refused(self, error: PosError) -> None:
+        self._show_error(error)
+        self.reload()
 
     def _ask_too_much(self, payment: TillPayment, sale: OpenSale) -> None:
         """KSh 65,000 for a sale of 100 is more often a wrong row than a wish."""
@@ -293,7 +290,13 @@ class InboxDialog(TalkingDialog):
             self._why.refuse(_("Say why, in a word or two: it stays in the sale's history."))
             return
         self._why.hide()
-        self.detach_wanted.emit(self._to_take_back, answers[0])
+        command = DeallocatePayment(self._to_take_back, answers[0])
+        self.client.execute(command, owner=self).then(self._on_deallocated).otherwise(self._on_refused)
+
+    def _on_deallocated(self, attempt: Attempt) -> None:
+        text = _("Taken back from sale {reference}: it is free again.").format(reference=attempt.reference)
+        self._show_outcome(text, is_good=True)
+        self.reload()
 
 
 def _column(*widgets: QWidget) -> QVBoxLayout:

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QP
 from pos_app.common.i18n import N_, _
 from pos_app.domain.money import format_ksh
 from pos_app.domain.phone import format_phone
-from pos_app.engine.events import PhoneChanged
 from pos_app.gui.widgets.dress import button, card, dress, label
+from pos_app.practice.phone import PhoneChanged
 
 PIN_LENGTH = 4
 AMOUNT_LENGTH = 6

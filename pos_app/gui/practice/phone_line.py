@@ -1,68 +1,54 @@
-"""Carries what is done on the customer's phone to the practice M-PESA, in the engine's thread."""
+"""Carries what is done on the picture of the customer's phone to the practice M-PESA."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PySide6.QtCore import QObject, Slot
 
-from pos_app.gui.engine_thread import Work
 from pos_app.gui.practice.phone_dock import PhoneDock
-
-if TYPE_CHECKING:
-    # The engine is imported by its own thread, after the first paint.
-    from pos_app.engine.engine import Engine
-    from pos_app.engine.practice_mode import PracticeMode
+from pos_app.gui.runtime.engine_client import EngineClient
+from pos_app.practice.phone import CancelPrompt, EnterPin, PayByHand, PhoneCommand, SetPower, SetWallet, UnlockPhone
 
 FULL_WALLET_CENTS: Final = 5_000_000
 
 
 class PhoneLine(QObject):
-    """Connects a phone on the screen.
+    """Connects a phone on the screen."""
 
-    Args:
-        ask: Has the engine do something.
-    """
-
-    def __init__(self, dock: PhoneDock, ask: Callable[[Work], object]) -> None:
+    def __init__(self, dock: PhoneDock, client: EngineClient) -> None:
         super().__init__(dock)
-        self._ask = ask
-        dock.pin_entered.connect(self._pin_entered)
-        dock.cancelled.connect(self._cancelled)
-        dock.wallet_set.connect(self._wallet_set)
-        dock.power_set.connect(self._power_set)
-        dock.unlocked.connect(self._unlocked)
-        dock.paid_by_hand.connect(self._paid_by_hand)
+        self._client = client
+        dock.pin_entered.connect(self._on_pin)
+        dock.cancelled.connect(self._on_cancel)
+        dock.wallet_set.connect(self._on_wallet)
+        dock.power_set.connect(self._on_power)
+        dock.unlocked.connect(self._on_unlock)
+        dock.paid_by_hand.connect(self._on_paid_by_hand)
 
-    def _on_phone(self, work: Callable[[PracticeMode], None]) -> None:
-        async def on_engine(engine: Engine) -> None:
-            if engine.practice is not None:
-                work(engine.practice)
-
-        self._ask(on_engine)
+    def _use(self, command: PhoneCommand) -> None:
+        self._client.use_phone(command, owner=self)
 
     @Slot(str, str)
-    def _pin_entered(self, msisdn: str, pin: str) -> None:
-        self._on_phone(lambda practice: practice.enter_pin(msisdn, pin))
+    def _on_pin(self, msisdn: str, pin: str) -> None:
+        self._use(EnterPin(msisdn, pin))
 
     @Slot(str)
-    def _cancelled(self, msisdn: str) -> None:
-        self._on_phone(lambda practice: practice.cancel(msisdn))
+    def _on_cancel(self, msisdn: str) -> None:
+        self._use(CancelPrompt(msisdn))
 
     @Slot(str, int)
-    def _paid_by_hand(self, msisdn: str, shillings: int) -> None:
-        self._on_phone(lambda practice: practice.pay_by_hand(msisdn, shillings, ""))
+    def _on_paid_by_hand(self, msisdn: str, shillings: int) -> None:
+        self._use(PayByHand(msisdn, shillings))
 
     @Slot(str, bool)
-    def _wallet_set(self, msisdn: str, has_money: bool) -> None:
-        cents = FULL_WALLET_CENTS if has_money else 0
-        self._on_phone(lambda practice: practice.set_customer(msisdn, balance_cents=cents))
+    def _on_wallet(self, msisdn: str, has_money: bool) -> None:
+        self._use(SetWallet(msisdn, FULL_WALLET_CENTS if has_money else 0))
 
     @Slot(str, bool)
-    def _power_set(self, msisdn: str, is_on: bool) -> None:
-        self._on_phone(lambda practice: practice.set_customer(msisdn, is_on=is_on))
+    def _on_power(self, msisdn: str, is_on: bool) -> None:
+        self._use(SetPower(msisdn, is_on))
 
     @Slot(str)
-    def _unlocked(self, msisdn: str) -> None:
-        self._on_phone(lambda practice: practice.unlock(msisdn))
+    def _on_unlock(self, msisdn: str) -> None:
+        self._use(UnlockPhone(msisdn))

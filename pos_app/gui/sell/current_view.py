@@ -12,7 +12,7 @@ from pos_app.common.clock import SystemClock
 from pos_app.common.i18n import _
 from pos_app.domain.attempt import FOLLOWED, AttemptId
 from pos_app.domain.sale import SaleSummary
-from pos_app.engine.events import AttemptChanged
+from pos_app.engine.updates import AttemptChanged
 from pos_app.gui import theme
 from pos_app.gui.sell.current_presenter import card_of, clock_text
 from pos_app.gui.widgets.announce import announce

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from pos_app.common.clock import SystemClock, to_eat
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
-from pos_app.gui.background import Done
-from pos_app.gui.installation import Installation
+from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.settings.tab import Tab, combo, say
 from pos_app.gui.widgets.dress import button, label
+from pos_app.installation.installation import Installation
 from pos_app.ledger.copies import backup, check_copy, copies_in
 from pos_app.ledger.verify import Verdict, verify
 from pos_app.words.mistakes import reason_of
 
-COPY, CHECK, LOOK_AT, SUPPORT = "copy", "check", "look_at", "support"
-"""What the background is asked for."""
 _OTHER: Final = Path()
 
 
@@ -29,7 +28,7 @@ class DataTab(Tab):
     """Folders, copies, checks.
 
     Args:
-        ask: Has something done in the background, under a name.
+        jobs: Does what takes its time.
 
     Signals:
         restore_wanted: a copy that was looked at and agreed to.
@@ -37,10 +36,10 @@ class DataTab(Tab):
 
     restore_wanted = Signal(object)
 
-    def __init__(self, installation: Installation, ask: Callable[[str, Callable[[], Any]], None]) -> None:
+    def __init__(self, installation: Installation, jobs: JobRunner) -> None:
         super().__init__("data")
         self._installation = installation
-        self._ask = ask
+        self._jobs = jobs
         self._copies = installation.home.copies(installation.environment)
         export_folder = self.add_field("export_folder", _("Folder for exports"), hint=_("empty: the usual one"))
         ledger = label(str(installation.ledger), "muted", wrap=True)
@@ -80,19 +79,16 @@ class DataTab(Tab):
         ledger, target = self._installation.ledger, self._copies / f"by-hand-{stamp}.sqlite3"
         self.copy.setEnabled(False)
         say(self._copied, _("Copying…"), "muted")
-
-        def work() -> Path:
-            backup(ledger, target)
-            return target
-
-        self._ask(COPY, work)
+        self._jobs.run(partial(_back_up, ledger, target), owner=self).then(self._on_copied).otherwise(
+            self._on_not_copied
+        )
 
     @Slot()
     def _verify(self) -> None:
         ledger = self._installation.ledger
         self._check.setEnabled(False)
         say(self._checked, _("Checking…"), "muted")
-        self._ask(CHECK, lambda: verify(ledger))
+        self._jobs.run(partial(verify, ledger), owner=self).then(self._on_checked).otherwise(self._on_not_checked)
 
     @Slot()
     def _look_at_copy(self) -> None:
@@ -105,47 +101,30 @@ class DataTab(Tab):
         environment = self._installation.environment
         self._restore.setEnabled(False)
         say(self._restored, _("Looking at the copy…"), "muted")
-        self._ask(LOOK_AT, lambda: (copy, check_copy(copy, environment)))
+        asked = self._jobs.run(partial(check_copy, copy, environment), owner=self)
+        asked.then(partial(self._ask_to_restore, copy)).otherwise(self._on_bad_copy)
 
     @Slot()
     def _make_report(self) -> None:
-        from pos_app.engine.support import support_report, write_bundle  # noqa: PLC0415 - seldom wanted
-
-        installation, clock = self._installation, SystemClock()
         self._support.setEnabled(False)
+        asked = self._jobs.run(partial(_report, self._installation), owner=self)
+        asked.then(self._on_reported).otherwise(self._on_not_reported)
 
-        def work() -> tuple[str, Path]:
-            report = support_report(installation.home, installation.settings, installation.environment, clock)
-            return report, write_bundle(report, installation.home, clock)
-
-        self._ask(SUPPORT, work)
-
-    def hear(self, done: Done) -> None:
-        """Something of this tab is done."""
-        match done.tag:
-            case "copy":
-                self._hear_copied(done)
-            case "check":
-                self._hear_checked(done)
-            case "look_at":
-                self._hear_looked(done)
-            case "support":
-                self._hear_reported(done)
-
-    def _hear_copied(self, done: Done) -> None:
+    def _on_copied(self, copy: Path) -> None:
         self.copy.setEnabled(True)
-        if done.error is not None:
-            say(self._copied, reason_of(done.error), "error")
-            return
-        say(self._copied, _("Copied and checked: {path}").format(path=done.result), "good")
-        self._choice.insertItem(0, done.result.name, done.result)
+        say(self._copied, _("Copied and checked: {path}").format(path=copy), "good")
+        self._choice.insertItem(0, copy.name, copy)
 
-    def _hear_checked(self, done: Done) -> None:
+    def _on_not_copied(self, error: PosError) -> None:
+        self.copy.setEnabled(True)
+        say(self._copied, reason_of(error), "error")
+
+    def _on_not_checked(self, error: PosError) -> None:
         self._check.setEnabled(True)
-        if done.error is not None:
-            say(self._checked, reason_of(done.error), "error")
-            return
-        verdict: Verdict = done.result
+        say(self._checked, reason_of(error), "error")
+
+    def _on_checked(self, verdict: Verdict) -> None:
+        self._check.setEnabled(True)
         if verdict.findings:
             first = verdict.findings[0]
             text = _("The ledger does not fit together: {row} {found}. Keep it, and compare it with a copy.")
@@ -155,22 +134,23 @@ class DataTab(Tab):
             shown = text.format(sales=verdict.sales, events=verdict.events, hash=verdict.last_hash[:16] or "–")
             say(self._checked, shown, "good")
 
-    def _hear_reported(self, done: Done) -> None:
+    def _on_not_reported(self, error: PosError) -> None:
         self._support.setEnabled(True)
-        if done.error is not None:
-            say(self._reported, reason_of(done.error), "error")
-            return
-        report, bundle = done.result
+        say(self._reported, reason_of(error), "error")
+
+    def _on_reported(self, made: tuple[str, Path]) -> None:
+        self._support.setEnabled(True)
+        report, bundle = made
         QGuiApplication.clipboard().setText(report)
         text = _("The report is on the clipboard, without secrets and phone numbers. With the log: {path}")
         say(self._reported, text.format(path=bundle), "good")
 
-    def _hear_looked(self, done: Done) -> None:
+    def _on_bad_copy(self, error: PosError) -> None:
         self._restore.setEnabled(True)
-        if done.error is not None:
-            say(self._restored, reason_of(done.error), "error")
-            return
-        copy, verdict = done.result
+        say(self._restored, reason_of(error), "error")
+
+    def _ask_to_restore(self, copy: Path, verdict: Verdict) -> None:
+        self._restore.setEnabled(True)
         say(self._restored, "", "muted")
         question = _(
             "Put {name} back? It holds {sales} sales. Sales made since then are not in it; the ledger of now is kept "
@@ -178,3 +158,16 @@ class DataTab(Tab):
         ).format(name=copy.name, sales=verdict.sales)
         if QMessageBox.question(self, _("Put a copy back"), question) is QMessageBox.StandardButton.Yes:
             self.restore_wanted.emit(copy)
+
+
+def _back_up(ledger: Path, target: Path) -> Path:
+    backup(ledger, target)
+    return target
+
+
+def _report(installation: Installation) -> tuple[str, Path]:
+    from pos_app.engine.support import support_report, write_bundle  # noqa: PLC0415 - seldom wanted
+
+    clock = SystemClock()
+    report = support_report(installation.home, installation.settings, installation.environment, clock)
+    return report, write_bundle(report, installation.home, clock)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QTabWidget, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QMessageBox, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
-from pos_app.common.errors import Outside, TillError
+from pos_app.common.clock import SystemClock
+from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _
-from pos_app.gui.background import Background, Done
-from pos_app.gui.installation import Installation
+from pos_app.engine.commands import RegisterC2bUrls
+from pos_app.gui.runtime.engine_client import EngineClient
+from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.settings.data_tab import DataTab
 from pos_app.gui.settings.look_tab import LookTab
 from pos_app.gui.settings.mpesa_tab import MpesaTab
@@ -25,17 +29,14 @@ from pos_app.gui.widgets.dress import button
 from pos_app.gui.widgets.field import Field
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
-from pos_app.receipts.layout import lay_out
+from pos_app.installation.installation import Installation
+from pos_app.receipts.layout import Element, lay_out
 from pos_app.receipts.paper import PaperKind
-from pos_app.receipts.printers import printer_for
+from pos_app.receipts.printers import PrinterFactory
 from pos_app.settings import file as settings_file
 from pos_app.settings.model import Environment, Settings
 from pos_app.settings.secrets import FileStore, SecretName, SecretStore
 from pos_app.words.mistakes import reason, reason_of
-
-if TYPE_CHECKING:
-    from pos_app.gui.main_window import MainWindow
-
 
 LEAVES_WITHIN_S = 0.2
 STORE_ANSWERS_WITHIN_MS = 20_000
@@ -52,20 +53,22 @@ class SettingsDialog(QDialog):
     saved = Signal()
     restore_wanted = Signal(object)
 
-    def __init__(self, installation: Installation, window: MainWindow) -> None:
-        super().__init__(window)
+    def __init__(
+        self, installation: Installation, client: EngineClient, printers: PrinterFactory, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
         self.setObjectName("settingsDialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(_("Settings"))
         open_within_screen(self, 640, 620)
         self._installation = installation
-        self._window = window
+        self._client = client
+        self._printers = printers
         self._kept = dict.fromkeys(SecretName, False)
         self._writes = 0
         self._is_left = threading.Event()
         """What was thrown away is not written by a store that answers late."""
-        self._background = Background("settings", self)
-        self._background.done.connect(self._hear)
+        self._jobs = JobRunner("settings", self)
         self._make_tabs()
         self._build()
         for tab in self._pages:
@@ -74,10 +77,10 @@ class SettingsDialog(QDialog):
 
     def _make_tabs(self) -> None:
         self._shop = ShopTab()
-        self._mpesa = MpesaTab(self._window)
+        self._mpesa = MpesaTab(self._client, self._installation.environment)
         self._relay = RelayTab()
         self._printing = PrintingTab(self._installation.settings.printing.printer)
-        self._data = DataTab(self._installation, self._background.ask)
+        self._data = DataTab(self._installation, self._jobs)
         titled: tuple[tuple[Tab, str], ...] = (
             (self._shop, _("Shop")),
             (self._mpesa, "M-PESA"),
@@ -147,11 +150,22 @@ class SettingsDialog(QDialog):
         environment = self._mpesa.environment
         self._shop.suit(environment)
         store = self._installation.secrets()
-        self._background.ask("kept", lambda: _kept_secrets(store, environment))
+        asked = self._jobs.run(partial(_kept_secrets, store, environment), owner=self)
+        asked.then(self._show_kept).otherwise(self._show_none_kept)
+
+    def _show_kept(self, kept: dict[SecretName, bool]) -> None:
+        self._kept = kept
+        for page in self._pages:
+            page.show_kept(kept)
+
+    def _show_none_kept(self, _error: PosError) -> None:
+        """Where a store does not answer, nothing is known to be kept; what is wrong with it is said at Save."""
+        self._show_kept(dict.fromkeys(SecretName, False))
 
     @Slot()
     def _register(self) -> None:
-        self._window.inbox.register(self._relay.registered)
+        order = self._client.execute(RegisterC2bUrls(), owner=self)
+        order.then(self._relay.show_registration).otherwise(self._relay.show_registration_error)
 
     # Trying
 
@@ -160,7 +174,11 @@ class SettingsDialog(QDialog):
         settings, typed, store = self._gather(), self._typed_secrets(), self._installation.secrets()
         if settings is not None:
             self._mpesa.begin_trial()
-            self._background.ask("try", lambda: try_connection(settings, typed, store))
+            asked = self._jobs.run(partial(try_connection, settings, typed, store), owner=self)
+            asked.then(self._mpesa.end_trial).otherwise(self._end_trial_badly)
+
+    def _end_trial_badly(self, error: PosError) -> None:
+        self._mpesa.end_trial(Tried(is_good=False, text=reason_of(error)))
 
     @Slot()
     def _pay_test(self) -> None:
@@ -169,8 +187,9 @@ class SettingsDialog(QDialog):
 
     @Slot(str, object)
     def _print_test(self, printer: str, paper: PaperKind) -> None:
-        elements = lay_out(self._window.desk.test_receipt())
-        self._background.ask("print", lambda: printer_for(printer).print(elements, paper))
+        elements = lay_out(self._installation.receipts.test_receipt(SystemClock().now_ms()))
+        asked = self._jobs.run(partial(_print, self._printers, printer, elements, paper), owner=self)
+        asked.then(lambda _nothing: self._printing.end_test(None)).otherwise(self._printing.end_test)
 
     # Saving
 
@@ -208,19 +227,12 @@ class SettingsDialog(QDialog):
         return answer is QMessageBox.StandardButton.Yes
 
     def _write(self, settings: Settings, typed: dict[SecretName, str], store: SecretStore) -> None:
-        environment, target = settings.mpesa.environment, self._installation.home.settings_file
-
-        def work() -> None:
-            for name, value in typed.items():
-                if self._is_left.is_set():
-                    return
-                store.set(environment, name, value)
-            if not self._is_left.is_set():
-                settings_file.save(settings, target)
+        target = self._installation.home.settings_file
 
         self._writes += 1
         written = self._writes
-        self._background.ask("save", work)
+        job = partial(_save, settings, target, typed, store, self._is_left)
+        self._jobs.run(job, owner=self).then(self._on_saved).otherwise(self._on_save_failed)
         QTimer.singleShot(STORE_ANSWERS_WITHIN_MS, self, lambda: self._store_waits(written))
 
     def _store_waits(self, written: int) -> None:
@@ -229,12 +241,14 @@ class SettingsDialog(QDialog):
             self._save.setEnabled(True)
             self._message.setText(reason("secrets.no_answer"))
 
-    def _hear_saved(self, error: TillError | None) -> None:
+    def _on_saved(self, _nothing: None) -> None:
         self._save.setEnabled(True)
-        if error is None:
-            self.accept()
-            self.saved.emit()
-        elif isinstance(error, Outside) and error.code == "secrets.no_keyring":
+        self.accept()
+        self.saved.emit()
+
+    def _on_save_failed(self, error: PosError) -> None:
+        self._save.setEnabled(True)
+        if isinstance(error, Outside) and error.code == "secrets.no_keyring":
             self._offer_file()
         else:
             self._message.setText(reason_of(error))
@@ -252,27 +266,6 @@ class SettingsDialog(QDialog):
         if settings is not None:
             settings.secrets_in_file = True
             self._write(settings, self._typed_secrets(), FileStore(path))
-
-    # What the background says
-
-    @Slot(object)
-    def _hear(self, done: Done) -> None:
-        match done.tag:
-            case "kept":
-                self._kept = done.result if done.error is None else dict.fromkeys(SecretName, False)
-                for page in self._pages:
-                    page.show_kept(self._kept)
-            case "try":
-                if done.error is None:
-                    self._mpesa.end_trial(done.result)
-                else:
-                    self._mpesa.end_trial(Tried(is_good=False, text=reason_of(done.error)))
-            case "print":
-                self._printing.end_test(done.error)
-            case "save":
-                self._hear_saved(done.error)
-            case _:
-                self._data.hear(done)
 
     def _has_changes(self) -> bool:
         """Whether something was typed that is not saved."""
@@ -305,7 +298,7 @@ class SettingsDialog(QDialog):
     def done(self, result: int) -> None:
         """Closed, in whatever way. What still waits for a store or a printer is not waited for."""
         self._is_left.set()
-        self._background.close(LEAVES_WITHIN_S)
+        self._jobs.close(LEAVES_WITHIN_S)
         super().done(result)
 
 
@@ -313,3 +306,18 @@ def _kept_secrets(store: SecretStore, environment: Environment) -> dict[SecretNa
     if environment is Environment.PRACTICE:
         return dict.fromkeys(SecretName, False)
     return {name: bool(store.get(environment, name)) for name in SecretName}
+
+
+def _print(printers: PrinterFactory, printer: str, elements: Sequence[Element], paper: PaperKind) -> None:
+    printers(printer).print(elements, paper)
+
+
+def _save(
+    settings: Settings, target: Path, typed: dict[SecretName, str], store: SecretStore, is_left: threading.Event
+) -> None:
+    for name, value in typed.items():
+        if is_left.is_set():
+            return
+        store.set(settings.mpesa.environment, name, value)
+    if not is_left.is_set():
+        settings_file.save(settings, target)

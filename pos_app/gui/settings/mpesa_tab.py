@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PySide6.QtCore import Signal, Slot
 
-from pos_app.common.errors import Mistake
+from pos_app.common.errors import Mistake, PosError
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import AttemptId
+from pos_app.domain.attempt import Attempt, AttemptId
 from pos_app.domain.money import Cents
 from pos_app.domain.phone import parse_phone
 from pos_app.domain.reference import Reference
 from pos_app.domain.sale import Draft, summary_of
-from pos_app.engine.events import AttemptChanged, RequestFailed, RequestTaken
+from pos_app.engine.commands import RequestStkPayment
+from pos_app.engine.updates import AttemptChanged
+from pos_app.gui.runtime.engine_client import EngineClient
 from pos_app.gui.settings.presenter import Tried
 from pos_app.gui.settings.tab import Tab, choose, combo, say
 from pos_app.gui.tones import look_of_sale
@@ -22,11 +24,8 @@ from pos_app.gui.widgets.field import Field
 from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretName
-from pos_app.words.mistakes import reason, reason_of
+from pos_app.words.mistakes import reason_of
 from pos_app.words.states import words_of_sale
-
-if TYPE_CHECKING:
-    from pos_app.gui.main_window import MainWindow
 
 TEST_CENTS: Final = Cents(100)
 TEST_REFERENCE: Final = Reference("TEST1")
@@ -45,9 +44,10 @@ class MpesaTab(Tab):
     trial_wanted = Signal()
     payment_wanted = Signal()
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(self, client: EngineClient, chosen: Environment) -> None:
         super().__init__("mpesa")
-        self._window = window
+        self._client = client
+        self._chosen = chosen
         self._test_attempt: AttemptId | None = None
         self._is_passkey_kept = False
         self._make_account()
@@ -58,7 +58,7 @@ class MpesaTab(Tab):
             self._shortcode, self._till_number, *self._secret.values(), self._callback,
             self.trial, self._tried, self._test_phone, self._test_pay, self._test_result,
         )  # fmt: skip
-        window.bridge.attempt_changed.connect(self._attempt_changed)
+        client.updates.attempt_changed.connect(self._attempt_changed)
 
     def _make_account(self) -> None:
         self._environment = combo(
@@ -105,7 +105,7 @@ class MpesaTab(Tab):
 
     def fill(self, settings: Settings) -> None:
         super().fill(settings)
-        choose(self._environment, self._window.installation.environment)
+        choose(self._environment, self._chosen)
         choose(self._account, settings.mpesa.account)
         self._suit()
 
@@ -176,13 +176,14 @@ class MpesaTab(Tab):
             self._test_phone.show_reason(reason_of(mistake))
             return
         say(self._test_result, _("Sending…"), "muted")
-        self._window.ask(lambda engine: engine.request_payment(draft), self._test_answered)
+        order = self._client.execute(RequestStkPayment(draft), owner=self)
+        order.then(self._on_test_sent).otherwise(self._on_test_refused)
 
-    def _test_answered(self, answer: RequestTaken | RequestFailed) -> None:
-        if isinstance(answer, RequestFailed):
-            say(self._test_result, reason(answer.code, answer.params), "error")
-        elif answer.attempt is not None:
-            self._test_attempt = answer.attempt.id
+    def _on_test_sent(self, attempt: Attempt) -> None:
+        self._test_attempt = attempt.id
+
+    def _on_test_refused(self, error: PosError) -> None:
+        say(self._test_result, reason_of(error), "error")
 
     @Slot(object)
     def _attempt_changed(self, change: AttemptChanged) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pos_app.common.errors import Outside, TillError
+from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import N_, _
 from pos_app.domain.callback_address import refused_word
 from pos_app.settings.effective import SANDBOX_SHORTCODE
@@ -104,8 +104,7 @@ def try_connection(
 
     *Thread*: not the GUI's: it waits for the network and for the password store.
     """
-    from pos_app.common.http import Patience  # noqa: PLC0415
-    from pos_app.daraja import MpesaClient, NotSent  # noqa: PLC0415 - loaded where it is needed
+    from pos_app.installation.checks import check_connection  # noqa: PLC0415 - loaded where it is needed
 
     environment = settings.mpesa.environment
     if environment is Environment.PRACTICE:
@@ -113,32 +112,28 @@ def try_connection(
     variables = environ if environ is not None else dict(os.environ)
     try:
         secrets = {name: typed.get(name) or _kept(store, environment, name) for name in SecretName}
-    except TillError as error:
+    except PosError as error:
         return Tried(False, reason_of(error))
     if not secrets[SecretName.CONSUMER_KEY] or not secrets[SecretName.CONSUMER_SECRET]:
         return Tried(False, _("Type the consumer key and the consumer secret first."))
     try:
-        with MpesaClient(
+        found = check_connection(
             secrets[SecretName.CONSUMER_KEY],
             secrets[SecretName.CONSUMER_SECRET],
-            environment=str(environment),
-            base_url=variables.get("POS_APP_BASE_URL") or None,
-            patience=Patience(8, 12, 20),
-        ) as client:
-            client.fetch_token()
-            ahead_ms = client.clock_ahead_ms
-    except NotSent as error:
-        words = words_of(error.outcome.kind)
-        return Tried(False, f"{words.meaning} {_mend(error.outcome.kind.value)}")
-    except TillError as error:
+            environment,
+            variables.get("POS_APP_BASE_URL") or None,
+        )
+    except PosError as error:
         return Tried(False, reason_of(error))
+    if found.problem is not None:
+        words = words_of(found.problem)
+        return Tried(False, f"{words.meaning} {_mend(found.problem.value)}")
     text = _("M-PESA accepts the consumer key and secret.")
     if not secrets[SecretName.PASSKEY] and settings.mpesa.shortcode not in ("", SANDBOX_SHORTCODE):
         text += " " + _("The passkey is still missing; only a payment can prove it.")
-    if ahead_ms is not None and abs(ahead_ms) > 60_000:
-        minutes = round(ahead_ms / 60_000)
+    if found.minutes_wrong:
         text += " " + _("But this PC's clock is wrong by {detail} minutes. Set the date and time.").format(
-            detail=minutes
+            detail=found.minutes_wrong
         )
     return Tried(True, text)
 

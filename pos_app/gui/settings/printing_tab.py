@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QCheckBox
 
-from pos_app.common.errors import Mistake, TillError
+from pos_app.common.errors import Mistake, PosError
 from pos_app.common.i18n import _
 from pos_app.gui.settings.tab import Tab, choose, combo, say
 from pos_app.gui.widgets.dress import button, label
@@ -107,7 +107,7 @@ class PrintingTab(Tab):
             say(self._result, _("Printing…"), "muted")
             self.test_wanted.emit(self._chosen(), PaperKind(self._paper.currentData()))
 
-    def end_test(self, error: TillError | None) -> None:
+    def end_test(self, error: PosError | None) -> None:
         """How the test receipt went."""
         self._test.setEnabled(True)
         if error is not None:

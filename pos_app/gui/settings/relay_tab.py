@@ -5,14 +5,15 @@ from __future__ import annotations
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QLineEdit
 
-from pos_app.common.errors import Mistake
+from pos_app.common.errors import Mistake, PosError
 from pos_app.common.i18n import _
 from pos_app.common.mailbox import read_pairing
+from pos_app.engine.commands import C2bRegistration
 from pos_app.gui.settings.tab import Tab, say
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
 from pos_app.settings.secrets import SecretName
-from pos_app.words.mistakes import reason_of
+from pos_app.words.mistakes import reason, reason_of
 
 
 class RelayTab(Tab):
@@ -64,9 +65,18 @@ class RelayTab(Tab):
         say(self._heard, _("Registering…"), "muted")
         self.register_wanted.emit()
 
-    def registered(self, text: str, is_good: bool) -> None:
-        """How it went."""
-        say(self._heard, text, "good" if is_good else "error")
+    def show_registration(self, registration: C2bRegistration) -> None:
+        """What became of it."""
+        if registration.is_good:
+            text = _("Registered. Payments made straight to the till come to F9 from now on.")
+            say(self._heard, text, "good")
+        else:
+            code = "payment.register_taken" if registration.is_taken else "payment.register_refused"
+            say(self._heard, reason(code, {"text": registration.text}), "error")
+
+    def show_registration_error(self, error: PosError) -> None:
+        """Why it could not be asked for."""
+        say(self._heard, reason_of(error), "error")
 
     @Slot(str)
     def _paired(self, text: str) -> None:

@@ -13,7 +13,9 @@ from pos_app.common.clock import to_eat
 from pos_app.common.i18n import N_, _
 from pos_app.domain.money import Cents, cents_of, format_ksh
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.ledger.rows import Stray
+from pos_app.domain.unmatched_message import UnmatchedMessage
+from pos_app.ledger.queries.query import Query
+from pos_app.ledger.reader import LedgerReader
 
 HEADINGS = (N_("Came"), N_("Amount"), N_("What it says"), N_("M-PESA code"))
 _UNREADABLE = N_("cannot be read")
@@ -41,14 +43,27 @@ class StrayRow:
     reason: str = ""
 
 
-def row_of(stray: Stray) -> StrayRow:
+@dataclass(frozen=True, slots=True)
+class UnmatchedMessages(Query[list[StrayRow]]):
+    """Messages that belong to no payment of this till: those to settle, or all."""
+
+    with_settled: bool = False
+
+    def read(self, reader: LedgerReader) -> list[StrayRow]:
+        return [row_of(message) for message in reader.strays(with_settled=self.with_settled)]
+
+    def without_ledger(self) -> list[StrayRow]:
+        return []
+
+
+def row_of(stray: UnmatchedMessage) -> StrayRow:
     """What is recognised in it."""
     what, amount, mpesa_code = _recognised(stray)
     cents = cents_of(amount) if amount is not None else None
     return StrayRow(stray.id, stray.received_at_ms, what, cents, mpesa_code or "", stray.settled_by, stray.reason)
 
 
-def _recognised(stray: Stray) -> tuple[str, Decimal | None, str | None]:
+def _recognised(stray: UnmatchedMessage) -> tuple[str, Decimal | None, str | None]:
     from pos_app.daraja import C2bConfirmation, CallbackUnreadable, StkCallback  # noqa: PLC0415 - seldom wanted
     from pos_app.daraja.recognise import recognise  # noqa: PLC0415
 

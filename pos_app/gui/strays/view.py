@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _, ngettext
-from pos_app.gui.background import Background, Done
-from pos_app.gui.dialog_desk import TalkingDialog
-from pos_app.gui.ledger.reports import Reports
-from pos_app.gui.strays.presenter import HEADINGS, StrayRow, cells_of
+from pos_app.engine.commands import ResolveMessages
+from pos_app.gui.runtime.dialog_controller import LedgerDialog
+from pos_app.gui.runtime.engine_client import EngineClient
+from pos_app.gui.runtime.query_runner import QueryRunner
+from pos_app.gui.strays.presenter import HEADINGS, StrayRow, UnmatchedMessages, cells_of
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
@@ -17,27 +19,19 @@ from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.row_list import RowList
 from pos_app.words.mistakes import reason_of
 
-_STRAYS = "strays"
 _CHOOSE = N_("Choose the messages first (Ctrl+A: all).")
 
 
-class StraysDialog(TalkingDialog):
-    """Beside the window; blocks nothing.
+class StraysDialog(LedgerDialog):
+    """Beside the window; blocks nothing."""
 
-    Signals:
-        settle_wanted: the numbers of the chosen messages, and what was done about them.
-    """
-
-    settle_wanted = Signal(object, str)
-
-    def __init__(self, reports: Reports, background: Background, parent: QWidget) -> None:
-        super().__init__(reports, background, parent)
+    def __init__(self, client: EngineClient, queries: QueryRunner, parent: QWidget) -> None:
+        super().__init__(client, queries, parent)
         self.setObjectName("straysDialog")
         self.setWindowTitle(_("Messages that belong to no payment"))
         open_within_screen(self, 820, 520)
         self._rows: list[StrayRow] | None = None
         self._build()
-        background.done.connect(self._hear)
         self.reload()
         self.list.setFocus()
 
@@ -89,17 +83,13 @@ class StraysDialog(TalkingDialog):
     @Slot()
     def reload(self) -> None:
         """Reads them again."""
-        with_settled = self._with_settled.isChecked()
-        self._background.ask(_STRAYS, lambda: self._reports.strays(with_settled=with_settled))
+        query = UnmatchedMessages(with_settled=self._with_settled.isChecked())
+        self.queries.run(query, owner=self).then(self._show).otherwise(self._show_error)
 
-    @Slot(object)
-    def _hear(self, done: Done) -> None:
-        if done.tag != _STRAYS:
-            return
-        if done.error is not None:
-            self.say(reason_of(done.error), is_good=False)
-            return
-        rows: list[StrayRow] = done.result
+    def _show_error(self, error: PosError) -> None:
+        self._show_outcome(reason_of(error), is_good=False)
+
+    def _show(self, rows: list[StrayRow]) -> None:
         # All of them at first: mostly one reason stands behind all. Later what was chosen, and nothing else.
         chosen = set(self._chosen()) if self._rows is not None else {row.id for row in rows}
         self._rows = rows
@@ -120,7 +110,7 @@ class StraysDialog(TalkingDialog):
         rows = self._rows or []
         return [rows[number].id for number in numbers if number < len(rows) and not rows[number].settled_by]
 
-    def say(self, text: str, *, is_good: bool) -> None:
+    def _show_outcome(self, text: str, *, is_good: bool) -> None:
         """What became of what was asked for."""
         self._message.setText(text)
         dress(self._message, role="good" if is_good else "error")
@@ -130,7 +120,7 @@ class StraysDialog(TalkingDialog):
         if self._chosen():
             self._ask_row.open()
         elif self._rows:
-            self.say(_(_CHOOSE), is_good=False)
+            self._show_outcome(_(_CHOOSE), is_good=False)
 
     @Slot(object)
     def _settle(self, answers: list[str]) -> None:
@@ -142,4 +132,13 @@ class StraysDialog(TalkingDialog):
             self._ask_row.refuse(_("Say what was done, in a word or two: it is kept."))
             return
         self._ask_row.hide()
-        self.settle_wanted.emit(chosen, answers[0])
+        command = ResolveMessages(tuple(chosen), answers[0])
+        self.client.execute(command, owner=self).then(self._on_resolved).otherwise(self._on_refused)
+
+    def _on_resolved(self, _nothing: None) -> None:
+        self._show_outcome(_("Settled; they stay as evidence."), is_good=True)
+        self.reload()
+
+    def _on_refused(self, error: PosError) -> None:
+        self._show_error(error)
+        self.reload()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from pos_app.engine.events import Status
+from pos_app.engine.updates import Health
 from pos_app.gui.theme import Theme, Tone
 from pos_app.gui.widgets.dress import label
 
-_TONES = {Status.OFF: Tone.MUTED, Status.READY: Tone.PAID, Status.BUSY: Tone.UNKNOWN, Status.BAD: Tone.NOT_PAID}
+_TONES = {Health.OFF: Tone.MUTED, Health.OK: Tone.PAID, Health.DEGRADED: Tone.UNKNOWN, Health.DOWN: Tone.NOT_PAID}
 
 
 class _Dot(QWidget):
@@ -47,9 +47,9 @@ class LightWidget(QWidget):
         layout.addWidget(label(title))
         layout.addWidget(self._word)
 
-    def show_status(self, status: Status, word: str, sentence: str) -> None:
+    def show_status(self, health: Health, word: str, sentence: str) -> None:
         """Shows how it is."""
-        self._dot.tone, self._dot.is_hollow = _TONES[status], status is Status.OFF
+        self._dot.tone, self._dot.is_hollow = _TONES[health], health is Health.OFF
         self._dot.update()
         self._word.setText(word)
         self.setToolTip(sentence)

@@ -13,7 +13,7 @@ from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, SaleId
-from pos_app.domain.commands import Announce, Command
+from pos_app.domain.effects import Announce, Command
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn

@@ -9,7 +9,7 @@ import pytest
 from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.commands import Announce, AskSoon, Command, News, SendPush
+from pos_app.domain.effects import Announce, AskSoon, Effect, News, SendPush
 from pos_app.domain.flow import Rules, step
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
@@ -52,13 +52,13 @@ class Playbook:
             **values,  # type: ignore[arg-type]
         )
         self.now_ms = 1_000_000
-        self.commands: tuple[Command, ...] = ()
+        self.effects: tuple[Effect, ...] = ()
 
     def hear(self, *events: ev.Event, after_s: float = 1) -> Playbook:
         for event in events:
             self.now_ms += int(after_s * 1000)
             decision = step(self.attempt, event, self.now_ms, RULES)
-            self.attempt, self.commands = decision.attempt, decision.commands
+            self.attempt, self.effects = decision.attempt, decision.effects
         return self
 
     def is_now(self, state: AttemptState, *review: Review) -> Playbook:
@@ -77,14 +77,14 @@ def pending() -> Playbook:
 
 def test_sending_is_written_before_it_is_done() -> None:
     book = sent().is_now(S.SENDING)
-    assert book.commands == (SendPush(),)
+    assert book.effects == (SendPush(),)
     assert book.attempt.sent_at_ms == book.now_ms
 
 
 def test_paid_by_callback() -> None:
     book = pending().hear(callback()).is_now(S.PAID)
     assert book.attempt.mpesa_code == "TKN7RT61SV"
-    assert book.commands == (Announce(News.PAID),)
+    assert book.effects == (Announce(News.PAID),)
 
 
 def test_callback_before_the_answer_of_the_push() -> None:
@@ -116,7 +116,7 @@ def test_paid_before_the_pin_is_forgotten_when_it_is_still_processing() -> None:
 def test_declined_by_an_explicit_word_only(event: ev.Event) -> None:
     book = pending().hear(event).is_now(S.DECLINED)
     assert book.attempt.outcome == CANCELLED
-    assert book.commands == (Announce(News.NOT_PAID),)
+    assert book.effects == (Announce(News.NOT_PAID),)
 
 
 @pytest.mark.parametrize("outcome", [PENDING, ODD])
@@ -124,7 +124,7 @@ def test_what_is_not_final_settles_nothing(outcome: Outcome) -> None:
     pending().hear(ev.QueryAnswered(outcome)).is_now(S.PENDING)
     book = pending().hear(callback(outcome, code=None, amount=None))
     book.is_now(S.UNKNOWN if outcome is ODD else S.PENDING)
-    assert book.commands == (AskSoon(),)
+    assert book.effects == (AskSoon(),)
 
 
 def test_an_end_that_no_table_knows_is_declined_only_when_a_query_agrees() -> None:
@@ -157,7 +157,7 @@ def test_a_code_that_nobody_knows_is_kept_in_its_own_words_and_concludes_nothing
 
 def test_a_code_that_the_customer_shows_is_compared_when_proof_comes() -> None:
     book = pending().hear(ev.DeadlinePassed(), ev.CodeClaimed("TKN7RT61SV", "Asha")).is_now(S.UNKNOWN)
-    assert book.commands == (AskSoon(),)
+    assert book.effects == (AskSoon(),)
     book.hear(callback()).is_now(S.PAID)
     pending().hear(ev.CodeClaimed("FAKECODE11", "Asha"), callback()).is_now(S.PAID, Review.OTHER_CLAIM)
     later = pending().hear(
@@ -194,7 +194,7 @@ def test_late_proof_always_wins() -> None:
     pending().hear(callback(CANCELLED, code=None)).hear(callback()).is_now(S.PAID, Review.PAID_LATE)
     book = pending().hear(ev.DeadlinePassed(), ev.GivenUp("Njeri", "left")).is_now(S.ABANDONED)
     book.hear(callback()).is_now(S.PAID, Review.PAID_LATE)
-    assert Announce(News.NEEDS_YOU) in book.commands
+    assert Announce(News.NEEDS_YOU) in book.effects
     sent().hear(ev.PushRefused(Outcome(OutcomeKind.LINE_BUSY)), callback()).is_now(S.PAID, Review.PAID_LATE)
 
 
@@ -266,10 +266,10 @@ def test_facts_that_change_nothing() -> None:
     assert ready.hear(ev.QueryAnswered(PAID)).attempt.state is S.READY
     # Failed by a callback that names no prompt, where we know ours: M-PESA is asked instead.
     book = pending().hear(callback(CANCELLED, code=None, checkout=None)).is_now(S.PENDING)
-    assert book.commands == (AskSoon(),)
-    assert pending().hear(ev.ReceiptMade("pdf")).is_now(S.PENDING).commands == ()
+    assert book.effects == (AskSoon(),)
+    assert pending().hear(ev.ReceiptMade("pdf")).is_now(S.PENDING).effects == ()
     known = pending().hear(callback(CANCELLED, code=None)).is_now(S.DECLINED)
-    assert known.hear(callback(CANCELLED, code=None)).is_now(S.DECLINED).commands == ()
+    assert known.hear(callback(CANCELLED, code=None)).is_now(S.DECLINED).effects == ()
 
 
 def test_a_contradiction_while_it_is_unknown_stays_unknown() -> None:

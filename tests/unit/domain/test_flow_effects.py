@@ -11,7 +11,7 @@ from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.attempt import Review
-from pos_app.domain.commands import Announce, AskSoon, Command, News
+from pos_app.domain.effects import Announce, AskSoon, Effect, News
 from pos_app.domain.flow import step
 from pos_app.domain.outcome import Outcome, OutcomeKind
 
@@ -44,8 +44,8 @@ REFUSED = ev.PushRefused(Outcome(OutcomeKind.OTHER, "400.002.02"))
         ([ACCEPTED], QUERY_PAID, ()),
     ],
 )
-def test_what_follows(before: list[ev.Event], event: ev.Event, follows: tuple[Command, ...]) -> None:
-    assert sent().hear(*before).hear(event).commands == follows
+def test_what_follows(before: list[ev.Event], event: ev.Event, follows: tuple[Effect, ...]) -> None:
+    assert sent().hear(*before).hear(event).effects == follows
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_twin_brings_the_code_that_was_still_to_follow_and_nothing_else() -> N
     paid = step(step(waiting, QUERY_PAID, 10).attempt, QUERY_PAID, 20_000).attempt
     assert paid.state is S.PAID and paid.mpesa_code is None
     known = step(paid, twin, 30_000)
-    assert (known.attempt.mpesa_code, known.attempt.review, known.commands) == ("TKN7RT61SV", frozenset(), ())
+    assert (known.attempt.mpesa_code, known.attempt.review, known.effects) == ("TKN7RT61SV", frozenset(), ())
     assert step(known.attempt, ev.TwinArrived("ANOTHER001"), 40_000).attempt == known.attempt
     claimed = step(replace(paid, claimed_code="OTHER00001"), twin, 30_000)
     assert claimed.attempt.review == {Review.OTHER_CLAIM}
@@ -159,14 +159,14 @@ def test_a_code_that_another_till_used_is_for_a_person() -> None:
     paid = pending().hear(callback()).attempt
     flagged = step(paid, ev.CodeUsedElsewhere("back"), 9)
     assert (flagged.attempt.state, flagged.attempt.review) == (S.PAID, {Review.CODE_REUSED})
-    assert flagged.commands == (LOOK,)
+    assert flagged.effects == (LOOK,)
 
 
 @pytest.mark.parametrize("code", ["00", "0.0", " 0 ", "-0", "0e0"])
 def test_what_may_be_another_spelling_of_paid_declines_nothing(code: str) -> None:
     likely = Outcome(OutcomeKind.OTHER, code, is_final=False)
     book = pending().hear(callback(likely, code=None, amount=None)).is_now(S.PENDING, Review.UNREADABLE)
-    assert book.commands == (ASK, LOOK)
+    assert book.effects == (ASK, LOOK)
     book.hear(ev.QueryAnswered(likely), ev.QueryAnswered(likely)).is_now(S.PENDING, Review.UNREADABLE)
 
 

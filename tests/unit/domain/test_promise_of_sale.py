@@ -20,7 +20,7 @@ from pos_app.common.errors import Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
-from pos_app.domain.commands import AskSoon
+from pos_app.domain.effects import AskSoon
 from pos_app.domain.flow import Rules
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
@@ -102,7 +102,7 @@ def test_whoever_must_look_is_told(story: str) -> None:
 
 def test_what_came_to_a_rejected_attempt_is_noted_and_asked_for() -> None:
     book = sent().hear(REFUSED).is_now(S.REJECTED).hear(WEAK).is_now(S.REJECTED, Review.SAID_PAID)
-    assert book.commands[0] == AskSoon() and book.attempt.heard_code == "TKN7RT61SV"
+    assert book.effects[0] == AskSoon() and book.attempt.heard_code == "TKN7RT61SV"
     proved = book.hear(QUERY_PAID).hear(QUERY_PAID, after_s=12).is_now(S.PAID, Review.PAID_LATE)
     assert proved.attempt.mpesa_code == "TKN7RT61SV"
 

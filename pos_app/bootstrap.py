@@ -1,0 +1,127 @@
+"""The composition root: an engine, its printers and, in practice, M-PESA's look-alike, from one installation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from pos_app.common.clock import Clock
+from pos_app.common.paths import make_private
+from pos_app.engine.commands import NOBODY_IN_PARTICULAR, Command, Sender
+from pos_app.engine.context import FOLLOW_ALL, Recovery, SalesContext
+from pos_app.engine.engine import Engine
+from pos_app.engine.updates import Update
+from pos_app.installation.installation import Installation
+from pos_app.practice.phone import PhoneChanged, PhoneCommand
+from pos_app.settings.effective import MpesaAccess
+from pos_app.settings.manager import check_pin
+from pos_app.settings.model import Environment
+
+if TYPE_CHECKING:
+    from pos_app.practice.backend import PracticeBackend
+
+R = TypeVar("R")
+AnyUpdate = Update | PhoneChanged
+PRACTICE_MAILBOX = "practice"
+
+
+class PinAuthenticator:
+    """Proves a manager by the PIN that was set for this installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    async def check(self, sender: Sender) -> None:
+        """Lets a sender through.
+
+        Raises:
+            Mistake: ``manager.wrong_pin``, or ``manager.no_pin`` where none was set.
+            Outside: ``secrets.…``
+        """
+        installation = self._installation
+        # The store may wait for a person, and the hash is slow on purpose.
+        await asyncio.to_thread(lambda: check_pin(installation.secrets(), installation.environment, sender.pin))
+
+
+class Runtime:
+    """What runs behind a window or a command.
+
+    *Thread*: everything but the constructor belongs to the loop that runs `start`.
+
+    Args:
+        access: Which M-PESA, how.
+        on_update: Told everything, in the loop's thread.
+        customers_pay: In practice: whether customers pay by themselves, or wait for the phone on the screen.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        access: MpesaAccess,
+        on_update: Callable[[AnyUpdate], None],
+        *,
+        customers_pay: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        self._installation = installation
+        self._access = access
+        self._on_update = on_update
+        self._customers_pay = customers_pay
+        self._clock = clock
+        self._engine: Engine | None = None
+        self.practice: PracticeBackend | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, once `start` was called."""
+        assert self._engine is not None, "start() comes first"
+        return self._engine
+
+    async def start(self) -> None:
+        """Starts practice's M-PESA where it is wanted, then the engine.
+
+        Raises:
+            Outside: ``ledger.…``; then nothing runs.
+        """
+        access, recovery = self._access, FOLLOW_ALL
+        if access.environment is Environment.PRACTICE:
+            access, recovery = await self._start_practice(access)
+        shop = self._installation.settings.shop
+        self._engine = Engine(
+            self._installation.ledger,
+            access,
+            SalesContext(shop.cashier, shop.till_label, shop.name),
+            self._on_update,
+            authenticator=PinAuthenticator(self._installation),
+            clock=self._clock,
+            recovery=recovery,
+        )
+        await self._engine.start()
+
+    async def _start_practice(self, access: MpesaAccess) -> tuple[MpesaAccess, Recovery]:
+        # A till with real money never loads any of it.
+        from pos_app.practice.backend import PracticeBackend, with_practice_account  # noqa: PLC0415
+
+        if not access.runs_practice:
+            return with_practice_account(access), FOLLOW_ALL
+        folder = make_private(self._installation.ledger.parent)
+        name = self._installation.settings.shop.name
+        self.practice = PracticeBackend(folder, name, customers_pay=self._customers_pay, on_phone=self._on_update)
+        return await self.practice.start(access), Recovery(is_forgetful=True, mailbox=PRACTICE_MAILBOX)
+
+    async def execute(self, command: Command[R], sender: Sender = NOBODY_IN_PARTICULAR) -> R:
+        """Does what a person wants, as `Engine.execute`."""
+        return await self.engine.execute(command, sender)
+
+    async def use_phone(self, command: PhoneCommand) -> None:
+        """Does something on the practice customer's phone; nothing where there is none."""
+        if self.practice is not None:
+            self.practice.execute(command)
+
+    async def stop(self) -> None:
+        """Stops both; what is on its way is written down first."""
+        if self._engine is not None:
+            await self._engine.stop()
+        if self.practice is not None:
+            await self.practice.stop()

@@ -1,0 +1,1 @@
+"""Who does something at the till, and what they may do."""

@@ -1,0 +1,139 @@
+"""Events of attempts: each is one transaction of the ledger, then its effects, then the update for the faces."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from pos_app.common.errors import Outside
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
+from pos_app.domain.effects import Announce, AskSoon, SendPush
+from pos_app.domain.schedule import WaitReason
+from pos_app.engine.context import Context
+from pos_app.engine.updates import Announced, AttemptChanged, Health, Service, ServiceStatusChanged
+from pos_app.ledger.writer import Applied, LedgerWriter
+
+_log = logging.getLogger("pos_app.engine")
+RETRY_WRITE_S: Final = 2.0
+
+
+class Poller(Protocol):
+    """Asks M-PESA for results."""
+
+    def follow(self, attempt: Attempt) -> None:
+        """Takes note of an attempt as it is now."""
+
+    def follows(self, attempt_id: AttemptId) -> bool:
+        """Whether an attempt is asked for by itself, now or later."""
+
+    def ask_now(self, attempt: Attempt) -> bool:
+        """Asks as soon as the limiter allows; False where there is nothing to ask with."""
+
+    def next_ask_in_s(self, attempt_id: AttemptId) -> float | None:
+        """Seconds to the next question; None where none is planned."""
+
+
+class Attempts:
+    """Applies events, and carries out what follows from them.
+
+    Args:
+        context: The engine's parts.
+
+    Attributes:
+        send: Carries out `SendPush`.
+        observers: Told of each event that is in the ledger, before its effects.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._followed: dict[AttemptId, Attempt] = {}
+        self.poller: Poller | None = None
+        self.send: Callable[[Attempt], None] = lambda _attempt: None
+        self.observers: list[Callable[[Applied], None]] = []
+
+    @property
+    def following(self) -> list[Attempt]:
+        """The attempts that may still be paid."""
+        return [attempt for attempt in self._followed.values() if attempt.state in FOLLOWED]
+
+    async def apply(self, attempt_id: AttemptId, event: ev.Event, *, always_tell: bool = False) -> Applied:
+        """Writes one event and carries out its effects.
+
+        Raises:
+            Mistake: as `pos_app.domain.flow.step`.
+            Outside: ``ledger.…``; then nothing was written.
+        """
+        context = self._context
+        applied = await context.ledger.call(
+            LedgerWriter.apply, attempt_id, event, context.clock.now_ms(), context.rules
+        )
+        await self.follow_up(applied, always_tell=always_tell)
+        return applied
+
+    async def apply_surely(self, attempt_id: AttemptId, event: ev.Event) -> None:
+        """Writes a fact from outside, which must not be lost to a full or locked disk: tries until it is written."""
+
+        async def write() -> None:
+            await self.apply(attempt_id, event)
+
+        await self.surely(write)
+
+    async def surely(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Tries until the ledger takes it."""
+        board = self._context.board
+        while True:
+            try:
+                await write()
+            except Outside as error:
+                _log.error("an event waits for the disk: %s", error.code)
+                board.show(ServiceStatusChanged(Service.LEDGER, Health.DOWN, error.code))
+                await asyncio.sleep(RETRY_WRITE_S)
+            else:
+                if board.knows(Service.LEDGER):
+                    board.show(ServiceStatusChanged(Service.LEDGER, Health.OK, "ledger.ready"))
+                return
+
+    async def follow_up(self, applied: Applied, *, always_tell: bool = False) -> None:
+        """Carries out what follows from something that is in the ledger."""
+        attempt = applied.attempt
+        self._followed[attempt.id] = attempt
+        if attempt.state not in FOLLOWED:
+            del self._followed[attempt.id]
+        if self.poller is not None:
+            self.poller.follow(attempt)
+        for observe in self.observers:
+            observe(applied)
+        self._carry_out(applied)
+        if always_tell or applied.has_changed:
+            await self.emit(attempt, applied.before.state)
+
+    def _carry_out(self, applied: Applied) -> None:
+        attempt = applied.attempt
+        for effect in applied.effects:
+            match effect:
+                case SendPush():
+                    self.send(attempt)
+                case AskSoon():
+                    if self.poller is not None:
+                        self.poller.ask_now(attempt)
+                case Announce(news):
+                    self._context.emit(Announced(news, attempt))
+
+    async def emit(self, attempt: Attempt, before: AttemptState | None) -> None:
+        """Tells the faces how an attempt is now."""
+        context = self._context
+        next_ask = self.poller.next_ask_in_s(attempt.id) if self.poller is not None else None
+        resend: float | None = None
+        is_said_paid = False
+        if not attempt.is_live and attempt.state is not AttemptState.PAID:
+            now_ms = context.clock.now_ms()
+            wait = await context.ledger.call(LedgerWriter.wait_of, attempt.id, now_ms)
+            if wait is None:
+                resend = 0.0
+            elif wait.until_ms is not None:
+                resend = max(0.0, (wait.until_ms - now_ms) / 1000)
+            is_said_paid = wait is not None and wait.reason is WaitReason.SAID_PAID
+        context.emit(AttemptChanged(attempt, before, next_ask, resend, is_said_paid))

@@ -1,0 +1,168 @@
+"""Prompts: sent, sent again, asked about, withdrawn, given up; and the codes that customers show."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from pos_app.common.clock import EARLIEST_MS, to_eat
+from pos_app.common.errors import Mistake
+from pos_app.common.tokens import new_address_token
+from pos_app.domain import events as ev
+from pos_app.domain.attempt import Attempt, AttemptState
+from pos_app.domain.mpesa_code import parse_mpesa_code
+from pos_app.domain.staff.actor import Actor
+from pos_app.domain.till_payment import Use
+from pos_app.engine.commands import (
+    CheckNow,
+    GiveUpAttempt,
+    QuoteCode,
+    RecheckClosed,
+    RequestStkPayment,
+    SendAgain,
+    Withdraw,
+)
+from pos_app.engine.context import Context
+from pos_app.engine.handlers.c2b import allocate_payment
+from pos_app.engine.parts import Parts
+from pos_app.engine.status_board import CLOCK_TOLERANCE_MS
+from pos_app.ledger.writer import Applied, LedgerWriter
+
+CLOCK_USELESS_MS: Final = 12 * 3_600_000
+"""A clock that is off by more dates sales on another day."""
+
+
+async def request_payment(command: RequestStkPayment, _actor: Actor, parts: Parts) -> Attempt:
+    """Records a sale and sends its prompt; returns when both are in the ledger, before any byte left.
+
+    Raises:
+        Mistake: ``sale.same_open``, ``sale.wait_…``, ``clock.…`` or ``settings.missing``.
+        Outside: ``ledger.…``; then nothing was recorded and nothing is sent.
+    """
+    context, entered_s = parts.context, time.monotonic()
+    await _refuse_wrong_clock(context)
+    token, sales = new_address_token(), context.sales
+    applied = await context.ledger.call(
+        LedgerWriter.begin_sale,
+        command.draft,
+        token,
+        context.clock.now_ms(),
+        cashier=sales.cashier,
+        till_label=sales.till_label,
+        anyway=command.anyway,
+    )
+    return await _send(applied, token, entered_s, parts)
+
+
+async def send_again(command: SendAgain, _actor: Actor, parts: Parts) -> Attempt:
+    """Prompts again: the same attempt if it never left, else a new one once the old is settled.
+
+    Raises:
+        Mistake: ``sale.…`` or ``settings.missing``.
+        Outside: ``ledger.…``
+    """
+    context, entered_s = parts.context, time.monotonic()
+    await _refuse_wrong_clock(context)
+    last = await context.ledger.call(LedgerWriter.last_attempt_of, command.sale_id)
+    if last.state is AttemptState.READY:
+        token = parts.sender.token_of(last.id)
+        if token is not None and command.msisdn in (None, last.msisdn):
+            try:
+                return await _send_same(last, token, entered_s, parts)
+            except Mistake as mistake:
+                if mistake.code != "sale.other_due":
+                    raise
+        await parts.attempts.apply(last.id, ev.Withdrawn())
+    token = new_address_token()
+    applied = await context.ledger.call(
+        LedgerWriter.begin_attempt, command.sale_id, token, context.clock.now_ms(), msisdn=command.msisdn
+    )
+    return await _send(applied, token, entered_s, parts)
+
+
+async def _send(applied: Applied, token: str, entered_s: float, parts: Parts) -> Attempt:
+    parts.sender.expect(applied.attempt.id, token, entered_s)
+    await parts.attempts.follow_up(applied)
+    return applied.attempt
+
+
+async def _send_same(attempt: Attempt, token: str, entered_s: float, parts: Parts) -> Attempt:
+    parts.sender.expect(attempt.id, token, entered_s)
+    return (await parts.attempts.apply(attempt.id, ev.SendRequested())).attempt
+
+
+async def _refuse_wrong_clock(context: Context) -> None:
+    """Nothing is dated by a clock that is plainly wrong, unless M-PESA itself says that it is right.
+
+    Raises:
+        Mistake: ``settings.missing``; ``clock.behind`` (now, newest) or ``clock.wrong`` (now, right).
+    """
+    client = context.mpesa
+    now_ms = context.clock.now_ms()
+    newest_ms = max(await context.ledger.call(LedgerWriter.newest_event_ms), EARLIEST_MS)
+    ahead_ms, is_behind = client.clock_ahead_ms, now_ms < newest_ms - CLOCK_TOLERANCE_MS
+    tolerated_ms = CLOCK_TOLERANCE_MS if is_behind else CLOCK_USELESS_MS
+    is_known = ahead_ms is not None or not is_behind
+    if client.is_time_unsure or not is_known or abs(ahead_ms or 0) > tolerated_ms:
+        # Nobody is refused over what was true before this PC slept, or was set right.
+        ahead_ms = await client.ask_time()
+        now_ms = context.clock.now_ms()
+    if is_behind:
+        if ahead_ms is None or abs(ahead_ms) > CLOCK_TOLERANCE_MS:
+            raise Mistake("clock.behind", now=_spoken(now_ms), newest=_spoken(newest_ms))
+    elif ahead_ms is not None and abs(ahead_ms) > CLOCK_USELESS_MS:
+        raise Mistake("clock.wrong", now=_spoken(now_ms), right=_spoken(now_ms - ahead_ms))
+
+
+def _spoken(at_ms: int) -> str:
+    return to_eat(at_ms).strftime("%Y-%m-%d %H:%M")
+
+
+async def check_now(command: CheckNow, _actor: Actor, parts: Parts) -> Attempt:
+    """Asks M-PESA as soon as the limiter allows."""
+    attempt = await parts.context.ledger.call(LedgerWriter.attempt, command.attempt_id)
+    if parts.poller is not None:
+        parts.poller.follow(attempt)
+        parts.poller.ask_now(attempt)
+    await parts.attempts.emit(attempt, attempt.state)
+    return attempt
+
+
+async def recheck_closed(_command: RecheckClosed, _actor: Actor, parts: Parts) -> None:
+    """Asks at once for every closed attempt that would be asked about later: it may have been paid since."""
+    if parts.poller is not None and not parts.context.recovery.is_forgetful:
+        await parts.recheck.begin(parts.poller)
+
+
+async def withdraw(command: Withdraw, _actor: Actor, parts: Parts) -> Attempt:
+    """Takes back an attempt that never left, also one that is still on its way to leaving.
+
+    Raises:
+        Mistake: ``attempt.not_ready``: it has left.
+    """
+    await parts.sender.take_back(command.attempt_id)
+    return (await parts.attempts.apply(command.attempt_id, ev.Withdrawn())).attempt
+
+
+async def quote_code(command: QuoteCode, actor: Actor, parts: Parts) -> Attempt:
+    """Notes a code that the customer shows; it proves nothing and is compared when proof comes.
+
+    Raises:
+        Mistake: ``claim.…``
+    """
+    mpesa_code = parse_mpesa_code(command.code)
+    quoted = (await parts.attempts.apply(command.attempt_id, ev.CodeClaimed(mpesa_code, actor.name))).attempt
+    payment = await parts.context.ledger.call(LedgerWriter.payment, mpesa_code)
+    if payment is not None and payment.use is Use.FREE:
+        # The money has come already, straight to the till.
+        return await allocate_payment(mpesa_code, quoted.sale_id, actor, parts)
+    return quoted
+
+
+async def give_up(command: GiveUpAttempt, actor: Actor, parts: Parts) -> Attempt:
+    """Stops waiting for an attempt that is not known. Late proof still counts.
+
+    Raises:
+        Mistake: ``attempt.not_unknown``.
+    """
+    return (await parts.attempts.apply(command.attempt_id, ev.GivenUp(actor.name, command.reason))).attempt

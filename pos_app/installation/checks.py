@@ -1,0 +1,85 @@
+"""Whether M-PESA and the relay can be reached with an account: for the doctor, the settings and the first start.
+
+*Thread*: not the GUI's: each check waits for the network. They bring facts; words are made where a person reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from pos_app.common.http import MaybeSentError, NotSentError, Patience, Request, Web
+from pos_app.daraja import MpesaClient, NotSent
+from pos_app.domain.outcome import OutcomeKind
+from pos_app.settings.effective import RelayAccess
+from pos_app.settings.model import Environment
+
+CLOCK_TOLERANCE_MS: Final = 60_000
+_PATIENCE: Final = Patience(8, 12, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionCheck:
+    """What a request for a token showed.
+
+    Args:
+        problem: Why there is none; None where M-PESA accepts key and secret.
+        clock_ahead_ms: How far this PC's clock is before M-PESA's; None where M-PESA did not say what time it is.
+    """
+
+    problem: OutcomeKind | None = None
+    clock_ahead_ms: int | None = None
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether M-PESA answered at all."""
+        return self.problem is not OutcomeKind.NO_CONNECTION
+
+    @property
+    def minutes_wrong(self) -> int:
+        """By how many minutes this PC's clock is wrong; 0 for right, or not known."""
+        ahead_ms = self.clock_ahead_ms or 0
+        return round(ahead_ms / 60_000) if abs(ahead_ms) > CLOCK_TOLERANCE_MS else 0
+
+
+def check_connection(key: str, secret: str, environment: Environment, base_url: str | None) -> ConnectionCheck:
+    """Asks M-PESA for a token, which moves nothing.
+
+    Raises:
+        Mistake, Outside: for an address that cannot be right.
+    """
+    with MpesaClient(
+        key,
+        secret,
+        environment="production" if environment is Environment.PRODUCTION else "sandbox",
+        base_url=base_url,
+        patience=_PATIENCE,
+    ) as client:
+        try:
+            client.fetch_token()
+        except NotSent as error:
+            return ConnectionCheck(error.outcome.kind)
+        return ConnectionCheck(clock_ahead_ms=client.clock_ahead_ms)
+
+
+class RelayCheck(StrEnum):
+    """How a relay fares."""
+
+    KNOWS_US = "knows_us"
+    REFUSES = "refuses"
+    UNREACHABLE = "unreachable"
+
+
+def check_relay(relay: RelayAccess) -> RelayCheck:
+    """Asks a relay for this till's mailbox, and acknowledges nothing in it."""
+    web = Web(_PATIENCE)
+    try:
+        # Asking after a message acknowledges all before it: after none, nothing.
+        headers = {"Authorization": f"Bearer {relay.till}.{relay.token}"}
+        answer = web.send(Request("GET", f"{relay.url}/v1/inbox?after=0", headers))
+    except (NotSentError, MaybeSentError):
+        return RelayCheck.UNREACHABLE
+    finally:
+        web.close()
+    return RelayCheck.KNOWS_US if answer.status == 200 else RelayCheck.REFUSES

@@ -1,0 +1,1 @@
+"""What faces ask of the ledger, as data: one frozen query each."""
