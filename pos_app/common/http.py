@@ -145,7 +145,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait, in seconds. ``total_s`` bounds a server that drips (a `Web`: that drips its body)."""
+    """How long to wait, in seconds. ``total_s`` bounds a server that drips (a `HttpClient`: that drips its body)."""
 
     connect_s: float = 10.0
     read_s: float = 25.0
@@ -176,7 +176,7 @@ def _client_arguments(patience: Patience) -> dict[str, object]:
     }
 
 
-class Web:
+class HttpClient:
     """Sends requests and waits for them. Safe to share between threads."""
 
     def __init__(self, patience: Patience | None = None, *, use_proxies: bool = True) -> None:
@@ -209,7 +209,7 @@ class Web:
         self._client.close()
 
 
-class AsyncWeb:
+class AsyncHttpClient:
     """The same for asyncio. Belongs to the loop it is first used on."""
 
     def __init__(self, patience: Patience | None = None, *, use_proxies: bool = True) -> None:
@@ -217,7 +217,7 @@ class AsyncWeb:
         self._client = httpx.AsyncClient(trust_env=use_proxies, **_client_arguments(self._patience))  # type: ignore[arg-type]
 
     async def send(self, request: Request, *, leaving: Leaving | None = None) -> Answer:
-        """Sends one request; raises as `Web.send` does.
+        """Sends one request; raises as `HttpClient.send` does.
 
         Args:
             leaving: By when it must have begun to leave, and who is told that it did.

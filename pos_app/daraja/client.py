@@ -19,13 +19,13 @@ from pos_app.common.clock import Clock, SystemClock
 from pos_app.common.http import (
     TOO_LATE,
     Answer,
-    AsyncWeb,
+    AsyncHttpClient,
+    HttpClient,
     Leaving,
     MaybeSentError,
     NotSentError,
     Patience,
     StoppedBeforeSendingError,
-    Web,
 )
 from pos_app.common.urls import is_safe_address
 from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query, read_register
@@ -170,7 +170,7 @@ class MpesaClient:
         max_amount: int = MAX_SHILLINGS,
     ) -> None:
         self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock, max_amount)
-        self._web = Web(patience, use_proxies=use_proxies)
+        self._web = HttpClient(patience, use_proxies=use_proxies)
         self._one_fetch = threading.Lock()
 
     @property
@@ -345,7 +345,7 @@ class AsyncMpesaClient:
         max_amount: int = MAX_SHILLINGS,
     ) -> None:
         self._account = _Account.check(consumer_key, consumer_secret, environment, base_url, clock, max_amount)
-        self._web = AsyncWeb(patience, use_proxies=use_proxies)
+        self._web = AsyncHttpClient(patience, use_proxies=use_proxies)
         self._one_fetch = asyncio.Lock()
         self._query_pacer = query_pacer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pos_app.common.http import MaybeSentError, NotSentError, Patience, Request, Web
+from pos_app.common.http import HttpClient, MaybeSentError, NotSentError, Patience, Request
 from pos_app.daraja import MpesaClient, NotSent
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.settings.effective import RelayAccess
@@ -73,7 +73,7 @@ class RelayCheck(StrEnum):
 
 def check_relay(relay: RelayAccess) -> RelayCheck:
     """Asks a relay for this till's mailbox, and acknowledges nothing in it."""
-    web = Web(_PATIENCE)
+    web = HttpClient(_PATIENCE)
     try:
         # Asking after a message acknowledges all before it: after none, nothing.
         headers = {"Authorization": f"Bearer {relay.till}.{relay.token}"}

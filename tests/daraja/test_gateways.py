@@ -23,7 +23,7 @@ from daraja.test_client import FAST, PUSH, query
 from fakes.scripted import ACCEPTED, Said, Scripted, result, says
 
 from pos_app.common.clock import SystemClock
-from pos_app.common.http import AsyncWeb, Leaving, NotSentError, Request
+from pos_app.common.http import AsyncHttpClient, Leaving, NotSentError, Request
 from pos_app.daraja import (
     AsyncMpesaClient,
     C2bConfirmation,
@@ -459,7 +459,7 @@ def test_nothing_of_a_request_has_left_while_its_proxy_refuses_to_connect(monkey
         thread.start()
 
         async def send() -> None:
-            web = AsyncWeb(FAST, use_proxies=True)
+            web = AsyncHttpClient(FAST, use_proxies=True)
             try:
                 leaving = Leaving(time.monotonic() + 10, lambda: begun.append(None))
                 await web.send(Request("GET", "https://shop.example/"), leaving=leaving)

@@ -432,10 +432,10 @@ def test_half_a_character_in_mpesas_words_settles_as_any_other(home: Path, tmp_p
 
 
 def test_the_doctor_reads_no_mail(home: Path, tmp_path: Path) -> None:
-    from pos_app.common.http import Request, Web
+    from pos_app.common.http import HttpClient, Request
 
     with Mpesa() as mpesa, Relay(tmp_path) as relay:
-        Web(use_proxies=False).send(Request("POST", f"{relay.url}/c/till-1/{'a' * 32}", {}, b"{}"))
+        HttpClient(use_proxies=False).send(Request("POST", f"{relay.url}/c/till-1/{'a' * 32}", {}, b"{}"))
         assert run(environment(home, mpesa, relay), "doctor").code == 0
         assert relay.store.tills()[0].waiting == 1
 

@@ -210,14 +210,14 @@ def street(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Street]:
             monkeypatch.setattr(module, "time", clock.of_the_world())
     # The servers' own heartbeat, ten times a second, is none of this.
     monkeypatch.setattr(asgi_server._QuietServer, "main_loop", _until_told)
-    real_send = http.AsyncWeb._send
+    real_send = http.AsyncHttpClient._send
 
     async def send(self: Any, request: Any, departure: Any) -> Any:
         if street.is_away(request.url):
             raise httpx.ConnectError("the router is away")
         return await real_send(self, request, departure)
 
-    monkeypatch.setattr(http.AsyncWeb, "_send", send)
+    monkeypatch.setattr(http.AsyncHttpClient, "_send", send)
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     logs.set_up(tmp_path / "logs")

@@ -9,7 +9,7 @@ import pytest
 from fakes.postgres import Postgres
 from fakes.servers import Relay
 
-from pos_app.common.http import Patience, Web
+from pos_app.common.http import HttpClient, Patience
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def relay(tmp_path: Path, database: str) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def web() -> Iterator[Web]:
-    opened = Web(Patience(2, 10, 12), use_proxies=False)
+def web() -> Iterator[HttpClient]:
+    opened = HttpClient(Patience(2, 10, 12), use_proxies=False)
     yield opened
     opened.close()

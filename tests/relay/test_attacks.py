@@ -13,7 +13,7 @@ from fakes.servers import Relay
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pos_app.common.http import Request, Web
+from pos_app.common.http import HttpClient, Request
 from pos_app.relay import protocol
 from pos_app.relay.guard import Limits, Rules, networks
 
@@ -48,7 +48,7 @@ def raw(relay: Relay, *parts: bytes, gap_s: float = 0.0, stays_open: bool = Fals
         return got
 
 
-def mail(relay: Relay, web: Web) -> list[dict]:
+def mail(relay: Relay, web: HttpClient) -> list[dict]:
     answer = web.send(
         Request("GET", f"{relay.url}/v1/inbox?after=0", {"Authorization": f"Bearer till-1.{relay.token}"})
     )
@@ -73,7 +73,7 @@ def test_a_head_that_drips_or_never_comes_is_hung_up_on(relay: Relay, monkeypatc
     assert raw(relay, *dripped, gap_s=0.02) == b""
 
 
-def test_a_body_that_drips_is_not_waited_for(relay: Relay, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_drips_is_not_waited_for(relay: Relay, web: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "REQUEST_WITHIN_S", 0.4)
     assert raw(relay, post(f"/c/till-1/{TOKEN}", "Content-Length: 100"), *[b"x"] * 8, gap_s=0.1) == b""
     assert mail(relay, web) == []
@@ -97,7 +97,7 @@ def test_half_a_request_behind_another_takes_nothing_from_its_answer(
         assert b'"messages":[]' in answer, "and then it hung up"
 
 
-def test_a_request_without_end_is_hung_up_on(relay: Relay, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_without_end_is_hung_up_on(relay: Relay, web: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
     # By its size, long before by its time.
     monkeypatch.setattr(protocol, "REQUEST_WITHIN_S", 60)
     head = post(f"/c/till-1/{TOKEN}", "Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n")
@@ -106,7 +106,7 @@ def test_a_request_without_end_is_hung_up_on(relay: Relay, web: Web, monkeypatch
     assert mail(relay, web) == []
 
 
-def test_a_body_that_is_cut_off_is_not_kept(relay: Relay, web: Web) -> None:
+def test_a_body_that_is_cut_off_is_not_kept(relay: Relay, web: HttpClient) -> None:
     host, _, port = relay.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(post(f"/c/till-1/{TOKEN}", "Content-Length: 100", body=b"half"))
@@ -135,7 +135,7 @@ def test_a_head_without_end_is_hung_up_on(relay: Relay) -> None:
         ("X-Bad\x00: 1",),
     ],
 )
-def test_smuggled_requests_reach_nobody(relay: Relay, web: Web, headers: tuple[str, ...]) -> None:
+def test_smuggled_requests_reach_nobody(relay: Relay, web: HttpClient, headers: tuple[str, ...]) -> None:
     """Whatever the head claims, what follows it is never taken for a second request's head of a till."""
     hidden = f"GET /v1/inbox?after=0 HTTP/1.1\r\nHost: relay\r\nAuthorization: Bearer till-1.{relay.token}\r\n\r\n"
     request = post(f"/c/till-1/{TOKEN}", *headers, body=b"0\r\n\r\n" + hidden.encode())
@@ -144,7 +144,7 @@ def test_smuggled_requests_reach_nobody(relay: Relay, web: Web, headers: tuple[s
     assert answer.count(b"HTTP/1.1 200") <= 1
 
 
-def test_chunks_over_the_limit_are_refused_before_they_are_all_read(relay: Relay, web: Web) -> None:
+def test_chunks_over_the_limit_are_refused_before_they_are_all_read(relay: Relay, web: HttpClient) -> None:
     chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
     answer = raw(relay, post(f"/c/till-1/{TOKEN}", "Transfer-Encoding: chunked"), *[chunk] * 6, b"0\r\n\r\n")
     assert status(answer) in (0, 413)
@@ -159,14 +159,14 @@ def test_chunks_over_the_limit_are_refused_before_they_are_all_read(relay: Relay
         "/c/till-1;/" + TOKEN, "/c/till_1/" + TOKEN, "/static/../relay.sqlite3", "/c/'%20OR%201=1--/" + TOKEN,
     ],
 )  # fmt: skip
-def test_no_path_leads_anywhere_else(relay: Relay, web: Web, path: str) -> None:
+def test_no_path_leads_anywhere_else(relay: Relay, web: HttpClient, path: str) -> None:
     answer = raw(relay, post(path, "Content-Length: 1", body=b"x"))
     assert status(answer) in (400, 404), answer
     assert b"X-Evil" not in answer
     assert mail(relay, web) == []
 
 
-def test_a_deeply_nested_or_malformed_body_is_bytes_like_any_other(relay: Relay, web: Web) -> None:
+def test_a_deeply_nested_or_malformed_body_is_bytes_like_any_other(relay: Relay, web: HttpClient) -> None:
     for body in (b"[" * 30_000, b'{"a":' * 10_000, b"\xff\xfe\x00", b"not json"):
         assert status(raw(relay, post(f"/c/till-1/{TOKEN}", f"Content-Length: {len(body)}", body=body))) == 200
     assert len(mail(relay, web)) == 4
@@ -178,12 +178,12 @@ def limited(tmp_path: Path, **rules: object) -> Relay:
     return Relay(tmp_path, rules=Rules(limits=limits, **rules))  # type: ignore[arg-type]
 
 
-def knock(relay: Relay, web: Web, *forwarded: str, path: str = f"/c/till-1/{TOKEN}") -> int:
+def knock(relay: Relay, web: HttpClient, *forwarded: str, path: str = f"/c/till-1/{TOKEN}") -> int:
     headers = {"X-Forwarded-For": ", ".join(forwarded)} if forwarded else {}
     return web.send(Request("POST", relay.url + path, headers, b"x")).status
 
 
-def test_a_flood_is_stopped_for_its_address_and_never_for_mpesa(tmp_path: Path, web: Web) -> None:
+def test_a_flood_is_stopped_for_its_address_and_never_for_mpesa(tmp_path: Path, web: HttpClient) -> None:
     with limited(tmp_path) as relay:
         assert [knock(relay, web, "203.0.113.9") for _ in range(7)] == [200] * 5 + [429] * 2
         assert [knock(relay, web, "198.51.100.7") for _ in range(4)] == [200] * 3 + [429], "all strangers for one till"
@@ -191,7 +191,7 @@ def test_a_flood_is_stopped_for_its_address_and_never_for_mpesa(tmp_path: Path, 
         assert knock(relay, web, "203.0.113.10", path=f"/c/till-2/{TOKEN}") == 404
 
 
-def test_only_a_named_proxy_is_believed(tmp_path: Path, web: Web) -> None:
+def test_only_a_named_proxy_is_believed(tmp_path: Path, web: HttpClient) -> None:
     allowed = networks(("196.201.214.200",))
     with limited(tmp_path, allowed=allowed) as relay:
         assert knock(relay, web, "196.201.214.200") == 200
@@ -204,7 +204,7 @@ def test_only_a_named_proxy_is_believed(tmp_path: Path, web: Web) -> None:
         assert knock(relay, web, "196.201.214.200") == 403, "this machine is no proxy here"
 
 
-def test_guessing_tokens_is_stopped_and_does_not_shut_out_the_till(tmp_path: Path, web: Web) -> None:
+def test_guessing_tokens_is_stopped_and_does_not_shut_out_the_till(tmp_path: Path, web: HttpClient) -> None:
     with limited(tmp_path) as relay:
 
         def ask(credential: str, address: str) -> int:
@@ -215,7 +215,7 @@ def test_guessing_tokens_is_stopped_and_does_not_shut_out_the_till(tmp_path: Pat
         assert ask(f"till-1.{relay.token}", "198.51.100.7") == 200
 
 
-def test_tokens_stand_nowhere_in_the_database(relay: Relay, web: Web, tmp_path: Path) -> None:
+def test_tokens_stand_nowhere_in_the_database(relay: Relay, web: HttpClient, tmp_path: Path) -> None:
     assert knock(relay, web) == 200
     content = b"".join(file.read_bytes() for file in tmp_path.glob("relay.sqlite3*"))
     assert relay.token.encode() not in content and TOKEN.encode() not in content

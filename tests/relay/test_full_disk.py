@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from fakes.servers import Relay
 
-from pos_app.common.http import Request, Web
+from pos_app.common.http import HttpClient, Request
 
 TOKEN = "T" * 22
 
 
 @pytest.mark.logs_errors
-def test_a_full_store_answers_500_and_recovers(tmp_path: Path, web: Web) -> None:
+def test_a_full_store_answers_500_and_recovers(tmp_path: Path, web: HttpClient) -> None:
     with Relay(tmp_path) as relay:
 
         def post(size: int) -> int:

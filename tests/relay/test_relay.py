@@ -10,7 +10,7 @@ import pytest
 from fakes.servers import Relay
 
 from pos_app.common.errors import Mistake
-from pos_app.common.http import Answer, AsyncWeb, Patience, Request, Web
+from pos_app.common.http import Answer, AsyncHttpClient, HttpClient, Patience, Request
 from pos_app.common.mailbox import Pairing, read_pairing
 from pos_app.common.tokens import token_digest
 from pos_app.relay.store import PAGE
@@ -18,18 +18,18 @@ from pos_app.relay.store import PAGE
 TOKEN = "T" * 22
 
 
-def post(web: Web, relay: Relay, body: bytes = b"{}", path: str = f"/c/till-1/{TOKEN}") -> Answer:
+def post(web: HttpClient, relay: Relay, body: bytes = b"{}", path: str = f"/c/till-1/{TOKEN}") -> Answer:
     return web.send(Request("POST", relay.url + path, {"Content-Type": "application/json"}, body))
 
 
-def inbox(web: Web, relay: Relay, after: int | str = 0, wait: int = 0, credential: str = "") -> Answer:
+def inbox(web: HttpClient, relay: Relay, after: int | str = 0, wait: int = 0, credential: str = "") -> Answer:
     bearer = credential or f"till-1.{relay.token}"
     return web.send(
         Request("GET", f"{relay.url}/v1/inbox?after={after}&wait={wait}", {"Authorization": f"Bearer {bearer}"})
     )
 
 
-def test_stored_then_answered_then_read_by_cursor(relay: Relay, web: Web) -> None:
+def test_stored_then_answered_then_read_by_cursor(relay: Relay, web: HttpClient) -> None:
     answer = post(web, relay, b"\x00 any bytes")
     assert (answer.status, json.loads(answer.body)) == (200, {"ResultCode": 0, "ResultDesc": "Accepted"})
     post(web, relay, b"two")
@@ -40,9 +40,9 @@ def test_stored_then_answered_then_read_by_cursor(relay: Relay, web: Web) -> Non
     assert relay.store.tills()[0].position == 2
 
 
-def test_a_long_poll_answers_as_soon_as_there_is_mail(relay: Relay, web: Web) -> None:
+def test_a_long_poll_answers_as_soon_as_there_is_mail(relay: Relay, web: HttpClient) -> None:
     async def both() -> float:
-        client = AsyncWeb(Patience(2, 10, 12), use_proxies=False)
+        client = AsyncHttpClient(Patience(2, 10, 12), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{relay.token}"}
         waiting = asyncio.create_task(client.send(Request("GET", f"{relay.url}/v1/inbox?after=0&wait=8", headers)))
         await asyncio.sleep(0.2)
@@ -56,12 +56,12 @@ def test_a_long_poll_answers_as_soon_as_there_is_mail(relay: Relay, web: Web) ->
     assert asyncio.run(both()) < 4
 
 
-def test_a_stream_of_events_resumes_at_its_cursor(relay: Relay, web: Web) -> None:
+def test_a_stream_of_events_resumes_at_its_cursor(relay: Relay, web: HttpClient) -> None:
     for number in range(3):
         post(web, relay, str(number).encode())
 
     async def read() -> list[int]:
-        client = AsyncWeb(Patience(2, 10, 12), use_proxies=False)
+        client = AsyncHttpClient(Patience(2, 10, 12), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{relay.token}", "Accept": "text/event-stream", "Last-Event-ID": "1"}
         found: list[int] = []
         async with client.lines(Request("GET", f"{relay.url}/v1/inbox", headers)) as lines:
@@ -79,27 +79,27 @@ def test_a_stream_of_events_resumes_at_its_cursor(relay: Relay, web: Web) -> Non
 @pytest.mark.parametrize(
     "path", ["/c/nobody/" + TOKEN, "/c/till-1/short", "/c/till-1/" + "x" * 200, "/c/../etc/passwd", "/c/till-1", "/x"]
 )
-def test_unknown_addresses_are_not_found(relay: Relay, web: Web, path: str) -> None:
+def test_unknown_addresses_are_not_found(relay: Relay, web: HttpClient, path: str) -> None:
     assert post(web, relay, path=path).status == 404
     assert json.loads(inbox(web, relay).body)["messages"] == []
 
 
-def test_large_bodies_are_refused(relay: Relay, web: Web) -> None:
+def test_large_bodies_are_refused(relay: Relay, web: HttpClient) -> None:
     assert post(web, relay, b"x" * (64 * 1024 + 1)).status == 413
     assert post(web, relay, b"x" * (64 * 1024)).status == 200
 
 
 @pytest.mark.parametrize("credential", ["till-1.wrong", "till-1.", "nobody.x", ".", "x", "till-1"])
-def test_wrong_tokens_read_nothing(relay: Relay, web: Web, credential: str) -> None:
+def test_wrong_tokens_read_nothing(relay: Relay, web: HttpClient, credential: str) -> None:
     assert inbox(web, relay, credential=credential).status == 401
 
 
 @pytest.mark.parametrize("after", ["x", "-1", str(1 << 70)])
-def test_odd_cursors(relay: Relay, web: Web, after: str) -> None:
+def test_odd_cursors(relay: Relay, web: HttpClient, after: str) -> None:
     assert inbox(web, relay, after=after).status == 422
 
 
-def test_a_till_reads_no_other_tills_mail_and_rotation_shuts_out(relay: Relay, web: Web) -> None:
+def test_a_till_reads_no_other_tills_mail_and_rotation_shuts_out(relay: Relay, web: HttpClient) -> None:
     other = relay.store.add_till("till-2")
     post(web, relay, b"for one")
     assert json.loads(inbox(web, relay, credential=f"till-2.{other}").body)["messages"] == []
@@ -118,7 +118,7 @@ def test_a_till_reads_no_other_tills_mail_and_rotation_shuts_out(relay: Relay, w
         relay.store.add_till("../x")
 
 
-def test_purge_keeps_what_is_not_read_longer(relay: Relay, web: Web) -> None:
+def test_purge_keeps_what_is_not_read_longer(relay: Relay, web: HttpClient) -> None:
     post(web, relay, b"read")
     post(web, relay, b"unread")
     inbox(web, relay, after=1)
@@ -137,7 +137,7 @@ def test_pairing_lines() -> None:
             read_pairing(bad)
 
 
-def test_a_page_says_whether_more_waits_behind_it(relay: Relay, web: Web) -> None:
+def test_a_page_says_whether_more_waits_behind_it(relay: Relay, web: HttpClient) -> None:
     for _ in range(PAGE):
         assert post(web, relay, b"x").status == 200
     pages = [json.loads(inbox(web, relay, after=after).body) for after in (0, 1, PAGE)]
@@ -148,7 +148,7 @@ def test_a_page_says_whether_more_waits_behind_it(relay: Relay, web: Web) -> Non
     assert 0 < len(page["messages"]) < 20 and page["more"] is True
 
 
-def test_a_page_is_never_more_than_a_till_takes(relay: Relay, web: Web) -> None:
+def test_a_page_is_never_more_than_a_till_takes(relay: Relay, web: HttpClient) -> None:
     for number in range(20):
         assert post(web, relay, bytes([number]) * 60_000).status == 200
     read, cursor = [], 0

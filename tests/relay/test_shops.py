@@ -9,7 +9,7 @@ import json
 import pytest
 from fakes.servers import Relay
 
-from pos_app.common.http import Answer, Request, Web
+from pos_app.common.http import Answer, HttpClient, Request
 from pos_app.common.tokens import token_digest
 
 TOKEN = "T" * 22
@@ -23,19 +23,19 @@ def shop(relay: Relay) -> dict[str, str]:
     return {name: relay.store.add_till(name, of) for name, of in names.items()}
 
 
-def ask(web: Web, relay: Relay, method: str, path: str, till: str, token: str) -> Answer:
+def ask(web: HttpClient, relay: Relay, method: str, path: str, till: str, token: str) -> Answer:
     return web.send(Request(method, relay.url + path, {"Authorization": f"Bearer {till}.{token}"}))
 
 
-def mail(web: Web, relay: Relay, till: str, token: str) -> list[dict]:
+def mail(web: HttpClient, relay: Relay, till: str, token: str) -> list[dict]:
     return json.loads(ask(web, relay, "GET", "/v1/inbox?after=0", till, token).body)["messages"]
 
 
-def bodies(web: Web, relay: Relay, till: str, token: str) -> int:
+def bodies(web: HttpClient, relay: Relay, till: str, token: str) -> int:
     return len(mail(web, relay, till, token))
 
 
-def test_every_till_of_the_shop_hears_and_no_stranger(web: Web, relay: Relay, shop: dict[str, str]) -> None:
+def test_every_till_of_the_shop_hears_and_no_stranger(web: HttpClient, relay: Relay, shop: dict[str, str]) -> None:
     assert web.send(Request("POST", f"{relay.url}/p/front/{TOKEN}", {}, b"forged")).status == 404, "no address yet"
     assert ask(web, relay, "PUT", f"/v1/payments/{token_digest(TOKEN).hex()}", "front", shop["front"]).status == 204
     assert web.send(Request("POST", f"{relay.url}/p/front/{'F' * 22}", {}, b"forged")).status == 404
@@ -55,7 +55,7 @@ def test_every_till_of_the_shop_hears_and_no_stranger(web: Web, relay: Relay, sh
     assert web.send(Request("POST", f"{relay.url}/p/nobody/{TOKEN}", {}, b"x")).status == 404
 
 
-def test_the_first_to_claim_has_it_until_it_gives_it_back(web: Web, relay: Relay, shop: dict[str, str]) -> None:
+def test_the_first_to_claim_has_it_until_it_gives_it_back(web: HttpClient, relay: Relay, shop: dict[str, str]) -> None:
     numbers: dict[str, int] = {}
 
     def claim(till: str, method: str = "PUT", subject: str = CODE) -> tuple[int, str]:
@@ -88,7 +88,7 @@ def test_the_first_to_claim_has_it_until_it_gives_it_back(web: Web, relay: Relay
 
 
 def test_a_release_that_was_held_up_frees_nothing_that_was_claimed_since(
-    web: Web, relay: Relay, shop: dict[str, str]
+    web: HttpClient, relay: Relay, shop: dict[str, str]
 ) -> None:
     def claim(till: str = "front") -> int:
         answer = ask(web, relay, "PUT", f"/v1/claims/{CODE}", till, shop[till])
@@ -105,7 +105,7 @@ def test_a_release_that_was_held_up_frees_nothing_that_was_claimed_since(
 
 
 def test_a_claim_that_was_given_back_in_just_this_moment_is_asked_for_again(
-    web: Web, relay: Relay, shop: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    web: HttpClient, relay: Relay, shop: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nobody(_till: str, _subject: bytes) -> None:
         """Another till's until it was looked for, and nobody's then."""

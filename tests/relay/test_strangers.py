@@ -13,7 +13,7 @@ import pytest
 from fakes.servers import Relay
 from relay.test_relay import inbox, post
 
-from pos_app.common.http import Answer, Request, Web
+from pos_app.common.http import Answer, HttpClient, Request
 from pos_app.common.mailbox import MessageKind
 from pos_app.common.tokens import token_digest
 from pos_app.relay.callbacks import Callbacks
@@ -27,7 +27,7 @@ from pos_app.relay.strangers import Quota
 DAY_MS = 86_400_000
 
 
-def name(web: Web, relay: Relay, body: object, token: str = "") -> Answer:
+def name(web: HttpClient, relay: Relay, body: object, token: str = "") -> Answer:
     headers = {"Authorization": f"Bearer till-1.{token or relay.token}"}
     return web.send(Request("PUT", f"{relay.url}/v1/prompts", headers, json.dumps(body).encode()))
 
@@ -36,11 +36,11 @@ def own(number: int) -> str:
     return f"own-token-{number:012d}"
 
 
-def waiting(web: Web, relay: Relay) -> int:
+def waiting(web: HttpClient, relay: Relay) -> int:
     return len(json.loads(inbox(web, relay).body)["messages"])
 
 
-def test_strangers_crowd_out_strangers_only(relay: Relay, web: Web) -> None:
+def test_strangers_crowd_out_strangers_only(relay: Relay, web: HttpClient) -> None:
     relay.store._quota = Quota(messages=5, size=1 << 20)
     assert name(web, relay, [token_digest(own(number)).hex() for number in range(4)]).status == 204
     assert [post(web, relay, b"?", f"/c/till-1/stranger{number:03d}").status for number in range(7)] == [200] * 5 + [
@@ -57,12 +57,12 @@ def test_strangers_crowd_out_strangers_only(relay: Relay, web: Web) -> None:
     assert post(web, relay, b"!", f"/c/till-1/{late}").status == 200
 
 
-def test_a_true_callback_whose_registration_failed_is_kept_while_there_is_room(relay: Relay, web: Web) -> None:
+def test_a_true_callback_whose_registration_failed_is_kept_while_there_is_room(relay: Relay, web: HttpClient) -> None:
     assert post(web, relay, b"true", f"/c/till-1/{own(1)}").status == 200
     assert waiting(web, relay) == 1
 
 
-def test_bytes_count_as_well(relay: Relay, web: Web) -> None:
+def test_bytes_count_as_well(relay: Relay, web: HttpClient) -> None:
     relay.store._quota = Quota(messages=100, size=10_000)
     assert [post(web, relay, b"x" * 4_000, f"/c/till-1/stranger{number:03d}").status for number in range(4)] == [
         200,
@@ -73,7 +73,7 @@ def test_bytes_count_as_well(relay: Relay, web: Web) -> None:
     assert post(web, relay, b"x" * 2_000, "/c/till-1/stranger-small").status == 200, "there is room for a small one"
 
 
-def test_other_tills_and_other_days_have_quotas_of_their_own(relay: Relay, web: Web) -> None:
+def test_other_tills_and_other_days_have_quotas_of_their_own(relay: Relay, web: HttpClient) -> None:
     relay.store._quota = Quota(messages=1, size=1 << 20)
     relay.store.add_till("till-2")
     assert [post(web, relay, b"?", f"/c/till-{till}/strangers").status for till in (1, 1, 2, 2)] == [200, 429, 200, 429]
@@ -81,7 +81,7 @@ def test_other_tills_and_other_days_have_quotas_of_their_own(relay: Relay, web: 
     assert relay.run(relay.store.put(letter)) is True
 
 
-def test_a_flood_for_one_named_prompt_is_a_strangers_too(relay: Relay, web: Web) -> None:
+def test_a_flood_for_one_named_prompt_is_a_strangers_too(relay: Relay, web: HttpClient) -> None:
     relay.store._quota = Quota(messages=2, size=1 << 20, of_a_prompt=3)
     name(web, relay, [token_digest(own(1)).hex()])
     assert [post(web, relay, b"%d" % number, f"/c/till-1/{own(1)}").status for number in range(7)] == [200] * 5 + [
@@ -108,12 +108,12 @@ def test_letters_that_come_together_are_judged_one_by_one(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, "x", [1], ["zz"], ["00"], ["00" * 33], [None], ["00" * 32] * 501, [["00" * 32]]])
-def test_what_is_no_list_of_digests_names_nothing(relay: Relay, web: Web, body: object) -> None:
+def test_what_is_no_list_of_digests_names_nothing(relay: Relay, web: HttpClient, body: object) -> None:
     assert name(web, relay, body).status == 422
     assert name(web, relay, [], token="wrong").status == 401
 
 
-def test_naming_is_bounded_and_deep_nonsense_is_refused(relay: Relay, web: Web) -> None:
+def test_naming_is_bounded_and_deep_nonsense_is_refused(relay: Relay, web: HttpClient) -> None:
     headers = {"Authorization": f"Bearer till-1.{relay.token}"}
     for body in (b"[" * 30_000, b"x" * 60_000, b"\xff"):
         assert web.send(Request("PUT", f"{relay.url}/v1/prompts", headers, body)).status == 422
@@ -158,7 +158,7 @@ def test_names_of_a_strangers_choice_are_not_kept_in_memory(monkeypatch: pytest.
 # Identity
 
 
-def test_a_mailbox_set_up_afresh_under_its_old_name_is_another(tmp_path: Path, web: Web) -> None:
+def test_a_mailbox_set_up_afresh_under_its_old_name_is_another(tmp_path: Path, web: HttpClient) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
@@ -187,7 +187,7 @@ def test_a_mailbox_keeps_its_identity_and_tells_it(database: str) -> None:
     assert len(names) == 1 and len(names.pop()) == 16
 
 
-def test_a_cursor_of_another_mailbox_is_told_so(relay: Relay, web: Web) -> None:
+def test_a_cursor_of_another_mailbox_is_told_so(relay: Relay, web: HttpClient) -> None:
     post(web, relay, b"x")
     assert json.loads(inbox(web, relay, after="1&mailbox=0123456789abcdef").body)["reset"] is True
     mine = f"1&mailbox={relay.store.identity}"
@@ -199,7 +199,7 @@ def test_a_cursor_of_another_mailbox_is_told_so(relay: Relay, web: Web) -> None:
 # Old mail and wrong clocks
 
 
-def test_a_clock_that_is_ahead_purges_nothing_unread(relay: Relay, web: Web) -> None:
+def test_a_clock_that_is_ahead_purges_nothing_unread(relay: Relay, web: HttpClient) -> None:
     post(web, relay, b"unread")
     now, retention = int(time.time() * 1000), Retention()
     assert retention.purge(relay.store, now + 36 * DAY_MS) == 0
@@ -212,7 +212,7 @@ def test_a_clock_that_is_ahead_purges_nothing_unread(relay: Relay, web: Web) -> 
     assert retention.purge(relay.store, now + 36 * DAY_MS, passed_ms=3_600_000) == 1
 
 
-def test_a_clock_that_stands_by_its_time_for_weeks_is_believed(relay: Relay, web: Web) -> None:
+def test_a_clock_that_stands_by_its_time_for_weeks_is_believed(relay: Relay, web: HttpClient) -> None:
     post(web, relay, b"unread")
     ahead, retention = int(time.time() * 1000) + 900 * DAY_MS, Retention()
     for hour in range(35 * 24 - 2):
@@ -221,7 +221,7 @@ def test_a_clock_that_stands_by_its_time_for_weeks_is_believed(relay: Relay, web
     assert retention.purge(relay.store, ahead + 36 * DAY_MS, passed_ms=2 * 3_600_000) == 1
 
 
-def test_mail_is_no_older_than_the_mailbox(relay: Relay, web: Web) -> None:
+def test_mail_is_no_older_than_the_mailbox(relay: Relay, web: HttpClient) -> None:
     """A clock without a battery starts in 1970: what comes then is not old."""
     later = int(time.time() * 1000) + DAY_MS
     relay.store._floor_ms = later
@@ -229,7 +229,7 @@ def test_mail_is_no_older_than_the_mailbox(relay: Relay, web: Web) -> None:
     assert json.loads(inbox(web, relay).body)["messages"][0]["received_at_ms"] == later
 
 
-def test_claims_and_what_was_noted_of_prompts_and_strangers_go_with_time(relay: Relay, web: Web) -> None:
+def test_claims_and_what_was_noted_of_prompts_and_strangers_go_with_time(relay: Relay, web: HttpClient) -> None:
     headers = {"Authorization": f"Bearer till-1.{relay.token}"}
     subject = token_digest("code").hex()
     claimed = web.send(Request("PUT", f"{relay.url}/v1/claims/{subject}", headers))
@@ -248,7 +248,7 @@ def test_claims_and_what_was_noted_of_prompts_and_strangers_go_with_time(relay: 
     assert post(web, relay, b"?", f"/c/till-1/{own(1)}").status == 429, "a prompt of long ago is nobody's"
 
 
-def test_a_tills_read_position_does_not_fall_back(relay: Relay, web: Web) -> None:
+def test_a_tills_read_position_does_not_fall_back(relay: Relay, web: HttpClient) -> None:
     for number in range(3):
         post(web, relay, b"%d" % number)
     inbox(web, relay, after=2)

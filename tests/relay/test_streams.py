@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 from fakes.servers import Relay
 
-from pos_app.common.http import AsyncWeb, Patience, Request, Web
+from pos_app.common.http import AsyncHttpClient, HttpClient, Patience, Request
 from pos_app.relay import app, store_postgres, store_sqlite
 from pos_app.relay.store import Cursor
 
@@ -21,7 +21,7 @@ TOKEN = "T" * 22
 
 @asynccontextmanager
 async def stream(relay: Relay, after: int = 0) -> AsyncIterator[AsyncIterator[str]]:
-    client = AsyncWeb(Patience(2, 20, 30), use_proxies=False)
+    client = AsyncHttpClient(Patience(2, 20, 30), use_proxies=False)
     headers = {"Authorization": f"Bearer till-1.{relay.token}", "Accept": "text/event-stream"}
     async with client.lines(Request("GET", f"{relay.url}/v1/inbox?after={after}", headers)) as lines:
         yield lines
@@ -29,7 +29,7 @@ async def stream(relay: Relay, after: int = 0) -> AsyncIterator[AsyncIterator[st
 
 
 def put(relay: Relay, body: bytes) -> None:
-    client = Web(Patience(2, 10, 12), use_proxies=False)
+    client = HttpClient(Patience(2, 10, 12), use_proxies=False)
     assert client.send(Request("POST", f"{relay.url}/c/till-1/{TOKEN}", {}, body)).status == 200
     client.close()
 
@@ -70,7 +70,7 @@ def test_a_till_that_is_shut_out_hears_nothing_more(relay: Relay) -> None:
 
 def test_a_poll_that_waits_while_its_till_is_shut_out_is_refused(relay: Relay) -> None:
     async def both() -> int:
-        client = AsyncWeb(Patience(2, 20, 30), use_proxies=False)
+        client = AsyncHttpClient(Patience(2, 20, 30), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{relay.token}"}
         waiting = asyncio.create_task(client.send(Request("GET", f"{relay.url}/v1/inbox?after=0&wait=20", headers)))
         while b"relay_tills_waiting 1.0" not in (await client.send(Request("GET", f"{relay.url}/metrics"))).body:
@@ -85,7 +85,7 @@ def test_a_poll_that_waits_while_its_till_is_shut_out_is_refused(relay: Relay) -
     assert asyncio.run(both()) == 401
 
 
-def test_a_cursor_of_another_life_is_told_and_nothing_is_missed(relay: Relay, web: Web) -> None:
+def test_a_cursor_of_another_life_is_told_and_nothing_is_missed(relay: Relay, web: HttpClient) -> None:
     put(relay, b"first of the new life")
 
     def read(after: int) -> dict:
@@ -107,7 +107,7 @@ def test_a_cursor_of_another_life_is_told_and_nothing_is_missed(relay: Relay, we
     assert asyncio.run(streamed()) == "id: 1"
 
 
-def test_a_new_life_that_has_overtaken_the_cursor_is_told_by_the_mark(relay: Relay, web: Web) -> None:
+def test_a_new_life_that_has_overtaken_the_cursor_is_told_by_the_mark(relay: Relay, web: HttpClient) -> None:
     for number in range(3):
         put(relay, b"%d" % number)
 
@@ -144,7 +144,7 @@ def test_a_till_that_only_listens_is_seen(relay: Relay, monkeypatch: pytest.Monk
     assert before is not None and after is not None and after > before
 
 
-def test_metrics_count_and_name_nobody(relay: Relay, web: Web) -> None:
+def test_metrics_count_and_name_nobody(relay: Relay, web: HttpClient) -> None:
     put(relay, b"x")
     web.send(Request("POST", f"{relay.url}/c/nobody/{TOKEN}", {}, b"x"))
     text = web.send(Request("GET", f"{relay.url}/metrics")).body.decode()

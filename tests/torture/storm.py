@@ -40,7 +40,7 @@ from torture.callbacks import body_of, code_of, reference_of, shillings_of, toke
 from torture.oracle import CommandLine, read_ledger  # noqa: E402
 from torture.steps import RELAY_STEPS  # noqa: E402
 
-from pos_app.common.http import AsyncWeb, MaybeSentError, NotSentError, Patience, Request, Web  # noqa: E402
+from pos_app.common.http import AsyncHttpClient, HttpClient, MaybeSentError, NotSentError, Patience, Request  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
 
 TILL = "till-1"
@@ -207,7 +207,7 @@ class Storm:
     # M-PESA
 
     async def _send_all(self, urls: list[str], these: range) -> None:
-        web = AsyncWeb(CALLBACK_PATIENCE, use_proxies=False)
+        web = AsyncHttpClient(CALLBACK_PATIENCE, use_proxies=False)
         numbers = iter(these)
 
         async def send(numbers: Iterator[int]) -> None:
@@ -269,7 +269,7 @@ def _free_port() -> int:
 
 
 def _is_up(port: int) -> bool:
-    with closing(Web(Patience(1, 2, 3), use_proxies=False)) as web:
+    with closing(HttpClient(Patience(1, 2, 3), use_proxies=False)) as web:
         try:
             return web.send(Request("GET", f"http://127.0.0.1:{port}/healthz")).status == 200
         except (NotSentError, MaybeSentError):

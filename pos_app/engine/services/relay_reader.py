@@ -17,7 +17,7 @@ from pos_app.common.http import (
     EXPIRED,
     NOT_YET_VALID,
     Answer,
-    AsyncWeb,
+    AsyncHttpClient,
     MaybeSentError,
     NotSentError,
     Patience,
@@ -91,7 +91,8 @@ class RelayReader:
         self._has_begun_anew = False
         self._identity = cursor.identity
         self.has_looked = False
-        self._web = AsyncWeb(Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30), use_proxies=use_proxies)
+        patience = Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30)
+        self._web = AsyncHttpClient(patience, use_proxies=use_proxies)
 
     async def run(self) -> None:
         """Reads until cancelled; a relay that is away is tried again, ever more slowly."""
