@@ -127,7 +127,7 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """One whole answer.
 
     Args:
@@ -162,9 +162,9 @@ def _date_ms(headers: httpx.Headers) -> int | None:
         return None
 
 
-def _answer(response: httpx.Response, body: bytes) -> Answer:
+def _answer(response: httpx.Response, body: bytes) -> HttpResponse:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, body, _date_ms(response.headers))
+    return HttpResponse(response.status_code, headers, body, _date_ms(response.headers))
 
 
 def _client_arguments(patience: Patience) -> dict[str, object]:
@@ -183,7 +183,7 @@ class HttpClient:
         self._patience = patience or Patience()
         self._client = httpx.Client(trust_env=use_proxies, **_client_arguments(self._patience))  # type: ignore[arg-type]
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> HttpResponse:
         """Sends one request.
 
         Raises:
@@ -216,7 +216,7 @@ class AsyncHttpClient:
         self._patience = patience or Patience()
         self._client = httpx.AsyncClient(trust_env=use_proxies, **_client_arguments(self._patience))  # type: ignore[arg-type]
 
-    async def send(self, request: Request, *, leaving: Leaving | None = None) -> Answer:
+    async def send(self, request: Request, *, leaving: Leaving | None = None) -> HttpResponse:
         """Sends one request; raises as `HttpClient.send` does.
 
         Args:
@@ -252,7 +252,7 @@ class AsyncHttpClient:
                 raise
             raise StoppedBeforeSendingError from None
 
-    async def _send(self, request: Request, departure: _Departure) -> Answer:
+    async def _send(self, request: Request, departure: _Departure) -> HttpResponse:
         chunks: list[bytes] = []
         async with self._client.stream(**_arguments(request, departure.note_async)) as response:
             size = 0

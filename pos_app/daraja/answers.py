@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from pos_app.common.http import EXPIRED, NOT_YET_VALID, TOO_LATE, Answer, MaybeSentError, NotSentError
+from pos_app.common.http import EXPIRED, NOT_YET_VALID, TOO_LATE, HttpResponse, MaybeSentError, NotSentError
 from pos_app.daraja.codes import ErrorClass
 from pos_app.daraja.errors import (
     CallbackUnreadable,
@@ -34,7 +34,7 @@ _NOT_SENT = {
 M = TypeVar("M", StkPushResponse, StkQueryResponse, RegisterUrlResponse)
 
 
-def is_token_refusal(answer: Answer) -> bool:
+def is_token_refusal(answer: HttpResponse) -> bool:
     """Whether the gateway refused the token: M-PESA never saw the request, so it may go again."""
     if answer.status not in (400, 401, 403, 404, 500):
         return False
@@ -42,7 +42,7 @@ def is_token_refusal(answer: Answer) -> bool:
     return body.meaning(answer.status).treatment == ErrorClass.TOKEN
 
 
-def read_push(answer: Answer) -> StkPushResponse:
+def read_push(answer: HttpResponse) -> StkPushResponse:
     """The answer to a push.
 
     Raises:
@@ -56,7 +56,7 @@ def read_push(answer: Answer) -> StkPushResponse:
     raise _error_of(answer)
 
 
-def read_query(answer: Answer, checkout_request_id: str) -> StkQueryResponse:
+def read_query(answer: HttpResponse, checkout_request_id: str) -> StkQueryResponse:
     """The answer to a query; "not finished yet" in each of its three forms is an answer too.
 
     Args:
@@ -79,7 +79,7 @@ def read_query(answer: Answer, checkout_request_id: str) -> StkQueryResponse:
     raise _error_of(answer)
 
 
-def read_register(answer: Answer) -> RegisterUrlResponse:
+def read_register(answer: HttpResponse) -> RegisterUrlResponse:
     """The answer to a registration.
 
     Raises:
@@ -92,14 +92,14 @@ def read_register(answer: Answer) -> RegisterUrlResponse:
     raise _error_of(answer)
 
 
-def _model(answer: Answer, model: type[M]) -> M | None:
+def _model(answer: HttpResponse, model: type[M]) -> M | None:
     try:
         return model.model_validate(parse_json(answer.body))
     except (CallbackUnreadable, ValidationError):
         return None
 
 
-def _error_of(answer: Answer) -> MpesaApiException:
+def _error_of(answer: HttpResponse) -> MpesaApiException:
     body = ErrorBody.read(answer.body)
     error = MpesaError(body.code or f"HTTP_{answer.status}", body.message, answer.status, body.request_id)
     if answer.status in _OK:
@@ -112,7 +112,7 @@ def _error_of(answer: Answer) -> MpesaApiException:
     return MaybeSent(error, meaning.outcome)
 
 
-def _retry_after_s(answer: Answer) -> float | None:
+def _retry_after_s(answer: HttpResponse) -> float | None:
     text = answer.headers.get("retry-after", "")
     return min(float(text), LONGEST_AFTER_S) if text.isascii() and text.isdigit() else None
 

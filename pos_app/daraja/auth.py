@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from pos_app.common.http import Answer, Request
+from pos_app.common.http import HttpResponse, Request
 from pos_app.daraja.errors import CallbackUnreadable, MpesaError, NotSent
 from pos_app.daraja.wire import ErrorBody, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
@@ -58,7 +58,7 @@ def token_request(base_url: str, consumer_key: str, consumer_secret: str) -> Req
     return Request("GET", base_url + TOKEN_PATH, {"Authorization": f"Basic {pair}"})
 
 
-def read_token(answer: Answer) -> tuple[str, float]:
+def read_token(answer: HttpResponse) -> tuple[str, float]:
     """The token and its life in seconds.
 
     ``expires_in`` comes as a number or a string; wrong credentials come as
@@ -82,7 +82,7 @@ def read_token(answer: Answer) -> tuple[str, float]:
 _USUAL_LIFE_S = 3599.0
 
 
-def _token_in(answer: Answer) -> tuple[object, float]:
+def _token_in(answer: HttpResponse) -> tuple[object, float]:
     """The token, and its life; an odd life beside a good token is half of the usual one."""
     try:
         parsed = parse_json(answer.body)
@@ -96,7 +96,7 @@ def _token_in(answer: Answer) -> tuple[object, float]:
     return value, life_s if 0 < life_s < 1e7 else _USUAL_LIFE_S / 2
 
 
-def _no_token(answer: Answer, outcome: Outcome, body: ErrorBody | None = None) -> NotSent:
+def _no_token(answer: HttpResponse, outcome: Outcome, body: ErrorBody | None = None) -> NotSent:
     code = (body.code if body else "") or outcome.code or "NO_TOKEN"
     message = (body.message if body else "") or "M-PESA gave no access token"
     return NotSent(MpesaError(code, message, answer.status, body.request_id if body else None), outcome)

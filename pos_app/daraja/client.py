@@ -18,9 +18,9 @@ from typing import Final, Self, TypeVar
 from pos_app.common.clock import Clock, SystemClock
 from pos_app.common.http import (
     TOO_LATE,
-    Answer,
     AsyncHttpClient,
     HttpClient,
+    HttpResponse,
     Leaving,
     MaybeSentError,
     NotSentError,
@@ -83,7 +83,7 @@ class _Account:
             consumer_key, consumer_secret, address.rstrip("/"), clock=clock or SystemClock(), max_amount=max_amount
         )
 
-    def note(self, answer: Answer) -> Answer:
+    def note(self, answer: HttpResponse) -> HttpResponse:
         if answer.date_ms is not None:
             self._server = (answer.date_ms, self.clock.monotonic_s(), self.clock.now_ms())
         return answer
@@ -131,7 +131,7 @@ class _Account:
         self._failure = (time.monotonic(), error)
         return error
 
-    def keep_token(self, answer: Answer) -> str:
+    def keep_token(self, answer: HttpResponse) -> str:
         try:
             value, life_s = read_token(self.note(answer))
         except NotSent as error:
@@ -295,7 +295,7 @@ class MpesaClient:
     ) -> None:
         self.close()
 
-    def _call(self, path: str, body: Body, read: Callable[[Answer], R]) -> R:
+    def _call(self, path: str, body: Body, read: Callable[[HttpResponse], R]) -> R:
         try:
             token = self._token()
             answer = self._web.send(as_request(self._account.base_url, path, body, token))
@@ -460,7 +460,7 @@ class AsyncMpesaClient:
         self,
         path: str,
         body: Body,
-        read: Callable[[Answer], R],
+        read: Callable[[HttpResponse], R],
         pacer: Pacer | None = None,
         *,
         leaving: Leaving | None = None,

@@ -465,9 +465,9 @@ def test_a_pacer_that_is_slowed_down_lets_nobody_through() -> None:
 
 
 def test_an_answer_without_a_date_leaves_the_clock_alone() -> None:
-    from pos_app.common.http import Answer
+    from pos_app.common.http import HttpResponse
     from pos_app.daraja.client import _Account
 
     account = _Account.check("k", "s", "sandbox", None, None)
-    account.note(Answer(200, {}, b""))
+    account.note(HttpResponse(200, {}, b""))
     assert account.clock_ahead_ms() is None

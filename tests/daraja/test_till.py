@@ -10,7 +10,7 @@ import pytest
 from fakes.servers import Canned, Mpesa
 
 from pos_app.common.clock import EAT
-from pos_app.common.http import Answer
+from pos_app.common.http import HttpResponse
 from pos_app.daraja import (
     AsyncMpesaClient,
     C2bConfirmation,
@@ -59,14 +59,14 @@ def test_what_mpesa_would_refuse_is_not_sent(wrong: dict[str, str], field: str) 
 @pytest.mark.parametrize("code", ["0", "00000000", 0])
 def test_eight_zeros_are_a_yes_too(code: object) -> None:
     body = json.dumps({"OriginatorCoversationID": "1", "ResponseCode": code, "ResponseDescription": "Success"})
-    assert read_register(Answer(200, {}, body.encode())).is_successful()
+    assert read_register(HttpResponse(200, {}, body.encode())).is_successful()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"ResponseCode":null}', b"<html>"])
 def test_an_answer_that_says_nothing_is_none(body: bytes) -> None:
     with pytest.raises(MaybeSent):
-        read_register(Answer(200, {}, body))
-    assert not read_register(Answer(200, {}, b'{"ResponseCode":"1","ResponseDescription":"no"}')).is_successful()
+        read_register(HttpResponse(200, {}, body))
+    assert not read_register(HttpResponse(200, {}, b'{"ResponseCode":"1","ResponseDescription":"no"}')).is_successful()
 
 
 def test_a_confirmation_as_the_documents_show_it() -> None:

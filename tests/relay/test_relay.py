@@ -10,7 +10,7 @@ import pytest
 from fakes.servers import Relay
 
 from pos_app.common.errors import Mistake
-from pos_app.common.http import Answer, AsyncHttpClient, HttpClient, Patience, Request
+from pos_app.common.http import AsyncHttpClient, HttpClient, HttpResponse, Patience, Request
 from pos_app.common.mailbox import Pairing, read_pairing
 from pos_app.common.tokens import token_digest
 from pos_app.relay.store import PAGE
@@ -18,11 +18,11 @@ from pos_app.relay.store import PAGE
 TOKEN = "T" * 22
 
 
-def post(web: HttpClient, relay: Relay, body: bytes = b"{}", path: str = f"/c/till-1/{TOKEN}") -> Answer:
+def post(web: HttpClient, relay: Relay, body: bytes = b"{}", path: str = f"/c/till-1/{TOKEN}") -> HttpResponse:
     return web.send(Request("POST", relay.url + path, {"Content-Type": "application/json"}, body))
 
 
-def inbox(web: HttpClient, relay: Relay, after: int | str = 0, wait: int = 0, credential: str = "") -> Answer:
+def inbox(web: HttpClient, relay: Relay, after: int | str = 0, wait: int = 0, credential: str = "") -> HttpResponse:
     bearer = credential or f"till-1.{relay.token}"
     return web.send(
         Request("GET", f"{relay.url}/v1/inbox?after={after}&wait={wait}", {"Authorization": f"Bearer {bearer}"})

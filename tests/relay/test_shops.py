@@ -9,7 +9,7 @@ import json
 import pytest
 from fakes.servers import Relay
 
-from pos_app.common.http import Answer, HttpClient, Request
+from pos_app.common.http import HttpClient, HttpResponse, Request
 from pos_app.common.tokens import token_digest
 
 TOKEN = "T" * 22
@@ -23,7 +23,7 @@ def shop(relay: Relay) -> dict[str, str]:
     return {name: relay.store.add_till(name, of) for name, of in names.items()}
 
 
-def ask(web: HttpClient, relay: Relay, method: str, path: str, till: str, token: str) -> Answer:
+def ask(web: HttpClient, relay: Relay, method: str, path: str, till: str, token: str) -> HttpResponse:
     return web.send(Request(method, relay.url + path, {"Authorization": f"Bearer {till}.{token}"}))
 
 

@@ -13,7 +13,7 @@ import pytest
 from fakes.servers import Relay
 from relay.test_relay import inbox, post
 
-from pos_app.common.http import Answer, HttpClient, Request
+from pos_app.common.http import HttpClient, HttpResponse, Request
 from pos_app.common.mailbox import MessageKind
 from pos_app.common.tokens import token_digest
 from pos_app.relay.callbacks import Callbacks
@@ -27,7 +27,7 @@ from pos_app.relay.strangers import Quota
 DAY_MS = 86_400_000
 
 
-def name(web: HttpClient, relay: Relay, body: object, token: str = "") -> Answer:
+def name(web: HttpClient, relay: Relay, body: object, token: str = "") -> HttpResponse:
     headers = {"Authorization": f"Bearer till-1.{token or relay.token}"}
     return web.send(Request("PUT", f"{relay.url}/v1/prompts", headers, json.dumps(body).encode()))
 

@@ -19,7 +19,7 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
-from pos_app.common.http import Answer  # noqa: E402
+from pos_app.common.http import HttpResponse  # noqa: E402
 from pos_app.daraja import C2bConfirmation, CallbackUnreadable, MpesaApiException  # noqa: E402
 from pos_app.daraja.answers import is_token_refusal, read_push, read_query  # noqa: E402
 from pos_app.daraja.auth import read_token  # noqa: E402
@@ -97,7 +97,7 @@ def said(callback: StkCallback) -> object:
 
 
 def readers(status: int, body: bytes) -> dict[str, Callable[[], object]]:
-    answer = Answer(status, {}, body)
+    answer = HttpResponse(status, {}, body)
     return {
         "token": lambda: read_token(answer),
         "push": lambda: read_push(answer).error_message(),

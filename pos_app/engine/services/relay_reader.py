@@ -16,8 +16,8 @@ from pos_app.common.clock import Clock
 from pos_app.common.http import (
     EXPIRED,
     NOT_YET_VALID,
-    Answer,
     AsyncHttpClient,
+    HttpResponse,
     MaybeSentError,
     NotSentError,
     Patience,
@@ -196,7 +196,7 @@ class RelayReader:
         url = f"{relay.url}/v1/inbox?after={cursor.position}{mark}{identity}{more}"
         return Request("GET", url, {"Authorization": f"Bearer {relay.till}.{relay.token}", **headers})
 
-    def _page_of(self, answer: Answer) -> Any:
+    def _page_of(self, answer: HttpResponse) -> Any:
         """The page, or None where it is none."""
         if answer.status == 401:
             self._tell(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.refused"))
