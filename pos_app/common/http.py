@@ -144,7 +144,7 @@ class HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """How long to wait, in seconds. ``total_s`` bounds a server that drips (a `HttpClient`: that drips its body)."""
 
     connect_s: float = 10.0
@@ -167,7 +167,7 @@ def _answer(response: httpx.Response, body: bytes) -> HttpResponse:
     return HttpResponse(response.status_code, headers, body, _date_ms(response.headers))
 
 
-def _client_arguments(patience: Patience) -> dict[str, object]:
+def _client_arguments(patience: Timeouts) -> dict[str, object]:
     return {
         "timeout": patience.as_httpx(),
         "follow_redirects": False,
@@ -179,8 +179,8 @@ def _client_arguments(patience: Patience) -> dict[str, object]:
 class HttpClient:
     """Sends requests and waits for them. Safe to share between threads."""
 
-    def __init__(self, patience: Patience | None = None, *, use_proxies: bool = True) -> None:
-        self._patience = patience or Patience()
+    def __init__(self, patience: Timeouts | None = None, *, use_proxies: bool = True) -> None:
+        self._patience = patience or Timeouts()
         self._client = httpx.Client(trust_env=use_proxies, **_client_arguments(self._patience))  # type: ignore[arg-type]
 
     def send(self, request: Request) -> HttpResponse:
@@ -212,8 +212,8 @@ class HttpClient:
 class AsyncHttpClient:
     """The same for asyncio. Belongs to the loop it is first used on."""
 
-    def __init__(self, patience: Patience | None = None, *, use_proxies: bool = True) -> None:
-        self._patience = patience or Patience()
+    def __init__(self, patience: Timeouts | None = None, *, use_proxies: bool = True) -> None:
+        self._patience = patience or Timeouts()
         self._client = httpx.AsyncClient(trust_env=use_proxies, **_client_arguments(self._patience))  # type: ignore[arg-type]
 
     async def send(self, request: Request, *, leaving: Leaving | None = None) -> HttpResponse:

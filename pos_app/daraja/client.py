@@ -24,8 +24,8 @@ from pos_app.common.http import (
     Leaving,
     MaybeSentError,
     NotSentError,
-    Patience,
     StoppedBeforeSendingError,
+    Timeouts,
 )
 from pos_app.common.urls import is_safe_address
 from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query, read_register
@@ -164,7 +164,7 @@ class MpesaClient:
         environment: str = "sandbox",
         base_url: str | None = None,
         *,
-        patience: Patience | None = None,
+        patience: Timeouts | None = None,
         use_proxies: bool = True,
         clock: Clock | None = None,
         max_amount: int = MAX_SHILLINGS,
@@ -338,7 +338,7 @@ class AsyncMpesaClient:
         environment: str = "sandbox",
         base_url: str | None = None,
         *,
-        patience: Patience | None = None,
+        patience: Timeouts | None = None,
         use_proxies: bool = True,
         clock: Clock | None = None,
         query_pacer: Pacer | None = None,

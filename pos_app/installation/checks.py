@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pos_app.common.http import HttpClient, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.http import HttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.daraja import MpesaClient, NotSent
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.settings.effective import RelayAccess
 from pos_app.settings.model import Environment
 
 CLOCK_TOLERANCE_MS: Final = 60_000
-_PATIENCE: Final = Patience(8, 12, 20)
+_PATIENCE: Final = Timeouts(8, 12, 20)
 
 
 @dataclass(frozen=True, slots=True)

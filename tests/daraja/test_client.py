@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 from fakes.servers import Mpesa
 
-from pos_app.common.http import Patience
+from pos_app.common.http import Timeouts
 from pos_app.daraja import (
     AsyncMpesaClient,
     InvalidRequest,
@@ -36,7 +36,7 @@ from pos_app.practice.simulator.shop import (
     PRACTICE_TILL,
 )
 
-FAST = Patience(connect_s=2, read_s=1, total_s=2)
+FAST = Timeouts(connect_s=2, read_s=1, total_s=2)
 PUSH = {
     "business_short_code": 174379,
     "transaction_type": TransactionType.CUSTOMER_PAYBILL_ONLINE,

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from fakes.scripted import ACCEPTED, TOKEN, Said, Scripted, result, says
 
-from pos_app.common.http import Leaving, Patience
+from pos_app.common.http import Leaving, Timeouts
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MpesaClient, NotSent
 
-FAST = Patience(connect_s=2, read_s=2, total_s=3)
+FAST = Timeouts(connect_s=2, read_s=2, total_s=3)
 NOON_MS = 1_795_856_400_000
 """2026-11-28, 12:00:00 in Kenya: 09:00:00 in UTC."""
 PUSH = {

@@ -18,7 +18,7 @@ from fakes.servers import Bare, Mpesa, Relay
 from fakes.till import Till
 from torture.storm import body_of
 
-from pos_app.common.http import MAX_BODY_BYTES, HttpClient, Patience, Request
+from pos_app.common.http import MAX_BODY_BYTES, HttpClient, Request, Timeouts
 from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.schedule import Pacing
 from pos_app.engine.services import relay_reader
@@ -227,7 +227,7 @@ def test_a_line_without_end_is_not_collected(tmp_path: Path) -> None:
 def test_a_mailbox_that_began_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
     """The relay was set up afresh under its old name, and its numbers have overtaken those that the till had read."""
 
-    web = HttpClient(Patience(2, 10, 12), use_proxies=False)
+    web = HttpClient(Timeouts(2, 10, 12), use_proxies=False)
 
     def strange(relay: Relay) -> None:
         assert web.send(Request("POST", f"{relay.url}/c/till-1/nobodys-token", {}, b"{}")).status == 200

@@ -24,7 +24,7 @@ from torture.fuzz import mutate
 
 from pos_app.common.clock import SystemClock
 from pos_app.common.errors import Mistake
-from pos_app.common.http import HttpClient, Patience, Request
+from pos_app.common.http import HttpClient, Request, Timeouts
 from pos_app.common.tokens import token_digest
 from pos_app.domain import schedule
 from pos_app.domain.attempt import AttemptId, Review
@@ -183,7 +183,7 @@ def test_an_unknown_end_is_not_known_and_told_in_mpesas_words(tmp_path: Path) ->
 
 
 def post(relay: Relay, body: bytes, token: str, kind: str = "c") -> int:
-    with closing(HttpClient(Patience(2, 10, 12), use_proxies=False)) as web:
+    with closing(HttpClient(Timeouts(2, 10, 12), use_proxies=False)) as web:
         return web.send(Request("POST", f"{relay.url}/{kind}/till-1/{token}", {}, body)).status
 
 

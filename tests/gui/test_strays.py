@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from pos_app.common.http import HttpClient, Patience, Request
+from pos_app.common.http import HttpClient, Request, Timeouts
 from pos_app.domain.unmatched_message import UnmatchedMessage
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.strays.presenter import StrayRow, row_of
@@ -32,7 +32,7 @@ def callback(code: object, **metadata: object) -> bytes:
 
 
 def send(relay: Relay, *bodies: bytes) -> None:
-    web = HttpClient(Patience(2, 10, 12), use_proxies=False)
+    web = HttpClient(Timeouts(2, 10, 12), use_proxies=False)
     for body in bodies:
         assert web.send(Request("POST", f"{relay.url}/c/till-1/nobodys-token", {}, body)).status == 200
     web.close()

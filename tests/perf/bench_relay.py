@@ -34,7 +34,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(ROOT)]
 from fakes.postgres import Postgres  # noqa: E402
 from perf.bench import NEVER_S, SHOP, Checkout, Push, callback_of, run  # noqa: E402
 
-from pos_app.common.http import AsyncHttpClient, Patience, Request  # noqa: E402
+from pos_app.common.http import AsyncHttpClient, Request, Timeouts  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
 
 SECONDS = 4
@@ -211,7 +211,7 @@ class Echo:
         self._loop.close()
 
     async def _open(self) -> None:
-        web = AsyncHttpClient(Patience(5, 600, 600), use_proxies=False)
+        web = AsyncHttpClient(Timeouts(5, 600, 600), use_proxies=False)
         self._stack.push_async_callback(web.aclose)
         stream = web.lines(Request("GET", self._url, {"Accept": "text/event-stream"}))
         self._lines = await self._stack.enter_async_context(stream)

@@ -9,7 +9,7 @@ import pytest
 from fakes.postgres import Postgres
 from fakes.servers import Relay
 
-from pos_app.common.http import HttpClient, Patience
+from pos_app.common.http import HttpClient, Timeouts
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +34,6 @@ def relay(tmp_path: Path, database: str) -> Iterator[Relay]:
 
 @pytest.fixture
 def web() -> Iterator[HttpClient]:
-    opened = HttpClient(Patience(2, 10, 12), use_proxies=False)
+    opened = HttpClient(Timeouts(2, 10, 12), use_proxies=False)
     yield opened
     opened.close()

@@ -11,7 +11,7 @@ import pytest
 from fakes.postgres import Postgres
 from fakes.servers import Relay
 
-from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.relay.store import Cursor, Letter, StoreError
 from pos_app.relay.store_postgres import PostgresStore
 
@@ -34,7 +34,7 @@ def test_a_callback_at_one_process_wakes_a_till_at_the_other(two: tuple[Relay, R
     first, second = two
 
     async def both() -> list[int]:
-        client = AsyncHttpClient(Patience(2, 60, 70), use_proxies=False)
+        client = AsyncHttpClient(Timeouts(2, 60, 70), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{first.token}"}
         waiting = asyncio.create_task(client.send(Request("GET", f"{second.url}/v1/inbox?after=0&wait=50", headers)))
         while b"relay_tills_waiting 1.0" not in (await client.send(Request("GET", f"{second.url}/metrics"))).body:
@@ -102,7 +102,7 @@ def test_postgresql_killed_under_load_loses_nothing_that_was_promised(postgres: 
     with Relay(tmp_path, address) as relay:
 
         async def load() -> set[str]:
-            client = AsyncHttpClient(Patience(5, 30, 40), use_proxies=False)
+            client = AsyncHttpClient(Timeouts(5, 30, 40), use_proxies=False)
             promised: set[str] = set()
             stop = asyncio.Event()
 

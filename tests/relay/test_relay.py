@@ -10,7 +10,7 @@ import pytest
 from fakes.servers import Relay
 
 from pos_app.common.errors import Mistake
-from pos_app.common.http import AsyncHttpClient, HttpClient, HttpResponse, Patience, Request
+from pos_app.common.http import AsyncHttpClient, HttpClient, HttpResponse, Request, Timeouts
 from pos_app.common.mailbox import Pairing, read_pairing
 from pos_app.common.tokens import token_digest
 from pos_app.relay.store import PAGE
@@ -42,7 +42,7 @@ def test_stored_then_answered_then_read_by_cursor(relay: Relay, web: HttpClient)
 
 def test_a_long_poll_answers_as_soon_as_there_is_mail(relay: Relay, web: HttpClient) -> None:
     async def both() -> float:
-        client = AsyncHttpClient(Patience(2, 10, 12), use_proxies=False)
+        client = AsyncHttpClient(Timeouts(2, 10, 12), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{relay.token}"}
         waiting = asyncio.create_task(client.send(Request("GET", f"{relay.url}/v1/inbox?after=0&wait=8", headers)))
         await asyncio.sleep(0.2)
@@ -61,7 +61,7 @@ def test_a_stream_of_events_resumes_at_its_cursor(relay: Relay, web: HttpClient)
         post(web, relay, str(number).encode())
 
     async def read() -> list[int]:
-        client = AsyncHttpClient(Patience(2, 10, 12), use_proxies=False)
+        client = AsyncHttpClient(Timeouts(2, 10, 12), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{relay.token}", "Accept": "text/event-stream", "Last-Event-ID": "1"}
         found: list[int] = []
         async with client.lines(Request("GET", f"{relay.url}/v1/inbox", headers)) as lines:

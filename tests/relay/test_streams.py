@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 from fakes.servers import Relay
 
-from pos_app.common.http import AsyncHttpClient, HttpClient, Patience, Request
+from pos_app.common.http import AsyncHttpClient, HttpClient, Request, Timeouts
 from pos_app.relay import app, store_postgres, store_sqlite
 from pos_app.relay.store import Cursor
 
@@ -21,7 +21,7 @@ TOKEN = "T" * 22
 
 @asynccontextmanager
 async def stream(relay: Relay, after: int = 0) -> AsyncIterator[AsyncIterator[str]]:
-    client = AsyncHttpClient(Patience(2, 20, 30), use_proxies=False)
+    client = AsyncHttpClient(Timeouts(2, 20, 30), use_proxies=False)
     headers = {"Authorization": f"Bearer till-1.{relay.token}", "Accept": "text/event-stream"}
     async with client.lines(Request("GET", f"{relay.url}/v1/inbox?after={after}", headers)) as lines:
         yield lines
@@ -29,7 +29,7 @@ async def stream(relay: Relay, after: int = 0) -> AsyncIterator[AsyncIterator[st
 
 
 def put(relay: Relay, body: bytes) -> None:
-    client = HttpClient(Patience(2, 10, 12), use_proxies=False)
+    client = HttpClient(Timeouts(2, 10, 12), use_proxies=False)
     assert client.send(Request("POST", f"{relay.url}/c/till-1/{TOKEN}", {}, body)).status == 200
     client.close()
 
@@ -70,7 +70,7 @@ def test_a_till_that_is_shut_out_hears_nothing_more(relay: Relay) -> None:
 
 def test_a_poll_that_waits_while_its_till_is_shut_out_is_refused(relay: Relay) -> None:
     async def both() -> int:
-        client = AsyncHttpClient(Patience(2, 20, 30), use_proxies=False)
+        client = AsyncHttpClient(Timeouts(2, 20, 30), use_proxies=False)
         headers = {"Authorization": f"Bearer till-1.{relay.token}"}
         waiting = asyncio.create_task(client.send(Request("GET", f"{relay.url}/v1/inbox?after=0&wait=20", headers)))
         while b"relay_tills_waiting 1.0" not in (await client.send(Request("GET", f"{relay.url}/metrics"))).body:

@@ -40,7 +40,7 @@ from torture.callbacks import body_of, code_of, reference_of, shillings_of, toke
 from torture.oracle import CommandLine, read_ledger  # noqa: E402
 from torture.steps import RELAY_STEPS  # noqa: E402
 
-from pos_app.common.http import AsyncHttpClient, HttpClient, MaybeSentError, NotSentError, Patience, Request  # noqa: E402
+from pos_app.common.http import AsyncHttpClient, HttpClient, MaybeSentError, NotSentError, Request, Timeouts  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
 
 TILL = "till-1"
@@ -51,7 +51,7 @@ AT_ONCE = 1_000
 KILLED_WHILE_STARTING = 0.2
 CALLBACKS_A_KILL = 30
 """The sending waits for the weather: on a fast machine all would be sent before anything was killed."""
-CALLBACK_PATIENCE = Patience(connect_s=2, read_s=3, total_s=5)
+CALLBACK_PATIENCE = Timeouts(connect_s=2, read_s=3, total_s=5)
 
 
 @dataclass
@@ -269,7 +269,7 @@ def _free_port() -> int:
 
 
 def _is_up(port: int) -> bool:
-    with closing(HttpClient(Patience(1, 2, 3), use_proxies=False)) as web:
+    with closing(HttpClient(Timeouts(1, 2, 3), use_proxies=False)) as web:
         try:
             return web.send(Request("GET", f"http://127.0.0.1:{port}/healthz")).status == 200
         except (NotSentError, MaybeSentError):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from pos_app.common.errors import Mistake, Outside
-from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.common.mailbox import DEVICE_NAME
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptId
@@ -51,7 +51,7 @@ class CodeReservations:
         self._automatic = asyncio.Semaphore(MOST_AUTOMATIC)
         self._waiting: list[tuple[AttemptId, str]] = []
         self._changed = asyncio.Event()
-        self._web = AsyncHttpClient(Patience(5, 10, 15), use_proxies=use_proxies)
+        self._web = AsyncHttpClient(Timeouts(5, 10, 15), use_proxies=use_proxies)
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.settings.effective import RelayAccess
 
 _log = logging.getLogger("pos_app.engine.services.prompt_registrar")
@@ -32,7 +32,7 @@ class PromptRegistrar:
         self._relay = relay
         self._waiting: dict[bytes, None] = {}
         self._changed = asyncio.Event()
-        self._web = AsyncHttpClient(Patience(5, 10, 15), use_proxies=use_proxies)
+        self._web = AsyncHttpClient(Timeouts(5, 10, 15), use_proxies=use_proxies)
 
     def add(self, digests: Iterable[bytes]) -> None:
         """These are live."""

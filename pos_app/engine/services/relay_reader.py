@@ -20,8 +20,8 @@ from pos_app.common.http import (
     HttpResponse,
     MaybeSentError,
     NotSentError,
-    Patience,
     Request,
+    Timeouts,
 )
 from pos_app.engine.relay_messages import RelayMessage, read_message
 from pos_app.engine.updates import Health, Service, ServiceStatusChanged
@@ -91,7 +91,7 @@ class RelayReader:
         self._has_begun_anew = False
         self._identity = cursor.identity
         self.has_looked = False
-        patience = Patience(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30)
+        patience = Timeouts(connect_s=10, read_s=WAIT_S + 15, total_s=WAIT_S + 30)
         self._web = AsyncHttpClient(patience, use_proxies=use_proxies)
 
     async def run(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Patience, Request
+from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.common.urls import is_loopback
 from pos_app.practice.simulator.faults import Fault, FaultMenu, Target
 from pos_app.practice.simulator.records import Books, Payment, Prompt
@@ -79,7 +79,7 @@ class CallbackSender:
         if not is_loopback(url):
             return "not loopback: not sent"
         if self._web is None:
-            self._web = AsyncHttpClient(Patience(connect_s=5, read_s=10, total_s=15), use_proxies=False)
+            self._web = AsyncHttpClient(Timeouts(connect_s=5, read_s=10, total_s=15), use_proxies=False)
         headers = {"Content-Type": "application/json"}
         try:
             answer = await self._web.send(Request("POST", url, headers, json.dumps(body).encode()))
