@@ -45,7 +45,7 @@ class StoppedBeforeSendingError(asyncio.CancelledError):
     """Cancelled, and no byte of the request had left."""
 
 
-class _Departure:
+class SendTracker:
     """Watches a request leave: httpx says when it begins to write."""
 
     def __init__(self, on_begin: Callable[[], None] | None = None) -> None:
@@ -191,7 +191,7 @@ class HttpClient:
             MaybeSentError: it may have.
         """
         ends = time.monotonic() + self._patience.total_s
-        departure = _Departure()
+        departure = SendTracker()
         chunks: list[bytes] = []
         try:
             with self._client.stream(**_arguments(request, departure.note)) as response:
@@ -237,7 +237,7 @@ class AsyncHttpClient:
                 patience.reschedule(ends_s)
             leaving.note()
 
-        departure = _Departure(begun)
+        departure = SendTracker(begun)
         try:
             async with patience:
                 return await self._send(request, departure)
@@ -252,7 +252,7 @@ class AsyncHttpClient:
                 raise
             raise StoppedBeforeSendingError from None
 
-    async def _send(self, request: Request, departure: _Departure) -> HttpResponse:
+    async def _send(self, request: Request, departure: SendTracker) -> HttpResponse:
         chunks: list[bytes] = []
         async with self._client.stream(**_arguments(request, departure.note_async)) as response:
             size = 0
@@ -271,7 +271,7 @@ class AsyncHttpClient:
             NotSentError: it could not be opened.
             MaybeSentError: it broke, or its status is not 200.
         """
-        departure = _Departure()
+        departure = SendTracker()
         try:
             async with self._client.stream(**_arguments(request, departure.note_async)) as response:
                 if response.status_code != 200:
@@ -284,7 +284,7 @@ class AsyncHttpClient:
         await self._client.aclose()
 
 
-async def _lines(response: httpx.Response, departure: _Departure) -> AsyncIterator[str]:
+async def _lines(response: httpx.Response, departure: SendTracker) -> AsyncIterator[str]:
     """Lines as they come, none longer than an answer may be."""
     rest = b""
     try:

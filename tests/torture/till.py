@@ -86,14 +86,14 @@ def lay(step: str, passes: int) -> None:
     elif step == "bytes_left":
         from pos_app.common import http
 
-        real = http._Departure.note
+        real = http.SendTracker.note
 
         def note(self: Any, name: str, info: object) -> None:
             real(self, name, info)
             if name.endswith("send_request_body.complete"):
                 fuse.burn()
 
-        http._Departure.note = note  # type: ignore[method-assign]
+        http.SendTracker.note = note  # type: ignore[method-assign]
     elif step == "after_answer":
         _after(AsyncMpesaClient, "stk_push", fuse, before=False)
     elif step == "printing":
