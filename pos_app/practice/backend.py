@@ -81,7 +81,7 @@ class PracticeBackend:
         filled = with_practice_account(access)
         address_token = new_address_token()
         await self._store.expect_payments(_TILL, token_digest(address_token), 0)
-        self.mpesa.books.confirmation_urls[filled.party_b] = f"{self._relay.url}/p/{_TILL}/{address_token}"
+        self.mpesa.records.confirmation_urls[filled.party_b] = f"{self._relay.url}/p/{_TILL}/{address_token}"
         return replace(filled, base_url=self._server.url, callback_base=f"{self._relay.url}/c/{_TILL}", relay=relay)
 
     async def stop(self) -> None:
@@ -112,8 +112,8 @@ class PracticeBackend:
 
     def _phone_changed(self, msisdn: str) -> None:
         customer = self.mpesa.customer(msisdn)
-        prompt = self.mpesa.books.open_prompt_of(msisdn)
-        last = next((one for one in reversed(self.mpesa.books.prompts.values()) if one.msisdn == msisdn), None)
+        prompt = self.mpesa.records.open_prompt_of(msisdn)
+        last = next((one for one in reversed(self.mpesa.records.prompts.values()) if one.msisdn == msisdn), None)
         is_shown = prompt is not None and prompt.is_delivered
         self._on_phone(
             PhoneChanged(

@@ -57,7 +57,7 @@ from pos_app.practice.simulator import app as practice_app
 from pos_app.practice.simulator import service as practice_service
 from pos_app.practice.simulator.callbacks import CallbackSender
 from pos_app.practice.simulator.customers import Habit
-from pos_app.practice.simulator.records import Books
+from pos_app.practice.simulator.records import SimulatorRecords
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import RESULT_TEXTS, PracticeMpesa
 from pos_app.practice.simulator.shop import Manner
@@ -179,7 +179,7 @@ class ScriptedClock(SystemClock):
         return types.SimpleNamespace(monotonic=time.monotonic, time=lambda: self.at_ms / 1000)
 
 
-class NumberedBooks(Books):
+class NumberedBooks(SimulatorRecords):
     """Books whose M-PESA codes are counted."""
 
     def new_code(self) -> str:
@@ -195,12 +195,12 @@ class PlainMpesa(PracticeMpesa):
 
     def __init__(self, shop: Account, manner: Manner) -> None:
         super().__init__(shop, manner)
-        self.books = NumberedBooks()
-        self._callbacks = CallbackSender(self.books, self.faults, self.manner)
+        self.records = NumberedBooks()
+        self._callbacks = CallbackSender(self.records, self.faults, self.manner)
         self.says: dict[str, str] = {}
 
     def query(self, body: Any) -> dict[str, Any]:
-        prompt = self.books.prompts.get(str(body.get("CheckoutRequestID", "")))
+        prompt = self.records.prompts.get(str(body.get("CheckoutRequestID", "")))
         told = self.says.get(prompt.msisdn) if prompt is not None else None
         if prompt is None or told is None:
             return super().query(body)

@@ -99,7 +99,7 @@ def test_buy_goods_names_store_and_till(server: Mpesa, client: MpesaClient) -> N
     }
     response = client.stk_push(**buy)
     server.pays()
-    assert server.books.payments[0].checkout_request_id == response.CheckoutRequestID
+    assert server.records.payments[0].checkout_request_id == response.CheckoutRequestID
 
 
 def test_store_and_till_swapped_shows_after_the_pin(server: Mpesa, client: MpesaClient) -> None:
@@ -191,7 +191,7 @@ def test_errors_split_on_whether_it_may_have_left(server, client, fault, options
     assert PRACTICE_PASSKEY not in str(caught.value)
     # Never sent twice by the library: the fault is used up, and nothing came after it.
     assert server.mpesa.faults.as_json() == []
-    assert server.books.pushes_seen <= 1
+    assert server.records.pushes_seen <= 1
 
 
 def test_not_sent_when_nothing_can_have_left(server: Mpesa) -> None:
@@ -206,13 +206,13 @@ def test_not_sent_when_nothing_can_have_left(server: Mpesa) -> None:
         wrong.stk_push(**PUSH)
     assert caught.value.outcome.kind is OutcomeKind.WRONG_CREDENTIALS
     assert caught.value.error.status_code == 400
-    assert server.books.pushes_seen == 0
+    assert server.records.pushes_seen == 0
 
 
 def test_a_refused_token_is_renewed_once_and_the_push_goes_once_more(server: Mpesa, client: MpesaClient) -> None:
     server.fault("push", "refuse_token")
     assert client.stk_push(**PUSH).is_successful()
-    assert (server.books.tokens_given, server.books.pushes_seen) == (2, 1)
+    assert (server.records.tokens_given, server.records.pushes_seen) == (2, 1)
     server.fault("push", "refuse_token", times=5)
     with pytest.raises(Refused) as caught:
         client.stk_push(**PUSH | {"phone_number": "0722000000"})
@@ -226,14 +226,14 @@ def test_tokens_are_kept_renewed_early_and_fetched_one_at_a_time(server: Mpesa) 
             await asyncio.gather(*(client.fetch_token() for _ in range(10)))
 
     asyncio.run(many())
-    assert server.books.tokens_given == 1
+    assert server.records.tokens_given == 1
     with MpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url=server.url) as client:
         threads = [threading.Thread(target=client.fetch_token) for _ in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert server.books.tokens_given == 2
+    assert server.records.tokens_given == 2
 
 
 def test_token_cache_renews_a_minute_early() -> None:
@@ -263,7 +263,7 @@ def test_bad_parameters_are_refused_with_their_name_before_anything_is_sent(serv
         client.stk_push(**PUSH | changed)
     assert caught.value.field == field
     assert isinstance(caught.value, ValueError)
-    assert server.books.pushes_seen == 0
+    assert server.records.pushes_seen == 0
 
 
 def test_the_passkey_never_leaves_in_a_body_and_no_repr_shows_a_secret(client: MpesaClient) -> None:
@@ -378,7 +378,7 @@ def test_the_async_client_does_the_same(server: Mpesa) -> None:
             assert abs(client.clock_ahead_ms or 0) < 3000
 
     asyncio.run(run())
-    assert server.books.pushes_seen == 3
+    assert server.records.pushes_seen == 3
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_a_token_that_is_none_means_that_nothing_left(server: Mpesa, client: Mpe
     with pytest.raises(NotSent) as caught:
         client.stk_push(**PUSH)
     assert caught.value.outcome.kind is OutcomeKind.NOT_UNDERSTOOD
-    assert server.books.pushes_seen == 0
+    assert server.records.pushes_seen == 0
 
 
 def test_the_app_without_the_product(server: Mpesa, client: MpesaClient) -> None:

@@ -30,7 +30,7 @@ def test_registered_once_and_refused_the_second_time_by_both_clients() -> None:
     with Mpesa() as mpesa:
         with MpesaClient(PRACTICE_KEY, PRACTICE_SECRET, base_url=mpesa.url) as client:
             assert client.c2b_register(short_code=174379, **URLS).is_successful()
-            assert mpesa.books.confirmation_urls == {"174379": URLS["confirmation_url"]}
+            assert mpesa.records.confirmation_urls == {"174379": URLS["confirmation_url"]}
             with pytest.raises(MaybeSent) as caught:
                 client.c2b_register(short_code="174379", **URLS)
             assert caught.value.error.error_message == "Urls are already registered"

@@ -30,7 +30,7 @@ def test_a_payment_with_the_relay_and_all_that_follows(home: Path, tmp_path: Pat
         paid = run(env, "request", "1,250", "+254 712-345-678", "--reference", "A0044", "--json")
         assert paid.code == 0
         assert [line["state"] for line in paid.lines] == ["sending", "pending", "paid"]
-        code = mpesa.books.payments[0].mpesa_code
+        code = mpesa.records.payments[0].mpesa_code
         assert paid.last | {"mpesa_code": code, "review": False, "sale": 1, "attempt": 1} == paid.last
         sale = run(env, "sales", "--json").last
         assert sale["state"] == "paid" and sale["mpesa_codes"] == [code] and sale["phone"] == "0712•••678"
@@ -52,7 +52,7 @@ def test_buy_goods(home: Path, tmp_path: Path) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay:
         env = environment(home, mpesa, relay, POS_APP_SHORTCODE=PRACTICE_STORE, POS_APP_TILL_NUMBER=PRACTICE_TILL)
         assert run(env, "request", "5", "0712345678", "--json").code == 0
-        prompt = next(iter(mpesa.books.prompts.values()))
+        prompt = next(iter(mpesa.records.prompts.values()))
         assert (prompt.shortcode, prompt.party_b, prompt.transaction_type) == (
             PRACTICE_STORE,
             PRACTICE_TILL,
@@ -73,7 +73,7 @@ def test_exit_codes(home: Path) -> None:
         mpesa.customer("254712345003", habit=Habit.WAITS)
         pending = run(env, "request", "5", "0712345003", "--json", "--wait", "0.5")
         assert (pending.code, pending.last["state"]) == (3, "pending")
-        assert mpesa.books.pushes_seen == 3
+        assert mpesa.records.pushes_seen == 3
     nobody = environment(home, "http://127.0.0.1:9")
     not_sent = run(nobody, "request", "5", "0712345004", "--json")
     assert (not_sent.code, not_sent.last["state"], not_sent.last["outcome"]) == (1, "ready", "no_connection")
@@ -111,15 +111,15 @@ def test_killed_then_followed(home: Path, tmp_path: Path, moment: str) -> None:
         assert process.stdout is not None
         while json.loads(process.stdout.readline())["state"] != moment:
             pass
-        while not mpesa.books.pushes_seen:
+        while not mpesa.records.pushes_seen:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         followed = run(env, "follow", "--json", "--wait", "20")
         assert followed.last["state"] == "paid", followed.out
-        assert followed.last["mpesa_code"] == mpesa.books.payments[0].mpesa_code
+        assert followed.last["mpesa_code"] == mpesa.records.payments[0].mpesa_code
         assert followed.code == 0
-        assert mpesa.books.pushes_seen == 1
+        assert mpesa.records.pushes_seen == 1
         assert run(env, "verify").code == 0
 
 
@@ -184,7 +184,7 @@ def test_a_ledger_that_cannot_be_used_is_left_alone(home: Path) -> None:
         ledger.unlink()
         ran = run(env, "request", "10", "0722000000")
         assert ran.code == 2 and "gone" in ran.err
-        assert mpesa.books.pushes_seen == 1
+        assert mpesa.records.pushes_seen == 1
 
 
 def test_no_secret_and_no_full_phone_is_left_anywhere(home: Path, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_no_secret_and_no_full_phone_is_left_anywhere(home: Path, tmp_path: Path
         texts.append(run(env, "request", "10", "0712345678", "--json"))
         texts.extend(run(env, "export", "--format", fmt) for fmt in ("csv", "json", "xlsx"))
         texts.append(run(env, "doctor"))
-        tokens = {prompt.callback_url.rsplit("/", 1)[1] for prompt in mpesa.books.prompts.values()}
+        tokens = {prompt.callback_url.rsplit("/", 1)[1] for prompt in mpesa.records.prompts.values()}
         planted = {"712345678", "733111222", PRACTICE_KEY, PRACTICE_SECRET, PRACTICE_PASSKEY, relay.token, *tokens}
         everything = [text.out.encode() + text.err.encode() for text in texts]
         everything += [file.read_bytes() for file in home.rglob("*") if file.is_file()]
@@ -364,7 +364,7 @@ def test_however_short_the_wait_the_pushs_own_answer_is_heard(home: Path) -> Non
         mpesa.fault("token", "never")
         not_sent = run(env, "request", "10", "0722000000", "--json", "--wait", "0")
         assert (not_sent.code, not_sent.last["state"]) == (1, "ready")
-        assert mpesa.books.pushes_seen == 1
+        assert mpesa.records.pushes_seen == 1
 
 
 @pytest.mark.parametrize("callback_lost", [False, True])
@@ -376,7 +376,7 @@ def test_money_that_came_late_is_found_by_follow(home: Path, tmp_path: Path, cal
         if callback_lost:
             mpesa.fault("callback", "lose")
         mpesa.pays()
-        while not mpesa.books.callbacks:
+        while not mpesa.records.callbacks:
             time.sleep(0.01)
         followed = run(env, "follow", "--json")
         assert followed.code == 0
@@ -449,4 +449,4 @@ def test_the_most_that_one_payment_may_be_is_a_setting(home: Path) -> None:
     with Mpesa() as mpesa:
         asked = run(environment(home, mpesa), "request", "300000", "0712345678", "--json")
     # It is M-PESA that refuses it now, in its own words.
-    assert (asked.code, asked.last["state"], mpesa.books.pushes_seen) == (1, "rejected", 1)
+    assert (asked.code, asked.last["state"], mpesa.records.pushes_seen) == (1, "rejected", 1)

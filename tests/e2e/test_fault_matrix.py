@@ -175,18 +175,18 @@ def test_row(name: str, home: Path, tmp_path: Path) -> None:
         sale = run(env, "sales", "--json").last
         assert sale["attempt_state"] == row.ends, (asked.out, asked.err)
         assert set(row.review) <= set(sale["reasons"]) and bool(row.review) == sale["review"]
-        assert mpesa.books.pushes_seen == row.pushes
-        assert len(set(mpesa.books.push_addresses)) == len(mpesa.books.push_addresses)
+        assert mpesa.records.pushes_seen == row.pushes
+        assert len(set(mpesa.records.push_addresses)) == len(mpesa.records.push_addresses)
         holds_together(mpesa, sale, row.ends)
         assert run(env, "verify").code == 0
 
 
 def holds_together(mpesa: Mpesa, sale: dict[str, Any], ends: str) -> None:
     """What the ledger says was received is what M-PESA's books say, or nobody claims to know."""
-    received = mpesa.books.received_cents() // 100
+    received = mpesa.records.received_cents() // 100
     if ends == "paid":
         assert sale["received"] == received == 10
-        codes = [payment.mpesa_code for payment in mpesa.books.payments]
+        codes = [payment.mpesa_code for payment in mpesa.records.payments]
         assert sale["mpesa_codes"] in (codes, [])
     else:
         assert sale["received"] == 0
@@ -223,7 +223,7 @@ def test_tls_and_proxy_errors_never_left(home: Path) -> None:
         proxied = environment(home, "https://mpesa.invalid", HTTPS_PROXY="http://127.0.0.1:9")
         ran = run(proxied, "request", "10", "0722000000", "--json")
         assert (ran.code, ran.last["state"]) == (1, "ready")
-        assert mpesa.books.pushes_seen == 0
+        assert mpesa.records.pushes_seen == 0
 
 
 def test_two_attempts_of_one_sale_both_paid(home: Path, tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_two_attempts_of_one_sale_both_paid(home: Path, tmp_path: Path) -> None:
             assert late.review == {Review.PAID_TWICE, Review.PAID_LATE}
         with Till(tmp_path, mpesa, relay, pacing=slow) as again:
             assert again.engine.following == []
-        assert (mpesa.books.pushes_seen, mpesa.books.received_cents()) == (2, 2000)
+        assert (mpesa.records.pushes_seen, mpesa.records.received_cents()) == (2, 2000)
 
 
 def test_a_second_sale_for_the_same_phone_and_amount_waits(home: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_second_sale_for_the_same_phone_and_amount_waits(home: Path) -> None:
         assert refused.code == 2 and "two minutes" in refused.err
         refused = run(env, "request", "11", PHONE)
         assert refused.code == 2 and "a minute" in refused.err
-        assert mpesa.books.pushes_seen == 1
+        assert mpesa.records.pushes_seen == 1
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "UTC"])
@@ -304,4 +304,4 @@ def test_a_clock_that_is_set_or_a_pc_that_slept_while_it_waits(tmp_path: Path, b
 def test_a_token_that_ends_in_mid_poll(home: Path) -> None:
     with Mpesa(token_life_s=30.0, habit_after_s=60.0, speed=20.0) as mpesa:
         assert run(environment(home, mpesa), "request", "10", PHONE, "--json").code == 0
-        assert mpesa.books.tokens_given >= 2
+        assert mpesa.records.tokens_given >= 2

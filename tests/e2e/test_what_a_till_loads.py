@@ -70,7 +70,7 @@ def not_needed(modules: set[str]) -> list[str]:
 def test_a_till_with_real_money_loads_nothing_of_practice(home: Path, tmp_path: Path, script: str) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay:
         modules = loaded(script, environment(home, mpesa, relay), "request", "10", "0712345678", "--json")
-        assert mpesa.books.payments, "it sold nothing: it proved nothing"
+        assert mpesa.records.payments, "it sold nothing: it proved nothing"
     assert "pos_app.engine.engine" in modules
     assert not_needed(modules) == []
 

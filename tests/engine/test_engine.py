@@ -37,10 +37,10 @@ def test_paid_by_callback_in_a_moment(tmp_path: Path) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
         attempt = till.request()
         paid = till.until_state(attempt, S.PAID)
-        assert paid.mpesa_code == mpesa.books.payments[0].mpesa_code
+        assert paid.mpesa_code == mpesa.records.payments[0].mpesa_code
         assert till.states(attempt) == ["sending", "pending", "paid"]
         assert [event.news for event in till.events if isinstance(event, Announced)] == [News.PAID]
-        assert mpesa.books.queries_seen == 0
+        assert mpesa.records.queries_seen == 0
     assert verify(till.path).findings == ()
 
 
@@ -48,7 +48,7 @@ def test_paid_by_two_queries_without_any_callback(tmp_path: Path) -> None:
     with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
         attempt = till.request()
         assert till.until_state(attempt, S.PAID).mpesa_code is None
-        assert mpesa.books.queries_seen >= 2
+        assert mpesa.records.queries_seen >= 2
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_declined_with_its_reason(
         with Till(tmp_path, mpesa, relay if by_relay else None, pacing=SLOW if by_relay else FAST) as till:
             declined = till.until_state(till.request(), S.DECLINED)
     assert declined.outcome is not None and declined.outcome.kind is kind
-    assert mpesa.books.payments == []
+    assert mpesa.records.payments == []
 
 
 @pytest.mark.parametrize("fault", ["accept_lost", "half"])
@@ -84,8 +84,8 @@ def test_the_answer_is_lost_and_the_callback_finds_its_attempt_by_its_token(tmp_
         with pytest.raises(Mistake):
             till.run(till.people.send_again(till.attempt(attempt).sale_id))
         paid = till.until_state(attempt, S.PAID)
-        assert paid.mpesa_code == mpesa.books.payments[0].mpesa_code
-        assert mpesa.books.pushes_seen == 1
+        assert paid.mpesa_code == mpesa.records.payments[0].mpesa_code
+        assert mpesa.records.pushes_seen == 1
         assert not paid.review
 
 
@@ -101,9 +101,9 @@ def test_silence_and_nonsense_are_not_known_and_never_sent_again(
         mpesa.fault("push", fault, **options)
         attempt = till.request()
         till.until_state(attempt, S.UNKNOWN)
-        seen = mpesa.books.pushes_seen
+        seen = mpesa.records.pushes_seen
         time.sleep(0.5)
-        assert mpesa.books.pushes_seen == seen <= 1
+        assert mpesa.records.pushes_seen == seen <= 1
         assert till.attempt(attempt).state is S.UNKNOWN
     assert verify(till.path).findings == ()
 
@@ -114,14 +114,14 @@ def test_nobody_there_is_ready_again_and_goes_once_somebody_is(tmp_path: Path) -
         attempt = till.request()
         ready = till.until_state(attempt, S.READY)
         assert ready.outcome is not None and ready.outcome.kind is OutcomeKind.NO_CONNECTION
-        assert mpesa.books.pushes_seen == 0
+        assert mpesa.records.pushes_seen == 0
         bad = [
             event for event in till.events if isinstance(event, ServiceStatusChanged) and event.service is Service.MPESA
         ]
         assert bad[-1].health is Health.DOWN
         till.run(till.people.send_again(ready.sale_id))
         till.until_state(attempt, S.PAID)
-        assert mpesa.books.pushes_seen == 1
+        assert mpesa.records.pushes_seen == 1
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_callbacks_doubled_lost_late_forged(tmp_path: Path) -> None:
             till.until_state(attempt, S.PAID)
         till.until(attempts[2], lambda attempt: attempt.mpesa_code is not None)
     assert verify(till.path).findings == ()
-    assert len(mpesa.books.payments) == 4
+    assert len(mpesa.records.payments) == 4
 
 
 def test_a_restart_takes_up_what_was_left(tmp_path: Path) -> None:
@@ -199,13 +199,13 @@ def test_a_restart_takes_up_what_was_left(tmp_path: Path) -> None:
             till.until_state(pending, S.PENDING)
             mpesa.fault("push", "accept_never")
             sending = till.request(phone="0722000000", reference="A2")
-            while mpesa.books.pushes_seen < 2:
+            while mpesa.records.pushes_seen < 2:
                 time.sleep(0.01)
         with Till(tmp_path, mpesa, relay) as again:
             assert again.until(sending, lambda _attempt: True).state in (S.UNKNOWN, S.PAID)
             again.until_state(pending, S.PAID)
             again.until_state(sending, S.PAID)
-        assert mpesa.books.pushes_seen == 2
+        assert mpesa.records.pushes_seen == 2
 
 
 def test_several_wait_together_and_share_one_limiter(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_stopped_before_a_byte_of_the_push_left_it_is_not_unknown(tmp_path: Path
         till.until(attempt, lambda _attempt: not mpesa.mpesa.faults.as_json())
     ready = till.attempt(attempt)
     assert ready is not None and ready.state is S.READY
-    assert mpesa.books.pushes_seen == 0
+    assert mpesa.records.pushes_seen == 0
 
 
 @pytest.mark.parametrize("by_mail", [True, False])
@@ -265,7 +265,7 @@ def test_what_was_closed_is_asked_about_again_and_the_mailbox_read_before_it_res
         if not by_mail:
             mpesa.fault("callback", "lose")
         mpesa.pays()
-        while not mpesa.books.callbacks:
+        while not mpesa.records.callbacks:
             time.sleep(0.01)
         with Till(tmp_path, mpesa, relay, pacing=SLOW if by_mail else FAST) as till:
             if not by_mail:
@@ -452,7 +452,7 @@ def test_check_now_give_up_and_settle(tmp_path: Path) -> None:
         attempt = till.request()
         till.until_state(attempt, S.PENDING)
         till.run(till.people.check_now(attempt))
-        till.until(attempt, lambda _attempt: mpesa.books.queries_seen > 0)
+        till.until(attempt, lambda _attempt: mpesa.records.queries_seen > 0)
         with pytest.raises(Mistake):
             till.run(till.people.give_up(attempt, "left"))
         mpesa.fault("push", "accept_lost")
@@ -490,7 +490,7 @@ def lights_of(till: Till, light: Service) -> list[ServiceStatusChanged]:
 def test_a_request_that_the_library_refuses_never_left(tmp_path: Path) -> None:
     with Mpesa() as mpesa, Till(tmp_path, mpesa, shortcode="12") as till:
         assert till.until_state(till.request(), S.READY).outcome.kind is OutcomeKind.BAD_REQUEST
-        assert mpesa.books.pushes_seen == 0
+        assert mpesa.records.pushes_seen == 0
 
 
 @pytest.mark.logs_errors
@@ -571,7 +571,7 @@ def test_a_push_that_was_stopped_before_its_first_step_is_ready(tmp_path: Path) 
 
         attempt = till.run(ask_and_stop())
     assert till.attempt(attempt).state is S.READY
-    assert mpesa.books.pushes_seen == 0
+    assert mpesa.records.pushes_seen == 0
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "relay.refused"), (500, "relay.not_understood")])

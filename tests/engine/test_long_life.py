@@ -143,7 +143,7 @@ class Street:
         """A day from midnight to midnight."""
         began_s, self.day_number = self.loop.time(), number
         self.clock.wrong_ms = 0
-        urls = self.mpesa.books.confirmation_urls
+        urls = self.mpesa.records.confirmation_urls
         urls.clear()
         if number in WITH_RELAY:
             urls[Shop().paybill] = f"{self.relay.url}/p/till-1/{self._payments_token}"
@@ -267,7 +267,7 @@ async def _live(street: Street) -> None:
 
 
 def _takings_are_the_books(street: Street) -> None:
-    books = street.mpesa.books.payments
+    books = street.mpesa.records.payments
     by_prompt = sum(payment.amount_cents for payment in books if payment.checkout_request_id)
     by_hand = sum(payment.amount_cents for payment in books if not payment.checkout_request_id)
     with closing(LedgerReader(street.ledger)) as reader:

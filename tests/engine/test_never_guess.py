@@ -173,7 +173,7 @@ def test_an_unknown_end_is_not_known_and_told_in_mpesas_words(tmp_path: Path) ->
     with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         attempt = till.request()
         till.until_state(attempt, S.PENDING)
-        token = mpesa.books.prompts[till.attempt(attempt).checkout_request_id].callback_url.rpartition("/")[2]
+        token = mpesa.records.prompts[till.attempt(attempt).checkout_request_id].callback_url.rpartition("/")[2]
         body = {"Body": {"stkCallback": {"ResultCode": 31337, "ResultDesc": "A new reason"}}}
         post(relay, json.dumps(body).encode(), token)
         found = till.until_state(attempt, S.UNKNOWN)
@@ -214,7 +214,7 @@ def test_whatever_strangers_send_the_mailbox_outlives_it(tmp_path: Path) -> None
     with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         attempt = till.request()
         till.until_state(attempt, S.PENDING)
-        address = mpesa.books.prompts[till.attempt(attempt).checkout_request_id].callback_url
+        address = mpesa.records.prompts[till.attempt(attempt).checkout_request_id].callback_url
         tokens = [address.rpartition("/")[2], "0123456789abcdef"]
         relay.run(relay.store.expect_payments("till-1", token_digest("payments-token"), 0))
         for number in range(200):
@@ -302,12 +302,12 @@ def test_the_counter_comes_before_the_backlog(tmp_path: Path) -> None:
             until(lambda: len(till.engine.following) == 40)
         clock = Moved(5 * 3_600_000)
         with _till_by(clock, tmp_path, mpesa, pacing=slow) as till:
-            until(lambda: mpesa.books.queries_seen > 3)
+            until(lambda: mpesa.records.queries_seen > 3)
             mpesa.customer("254712345678", habit=Habit.PAYS, habit_after_s=0.2)
-            asked_before = mpesa.books.queries_seen
+            asked_before = mpesa.records.queries_seen
             attempt = till.request()
             till.until_state(attempt, S.PAID)
-            assert mpesa.books.queries_seen - asked_before < 20, "it waited behind the backlog"
+            assert mpesa.records.queries_seen - asked_before < 20, "it waited behind the backlog"
 
 
 @contextlib.contextmanager

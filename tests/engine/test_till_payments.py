@@ -101,13 +101,13 @@ def test_the_twin_of_a_prompt_counts_once_and_brings_the_code_of_one_without(tmp
         mpesa.fault("callback", "lose")
         second = till.until_state(till.request(amount="30", phone="0722000126", reference="A0002"), S.PAID)
         assert second.mpesa_code is None, "two queries said so"
-        code = mpesa.books.payments[1].mpesa_code
+        code = mpesa.records.payments[1].mpesa_code
         assert arrived(till, code).use is Use.FREE, "nobody guesses whose it is"
         after = till.run(till.people.allocate(code, second.sale_id))
         assert after.mpesa_code == code
         with closing(LedgerReader(till.path)) as reader:
             totals = reader.totals(reader.days()[0])
-        assert (totals.paid_cents, totals.unclaimed) == (sum(one.amount_cents for one in mpesa.books.payments), 0)
+        assert (totals.paid_cents, totals.unclaimed) == (sum(one.amount_cents for one in mpesa.records.payments), 0)
     assert verify(till.path).findings == ()
 
 
@@ -224,7 +224,7 @@ def test_a_relay_that_answers_oddly_to_a_claim_is_taken_by_its_status(
 def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path: Path) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
         till.run(till.people.register_urls())
-        url = mpesa.books.confirmation_urls["174379"]
+        url = mpesa.records.confirmation_urls["174379"]
         send = mpesa.mpesa._callbacks._send
         fields = {"TransID": "TKN7RT61SV", "TransAmount": "10.00", "BusinessShortCode": "999999", "TransTime": "x"}
         for body in (fields, fields | {"TransAmount": "-5"}, fields | {"TransID": ""}, {"hello": 1}):
@@ -292,8 +292,8 @@ def test_a_prompts_money_that_another_till_took_first_brings_a_person(
     of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
     mpesa.fault("callback", "delay", seconds=40)
     attempt = front.request(amount="50")
-    until(lambda: mpesa.books.payments)
-    code = mpesa.books.payments[0].mpesa_code
+    until(lambda: mpesa.records.payments)
+    code = mpesa.records.payments[0].mpesa_code
     arrived(back, code)
     back.run(back.people.allocate(code, of_back.sale_id))
     flagged = front.until(attempt, lambda one: bool(one.review))

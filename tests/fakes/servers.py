@@ -92,7 +92,7 @@ class Mpesa(Served):
 
     @property
     def books(self) -> Any:
-        return self.mpesa.books
+        return self.mpesa.records
 
     def fault(self, target: str, kind: str, times: int = 1, **options: Any) -> None:
         self.call(lambda: self.mpesa.faults.order(target, kind, times, **options))

@@ -235,7 +235,7 @@ class Paid:
 
 
 @dataclass(frozen=True)
-class Books:
+class SimulatorRecords:
     """What M-PESA knows.
 
     Args:
@@ -251,7 +251,9 @@ class Books:
     references: dict[str, str] = field(default_factory=dict)
 
 
-def judge(ledger: Ledger, books: Books, said: Said, whole_receipts: int) -> tuple[list[str], dict[str, float]]:
+def judge(
+    ledger: Ledger, books: SimulatorRecords, said: Said, whole_receipts: int
+) -> tuple[list[str], dict[str, float]]:
     """Holds a ledger that has come to rest against the books.
 
     Returns:
@@ -286,7 +288,7 @@ def _on_receipts(ledger: Ledger, said: Said, whole: int) -> Iterator[str]:
             yield f"sale {number} has a receipt and received nothing"
 
 
-def _on_codes(ledger: Ledger, books: Books, said: Said) -> Iterator[str]:
+def _on_codes(ledger: Ledger, books: SimulatorRecords, said: Said) -> Iterator[str]:
     """Each code pays one sale at most, and was paid; another's prompt pays a sale only where a person said so."""
     having = Counter(code for row in ledger.sales.values() for code in row["mpesa_codes"])
     yield from (f"{code} pays {count} sales" for code, count in having.items() if count > 1)
@@ -300,12 +302,12 @@ def _on_codes(ledger: Ledger, books: Books, said: Said) -> Iterator[str]:
                 yield f"sale {number} has {code}, which nobody gave to it"
 
 
-def _received(row: Row, books: Books) -> float:
+def _received(row: Row, books: SimulatorRecords) -> float:
     """What the codes of a sale brought; the rest of what it received has no code yet."""
     return sum(books.payments[code].shillings for code in row["mpesa_codes"] if code in books.payments)
 
 
-def _on_prompts(ledger: Ledger, books: Books, said: Said, to_check: dict[str, float]) -> Iterator[str]:
+def _on_prompts(ledger: Ledger, books: SimulatorRecords, said: Said, to_check: dict[str, float]) -> Iterator[str]:
     """Each prompt that was paid is received by its sale, or to check, or a person settled it; nothing else is received."""
     by_reference: dict[str, list[Row]] = {}
     for row in ledger.sales.values():
@@ -353,7 +355,7 @@ def _adding_up_to(paid: Sequence[Paid], shillings: float) -> list[Paid] | None:
     return None
 
 
-def _on_other_amounts(ledger: Ledger, books: Books, said: Said) -> Iterator[str]:
+def _on_other_amounts(ledger: Ledger, books: SimulatorRecords, said: Said) -> Iterator[str]:
     """A callback with an amount that was not asked for is no proof: a person sees it."""
     by_reference = {row["reference"]: row for row in ledger.sales.values()}
     for checkout in books.other_amounts:
@@ -362,7 +364,7 @@ def _on_other_amounts(ledger: Ledger, books: Books, said: Said) -> Iterator[str]
             yield f"M-PESA named another amount for sale {row['sale']}, and it is not to check"
 
 
-def _on_list(ledger: Ledger, books: Books) -> Iterator[str]:
+def _on_list(ledger: Ledger, books: SimulatorRecords) -> Iterator[str]:
     """Whatever pays no sale stands in the list of payments that nobody claimed, by hand or not, and nothing else."""
     codes = {code for row in ledger.sales.values() for code in row["mpesa_codes"]}
     unclaimed = [paid.shillings for code, paid in books.payments.items() if code not in codes]
@@ -411,7 +413,7 @@ class Samples:
             while is_on() and time.monotonic() < ends_s:
                 time.sleep(0.005)
 
-    def judge(self, books: Books, said: Said) -> list[str]:
+    def judge(self, books: SimulatorRecords, said: Said) -> list[str]:
         """Holds each look at a sale against the one before, and forgets all but the last whole one."""
         found, self.failures = self.failures, []
         found += _vanished(self._taken)
@@ -426,7 +428,7 @@ def _vanished(samples: Sequence[Sample]) -> Iterator[str]:
         yield from (f"sale {number} was listed and is missing" for number in before.sales.keys() - after.sales.keys())
 
 
-def promises(samples: Iterable[Sample], books: Books, said: Said) -> Iterator[str]:
+def promises(samples: Iterable[Sample], books: SimulatorRecords, said: Said) -> Iterator[str]:
     """What may not happen to a sale between two looks at it.
 
     Args:
@@ -454,7 +456,7 @@ class _During:
         return self.said.touched(sale, frozenset(acts), self.since_s, self.until_s)
 
 
-def _promises(old: Row, new: Row, during: _During, books: Books) -> Iterator[str]:
+def _promises(old: Row, new: Row, during: _During, books: SimulatorRecords) -> Iterator[str]:
     number = old["sale"]
     if new["received"] < old["received"] and not during.touched(number, "detach"):
         yield f"sale {number} had received {old['received']} and has {new['received']}"
@@ -477,7 +479,7 @@ def _promises(old: Row, new: Row, during: _During, books: Books) -> Iterator[str
         yield f"sale {number} was to check for money, and is not any more, and nobody settled it"
 
 
-def _is_nothing_by_prompts(row: Row, books: Books) -> bool:
+def _is_nothing_by_prompts(row: Row, books: SimulatorRecords) -> bool:
     """Whether all that a sale received was paid by hand."""
     paid = [books.payments.get(code) for code in row["mpesa_codes"]]
     return all(one is not None and not one.checkout for one in paid) and _received(row, books) == row["received"]

@@ -45,7 +45,7 @@ from e2e.program import PROGRAM, environment  # noqa: E402
 from fakes.fault_proxy import FaultProxy  # noqa: E402
 from fakes.network_printer import NetworkPrinter  # noqa: E402
 from fakes.servers import Mpesa, Relay  # noqa: E402
-from torture.oracle import Books, CommandLine, Paid, Said, Samples, judge, read_ledger, try_verify  # noqa: E402
+from torture.oracle import CommandLine, Paid, Said, Samples, SimulatorRecords, judge, read_ledger, try_verify  # noqa: E402
 from torture.steps import PLANTS, STEPS  # noqa: E402
 
 from pos_app.practice.simulator.customers import Habit  # noqa: E402
@@ -128,7 +128,7 @@ class Shop:
         """The shop's number is registered: what customers pay by hand comes through the relay."""
         token = secrets.token_hex(16)
         relay.run(relay.store.expect_payments("till-1", hashlib.sha256(token.encode()).digest(), 0))
-        urls = self.mpesa.books.confirmation_urls
+        urls = self.mpesa.records.confirmation_urls
         self.mpesa.call(lambda: urls.__setitem__(PRACTICE_SHORTCODE, f"{relay.url}/p/till-1/{token}"))
 
     def _note_other_amounts(self) -> None:
@@ -140,7 +140,7 @@ class Shop:
             callback = body["Body"]["stkCallback"]
             checkout = callback["CheckoutRequestID"]
             items = callback.get("CallbackMetadata", {}).get("Item", [])
-            asked = self.mpesa.books.prompts[checkout].amount_cents / 100
+            asked = self.mpesa.records.prompts[checkout].amount_cents / 100
             if outcome == "200" and any(one["Name"] == "Amount" and one["Value"] != asked for one in items):
                 self._other_amounts.add(checkout)
             real(body, outcome)
@@ -251,7 +251,7 @@ class Shop:
         self._say(["M-PESA did not come to rest: nothing can be proved"])
 
     def _has_settled(self) -> bool:
-        prompts = self.mpesa.books.prompts.values()
+        prompts = self.mpesa.records.prompts.values()
         return not any(prompt.is_open for prompt in prompts) and not self.mpesa.mpesa._tasks
 
     def _check(self) -> None:
@@ -262,13 +262,13 @@ class Shop:
         people = self.said.people()
         self.people = Counter({name: people[name] for name in BY_PEOPLE})
 
-    def _books(self) -> Books:
-        books = self.mpesa.books
+    def _books(self) -> SimulatorRecords:
+        books = self.mpesa.records
         payments = [
             Paid(one.mpesa_code, one.amount_cents / 100, one.checkout_request_id, one.reference)
             for one in books.payments
         ]
-        return Books(
+        return SimulatorRecords(
             {paid.code: paid for paid in payments},
             tuple(books.push_addresses),
             frozenset(self._other_amounts),
@@ -345,8 +345,8 @@ def main() -> None:
         + "  ".join(f"{name} {count}" for name, count in faults.items())
     )
     print(f"sales accepted: {sum(len(shop.accepted) for shop in shops)}, paid at M-PESA: "
-          f"{sum(len(shop.mpesa.books.payments) for shop in shops)}, "
-          f"pushes seen: {sum(shop.mpesa.books.pushes_seen for shop in shops)}")  # fmt: skip
+          f"{sum(len(shop.mpesa.records.payments) for shop in shops)}, "
+          f"pushes seen: {sum(shop.mpesa.records.pushes_seen for shop in shops)}")  # fmt: skip
     print(
         f"receipts: {sum(shop.printer.whole for shop in shops)} whole, {sum(shop.printer.torn for shop in shops)} torn"
     )

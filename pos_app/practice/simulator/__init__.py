@@ -1,4 +1,4 @@
 """The practice M-PESA: a real HTTP server on loopback that behaves as the fact sheet says.
 
-It shares no code with the client it is used to test: its books are the oracle.
+It shares no code with the client it is used to test: its records are the oracle.
 """

@@ -175,7 +175,7 @@ class _Exchange:
                 return self._about_result(fault, body)
 
     def _about_result(self, fault: Fault, body: bytes) -> Response:
-        prompt = self._mpesa.books.prompts.get(str(_json(body).get("CheckoutRequestID", "")))
+        prompt = self._mpesa.records.prompts.get(str(_json(body).get("CheckoutRequestID", "")))
         if prompt is None:
             return _error_response(Refusal(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID"))
         try:
@@ -210,14 +210,14 @@ def _json(body: bytes) -> Any:
 
 
 class _Control:
-    """For tests and for the curious: books, customers, faults, manner."""
+    """For tests and for the curious: records, customers, faults, options."""
 
     def __init__(self, mpesa: PracticeMpesa) -> None:
         self._mpesa = mpesa
 
     def routes(self) -> list[Route]:
         return [
-            Route("/practice/books", self.books, methods=["GET"]),
+            Route("/practice/books", self.records, methods=["GET"]),
             Route("/practice/customers/{msisdn}", self.customer, methods=["GET", "POST"]),
             Route("/practice/customers/{msisdn}/answer", self.answer, methods=["POST"]),
             Route("/practice/customers/{msisdn}/pay", self.pay, methods=["POST"]),
@@ -225,8 +225,8 @@ class _Control:
             Route("/practice/manner", self.manner, methods=["POST"]),
         ]
 
-    async def books(self, _request: Request) -> Response:
-        return _Json(self._mpesa.books.as_json())
+    async def records(self, _request: Request) -> Response:
+        return _Json(self._mpesa.records.as_json())
 
     async def customer(self, request: Request) -> Response:
         customer = self._mpesa.customer(request.path_params["msisdn"])
@@ -242,7 +242,7 @@ class _Control:
                         setattr(customer, name, wanted[name])
             except (ValueError, TypeError) as error:
                 return _Json({"error": str(error)}, 422)
-        prompt = self._mpesa.books.open_prompt_of(customer.msisdn)
+        prompt = self._mpesa.records.open_prompt_of(customer.msisdn)
         return _Json(
             {
                 "name": customer.name,

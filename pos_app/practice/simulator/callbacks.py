@@ -9,15 +9,15 @@ from typing import Any
 from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.common.urls import is_loopback
 from pos_app.practice.simulator.faults import Fault, FaultMenu, Target
-from pos_app.practice.simulator.records import Books, Payment, Prompt
+from pos_app.practice.simulator.records import Payment, Prompt, SimulatorRecords
 from pos_app.practice.simulator.shop import Manner
 
 
 class CallbackSender:
     """Posts results to the address each push named."""
 
-    def __init__(self, books: Books, faults: FaultMenu, manner: Manner) -> None:
-        self._books = books
+    def __init__(self, records: SimulatorRecords, faults: FaultMenu, manner: Manner) -> None:
+        self._records = records
         self._faults = faults
         self._manner = manner
         self._web: AsyncHttpClient | None = None
@@ -52,7 +52,7 @@ class CallbackSender:
 
     async def confirm(self, payment: Payment, first_name: str, paid_at: str) -> None:
         """Confirms a payment to the address that its shortcode registered, if it did."""
-        url = self._books.confirmation_urls.get(payment.shortcode)
+        url = self._records.confirmation_urls.get(payment.shortcode)
         if url is None:
             return
         await self._sleep(self._manner.callback_after_s)
@@ -89,7 +89,7 @@ class CallbackSender:
 
     def _note(self, body: dict[str, Any], outcome: str) -> None:
         callback = body["Body"]["stkCallback"]
-        self._books.callbacks.append(
+        self._records.callbacks.append(
             {"CheckoutRequestID": callback["CheckoutRequestID"], "code": callback["ResultCode"], "outcome": outcome}
         )
 

@@ -1,4 +1,4 @@
-"""The books: every push that M-PESA saw and every shilling that moved. Tests believe these."""
+"""The records: every push that M-PESA saw and every shilling that moved. Tests believe these."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Payment:
 
 
 @dataclass(slots=True)
-class Books:
+class SimulatorRecords:
     """Everything that happened.
 
     Args:
@@ -94,7 +94,7 @@ class Books:
         return sum(payment.amount_cents for payment in self.payments)
 
     def as_json(self) -> dict[str, Any]:
-        """The books for a test to read; amounts in shillings as M-PESA counts."""
+        """The records for a test to read; amounts in shillings as M-PESA counts."""
         return {
             "pushes_seen": self.pushes_seen,
             "queries_seen": self.queries_seen,

@@ -15,7 +15,7 @@ from pos_app.practice.simulator.callbacks import CallbackSender
 from pos_app.practice.simulator.checks import PushOrder, Refusal, check_password, check_push, query_shortcode
 from pos_app.practice.simulator.customers import DAILY_LIMIT_CENTS, Customer, Habit, name_for
 from pos_app.practice.simulator.faults import FaultMenu
-from pos_app.practice.simulator.records import Books, Payment, Prompt
+from pos_app.practice.simulator.records import Payment, Prompt, SimulatorRecords
 from pos_app.practice.simulator.shop import Manner, Shop
 
 RESULT_TEXTS = {
@@ -34,7 +34,7 @@ RESULT_TEXTS = {
 
 
 class PracticeMpesa:
-    """One practice M-PESA with its books, its customers and its fault menu.
+    """One practice M-PESA with its records, its customers and its fault menu.
 
     *Thread*: belongs to the loop it runs on.
     """
@@ -42,14 +42,14 @@ class PracticeMpesa:
     def __init__(self, shop: Shop | None = None, manner: Manner | None = None) -> None:
         self.shop = shop or Shop()
         self.manner = manner or Manner()
-        self.books = Books()
+        self.records = SimulatorRecords()
         self.faults = FaultMenu()
         self.customers: dict[str, Customer] = {}
         self.on_phone: Callable[[str], None] = lambda _msisdn: None
         self._tokens: dict[str, float] = {}
         self._next_query_s: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._callbacks = CallbackSender(self.books, self.faults, self.manner)
+        self._callbacks = CallbackSender(self.records, self.faults, self.manner)
         self._started_s = time.monotonic()
 
     def now_s(self) -> float:
@@ -92,7 +92,7 @@ class PracticeMpesa:
         token = secrets.token_urlsafe(20)
         life = self.manner.token_life_s
         self._tokens[token] = self.now_s() + life
-        self.books.tokens_given += 1
+        self.records.tokens_given += 1
         return {"access_token": token, "expires_in": str(int(life)) if self.manner.expires_as_text else life}
 
     def check_token(self, authorization: str) -> None:
@@ -113,22 +113,22 @@ class PracticeMpesa:
         Raises:
             Refusal: as M-PESA would.
         """
-        self.books.pushes_seen += 1
+        self.records.pushes_seen += 1
         if isinstance(body, dict):
-            self.books.push_addresses.append(str(body.get("CallBackURL", "")))
+            self.records.push_addresses.append(str(body.get("CallBackURL", "")))
         try:
             order = check_push(body, content_type, self.shop)
             customer = self.customer(order.msisdn)
             if not customer.is_registered:
                 raise Refusal(500, "500.001.1001", "[CBS - ] No ICCID found for this MSISDN")
-            if self.books.open_prompt_of(order.msisdn) is not None:
+            if self.records.open_prompt_of(order.msisdn) is not None:
                 raise Refusal(
                     500,
                     "500.001.1001",
                     "Unable to lock subscriber, a transaction is already in process for the current subscriber",
                 )
         except Refusal as refusal:
-            self.books.refusals.append(f"{refusal.code} {refusal.text}")
+            self.records.refusals.append(f"{refusal.code} {refusal.text}")
             raise
         prompt = self._open_prompt(order)
         at_once = self._fails_at_once(prompt, customer)
@@ -154,7 +154,7 @@ class PracticeMpesa:
 
     def _open_prompt(self, order: PushOrder) -> Prompt:
         stamp = mpesa_timestamp(int(time.time() * 1000))
-        serial = f"{len(self.books.prompts) + 1}{secrets.randbelow(10**6):06d}"
+        serial = f"{len(self.records.prompts) + 1}{secrets.randbelow(10**6):06d}"
         prompt = Prompt(
             merchant_request_id=f"{secrets.randbelow(90_000) + 10_000}-{serial}-1",
             checkout_request_id=f"ws_CO_{stamp}{serial}",
@@ -168,7 +168,7 @@ class PracticeMpesa:
             callback_url=order.callback_url,
             created_s=self.now_s(),
         )
-        self.books.prompts[prompt.checkout_request_id] = prompt
+        self.records.prompts[prompt.checkout_request_id] = prompt
         return prompt
 
     def _fails_at_once(self, prompt: Prompt, customer: Customer) -> str | None:
@@ -180,7 +180,7 @@ class PracticeMpesa:
             and other.shortcode == prompt.shortcode
             and other.result_code == "0"
             and prompt.created_s - other.created_s < self.manner.same_amount_s
-            for other in self.books.prompts.values()
+            for other in self.records.prompts.values()
         )
         if recent:
             return "17"
@@ -216,7 +216,7 @@ class PracticeMpesa:
 
     def enter_pin(self, msisdn: str, pin: str) -> str | None:
         """The customer enters a PIN; the result code, or None where no prompt stands."""
-        prompt = self.books.open_prompt_of(msisdn)
+        prompt = self.records.open_prompt_of(msisdn)
         if prompt is None or not prompt.is_delivered:
             return None
         customer = self.customer(msisdn)
@@ -225,7 +225,7 @@ class PracticeMpesa:
 
     def cancel(self, msisdn: str) -> str | None:
         """The customer closes the prompt."""
-        prompt = self.books.open_prompt_of(msisdn)
+        prompt = self.records.open_prompt_of(msisdn)
         if prompt is None or not prompt.is_delivered:
             return None
         self._settle(prompt, "1032")
@@ -243,7 +243,7 @@ class PracticeMpesa:
             return "1"
         if customer.spent_today_cents + prompt.amount_cents > DAILY_LIMIT_CENTS:
             return "4"
-        if self.books.received_cents() + prompt.amount_cents > self.shop.limit_cents:
+        if self.records.received_cents() + prompt.amount_cents > self.shop.limit_cents:
             return "8"
         return "0"
 
@@ -262,7 +262,7 @@ class PracticeMpesa:
         prompt.result_code, prompt.result_desc = code, RESULT_TEXTS[code]
         customer = self.customer(prompt.msisdn)
         if code == "0":
-            prompt.mpesa_code = self.books.new_code()
+            prompt.mpesa_code = self.records.new_code()
             prompt.paid_at = mpesa_timestamp(int(time.time() * 1000))
             customer.balance_cents -= prompt.amount_cents
             customer.spent_today_cents += prompt.amount_cents
@@ -280,8 +280,8 @@ class PracticeMpesa:
         self._start(self._callbacks.report(prompt))
 
     def _book(self, payment: Payment, customer: Customer, paid_at: str) -> None:
-        """The money has moved: books, the customer's message, and the confirmation where one is wanted."""
-        self.books.payments.append(payment)
+        """The money has moved: records, the customer's message, and the confirmation where one is wanted."""
+        self.records.payments.append(payment)
         customer.messages.append(self._sms(payment, customer))
         # A prompt's payment is confirmed like any other: the twin of its callback (docs/mpesa.md, 5).
         self._start(self._callbacks.confirm(payment, customer.name, paid_at))
@@ -307,9 +307,9 @@ class PracticeMpesa:
             raise Refusal(400, "400.002.02", "Bad Request - Invalid ShortCode")
         if fields.get("ResponseType") not in ("Completed", "Cancelled") or not url.startswith("http"):
             raise Refusal(400, "400.002.02", "Bad Request - Invalid ConfirmationURL")
-        if shortcode in self.books.confirmation_urls and self.manner.registers_once:
+        if shortcode in self.records.confirmation_urls and self.manner.registers_once:
             raise Refusal(500, "500.003.1001", "Urls are already registered")
-        self.books.confirmation_urls[shortcode] = url
+        self.records.confirmation_urls[shortcode] = url
         return {
             "OriginatorCoversationID": secrets.token_hex(8),
             "ResponseCode": "00000000",
@@ -324,7 +324,7 @@ class PracticeMpesa:
             return None
         customer.balance_cents -= cents
         customer.spent_today_cents += cents
-        payment = Payment(self.books.new_code(), "", msisdn, cents, reference, shortcode or self.shop.paybill)
+        payment = Payment(self.records.new_code(), "", msisdn, cents, reference, shortcode or self.shop.paybill)
         self._book(payment, customer, mpesa_timestamp(int(time.time() * 1000)))
         self.on_phone(msisdn)
         return payment.mpesa_code
@@ -337,11 +337,11 @@ class PracticeMpesa:
         Raises:
             Refusal: as M-PESA would, "not finished yet" included.
         """
-        self.books.queries_seen += 1
+        self.records.queries_seen += 1
         shortcode, checkout = query_shortcode(body)
         self._spike_arrest(shortcode)
         check_password(body, shortcode, self.shop)
-        prompt = self.books.prompts.get(checkout)
+        prompt = self.records.prompts.get(checkout)
         if prompt is None or prompt.shortcode != shortcode:
             raise Refusal(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID")
         if self.now_s() - prompt.created_s < self.manner.indexed_after_s:
