@@ -14,12 +14,12 @@ from pos_app.common.i18n import _
 from pos_app.practice.simulator.customers import Habit
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
-from pos_app.practice.simulator.shop import Manner, Shop
+from pos_app.practice.simulator.shop import Shop, SimulatorOptions
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command."""
-    shop, manner = Shop(), Manner()
+    shop, options = Shop(), SimulatorOptions()
     parser = commands.add_parser(
         "practice",
         help=_("run the practice M-PESA on this machine"),
@@ -57,7 +57,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--query-spacing",
         metavar="SECONDS",
         type=seconds,
-        default=manner.query_spacing_s,
+        default=options.query_spacing_s,
         help=_("one query in so many seconds, else 429 (default 12, as the sandbox; 0 for none)"),
     )
     parser.set_defaults(run=command)
@@ -73,13 +73,13 @@ def command(arguments: argparse.Namespace) -> int:
         store=arguments.store,
         till=arguments.till,
     )
-    manner = Manner(
+    options = SimulatorOptions(
         speed=arguments.speed or 1.0,
         habit=Habit(arguments.customers),
         habit_after_s=arguments.after,
         query_spacing_s=arguments.query_spacing,
     )
-    asyncio.run(_serve(PracticeMpesa(shop, manner), arguments.port))
+    asyncio.run(_serve(PracticeMpesa(shop, options), arguments.port))
     return exits.PAID
 
 

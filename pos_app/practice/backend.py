@@ -27,8 +27,8 @@ from pos_app.practice.simulator.shop import (
     PRACTICE_PASSKEY,
     PRACTICE_SECRET,
     PRACTICE_SHORTCODE,
-    Manner,
     Shop,
+    SimulatorOptions,
 )
 from pos_app.relay.app import make_app
 from pos_app.relay.store_sqlite import SqliteStore
@@ -62,7 +62,8 @@ class PracticeBackend:
         self, folder: Path, shop_name: str, *, customers_pay: bool, on_phone: Callable[[PhoneChanged], None]
     ) -> None:
         shop = Shop(name=shop_name or "PRACTICE SHOP")
-        self.mpesa = PracticeMpesa(shop, Manner(habit=Habit.PAYS if customers_pay else Habit.WAITS, habit_after_s=2.0))
+        habit = Habit.PAYS if customers_pay else Habit.WAITS
+        self.mpesa = PracticeMpesa(shop, SimulatorOptions(habit=habit, habit_after_s=2.0))
         self.mpesa.on_phone = self._phone_changed
         self._on_phone = on_phone
         self._server = PracticeServer(self.mpesa)

@@ -60,8 +60,8 @@ from pos_app.practice.simulator.customers import Habit
 from pos_app.practice.simulator.records import SimulatorRecords
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import RESULT_TEXTS, PracticeMpesa
-from pos_app.practice.simulator.shop import Manner
 from pos_app.practice.simulator.shop import Shop as Account
+from pos_app.practice.simulator.shop import SimulatorOptions
 from pos_app.settings.effective import RelayAccess
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SUNDAY = (f"2026-03-0{day}" for day in (2, 3, 4, 5, 6, 8))
@@ -193,10 +193,10 @@ class PlainMpesa(PracticeMpesa):
         says: The ResultCode that a query hears of a phone's prompt, whatever is true.
     """
 
-    def __init__(self, shop: Account, manner: Manner) -> None:
-        super().__init__(shop, manner)
+    def __init__(self, shop: Account, options: SimulatorOptions) -> None:
+        super().__init__(shop, options)
         self.records = NumberedBooks()
-        self._callbacks = CallbackSender(self.records, self.faults, self.manner)
+        self._callbacks = CallbackSender(self.records, self.faults, self.options)
         self.says: dict[str, str] = {}
 
     def query(self, body: Any) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class PlainServer(Mpesa):
         super().__init__(**{"habit": Habit.WAITS, "indexed_after_s": 0.0, "prompt_life_s": 36_000.0, **manner})
 
     async def begin(self) -> PracticeServer:
-        server = PracticeServer(PlainMpesa(Account(), Manner(**self._manner)))
+        server = PracticeServer(PlainMpesa(Account(), SimulatorOptions(**self._options)))
         await server.start()
         return server
 
@@ -389,10 +389,10 @@ def _monday(shop: Shop) -> None:
         _fails(shop, till, shop.request(till, f"{MONDAY} 08:30:00", 130), 4)
         shop.customer(5, balance_cents=1000)
         _fails(shop, till, shop.request(till, f"{MONDAY} 08:40:00", 140), 5)
-        shop.mpesa.mpesa.manner.prompt_life_s = 4.0
+        shop.mpesa.mpesa.options.prompt_life_s = 4.0
         ignored = shop.request(till, f"{MONDAY} 08:50:00", 150)
         till.until_state(ignored, S.DECLINED, WITHIN_S)
-        shop.mpesa.mpesa.manner.prompt_life_s = 36_000.0
+        shop.mpesa.mpesa.options.prompt_life_s = 36_000.0
         shop.mpesa.fault("push", "error", status=400, code="400.002.02", text="Bad Request - Invalid PhoneNumber")
         till.until_state(shop.request(till, f"{MONDAY} 09:00:00", 160), S.REJECTED, WITHIN_S)
         shop.mpesa.fault("push", "throttle")

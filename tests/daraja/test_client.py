@@ -110,7 +110,7 @@ def test_store_and_till_swapped_shows_after_the_pin(server: Mpesa, client: Mpesa
     }
     response = client.stk_push(**swapped)
     server.pays()
-    server.call(lambda: setattr(server.mpesa.manner, "indexed_after_s", 0))
+    server.call(lambda: setattr(server.mpesa.options, "indexed_after_s", 0))
     answer = client.stk_query(
         business_short_code=PRACTICE_STORE, checkout_request_id=response.CheckoutRequestID, passkey=PRACTICE_PASSKEY
     )

@@ -160,7 +160,7 @@ def settle(env: dict[str, str], wait: str) -> Ran:
 @pytest.mark.parametrize("name", list(ROWS))
 def test_row(name: str, home: Path, tmp_path: Path) -> None:
     row = ROWS[name]
-    manner = {"speed": 20.0, "habit_after_s": 2.0, "indexed_after_s": 0.0} | row.manner
+    manner = {"speed": 20.0, "habit_after_s": 2.0, "indexed_after_s": 0.0} | row.options
     with Mpesa(habit=row.habit, **manner) as mpesa, Relay(tmp_path) as relay:
         for target, fault, options in row.faults:
             mpesa.fault(target, fault, **options)

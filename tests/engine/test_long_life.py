@@ -45,7 +45,7 @@ from pos_app.practice.simulator import service as practice_service
 from pos_app.practice.simulator.customers import Habit
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
-from pos_app.practice.simulator.shop import Manner, Shop
+from pos_app.practice.simulator.shop import Shop, SimulatorOptions
 from pos_app.relay import app as relay_app
 from pos_app.relay import callbacks as relay_callbacks
 from pos_app.relay import retention, store_sqlite
@@ -68,7 +68,7 @@ class Street:
         self.loop = loop
         self.clock = clock
         self.chance = random.Random(20)
-        self.mpesa = PracticeMpesa(Shop(), Manner(habit_after_s=20.0))
+        self.mpesa = PracticeMpesa(Shop(), SimulatorOptions(habit_after_s=20.0))
         self.ledger = folder / "sandbox" / "ledger.sqlite3"
         self.failures: list[Update] = []
         self.seen = Counter[str]()

@@ -13,7 +13,7 @@ from pos_app.common.asgi_server import LoopbackServer
 from pos_app.practice.simulator.customers import Habit
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
-from pos_app.practice.simulator.shop import Manner, Shop
+from pos_app.practice.simulator.shop import Shop, SimulatorOptions
 from pos_app.relay.app import make_app
 from pos_app.relay.guard import Rules
 from pos_app.relay.metrics import Counted
@@ -79,10 +79,10 @@ class Mpesa(Served):
     def __init__(
         self, *, habit: Habit = Habit.PAYS, speed: float = 20.0, spacing_s: float = 0.0, **manner: Any
     ) -> None:
-        self._manner = {"habit": habit, "speed": speed, "query_spacing_s": spacing_s, "habit_after_s": 2.0, **manner}
+        self._options = {"habit": habit, "speed": speed, "query_spacing_s": spacing_s, "habit_after_s": 2.0, **manner}
 
     async def begin(self) -> PracticeServer:
-        server = PracticeServer(PracticeMpesa(Shop(), Manner(**self._manner)))
+        server = PracticeServer(PracticeMpesa(Shop(), SimulatorOptions(**self._options)))
         await server.start()
         return server
 

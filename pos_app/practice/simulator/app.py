@@ -119,7 +119,7 @@ class _Exchange:
             # Half a request is no request.
             return
         if isinstance(response, Response):
-            response.headers["date"] = formatdate(time.time() + self._mpesa.manner.date_skew_s, usegmt=True)
+            response.headers["date"] = formatdate(time.time() + self._mpesa.options.date_skew_s, usegmt=True)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Any:
@@ -222,7 +222,7 @@ class _Control:
             Route("/practice/customers/{msisdn}/answer", self.answer, methods=["POST"]),
             Route("/practice/customers/{msisdn}/pay", self.pay, methods=["POST"]),
             Route("/practice/faults", self.faults, methods=["GET", "POST", "DELETE"]),
-            Route("/practice/manner", self.manner, methods=["POST"]),
+            Route("/practice/manner", self.options, methods=["POST"]),
         ]
 
     async def records(self, _request: Request) -> Response:
@@ -287,12 +287,12 @@ class _Control:
                 return _Json({"error": str(error)}, 422)
         return _Json(self._mpesa.faults.as_json())
 
-    async def manner(self, request: Request) -> Response:
+    async def options(self, request: Request) -> Response:
         wanted = _json(await request.body())
-        manner = self._mpesa.manner
-        unknown = [name for name in wanted if name not in manner.__slots__]
+        options = self._mpesa.options
+        unknown = [name for name in wanted if name not in options.__slots__]
         if unknown:
-            return _Json({"error": f"no setting {unknown[0]!r}; there are {', '.join(manner.__slots__)}"}, 422)
+            return _Json({"error": f"no setting {unknown[0]!r}; there are {', '.join(options.__slots__)}"}, 422)
         for name, value in wanted.items():
-            setattr(manner, name, Habit(value) if name == "habit" else value)
-        return _Json({name: getattr(manner, name) for name in manner.__slots__})
+            setattr(options, name, Habit(value) if name == "habit" else value)
+        return _Json({name: getattr(options, name) for name in options.__slots__})

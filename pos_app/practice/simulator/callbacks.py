@@ -10,22 +10,22 @@ from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, R
 from pos_app.common.urls import is_loopback
 from pos_app.practice.simulator.faults import Fault, FaultMenu, Target
 from pos_app.practice.simulator.records import Payment, Prompt, SimulatorRecords
-from pos_app.practice.simulator.shop import Manner
+from pos_app.practice.simulator.shop import SimulatorOptions
 
 
 class CallbackSender:
     """Posts results to the address each push named."""
 
-    def __init__(self, records: SimulatorRecords, faults: FaultMenu, manner: Manner) -> None:
+    def __init__(self, records: SimulatorRecords, faults: FaultMenu, options: SimulatorOptions) -> None:
         self._records = records
         self._faults = faults
-        self._manner = manner
+        self._options = options
         self._web: AsyncHttpClient | None = None
         self._held: list[tuple[str, dict[str, Any]]] = []
 
     async def report(self, prompt: Prompt) -> None:
         """Reports one result, once, as M-PESA does, or as the fault ordered says."""
-        await self._sleep(self._manner.callback_after_s)
+        await self._sleep(self._options.callback_after_s)
         url, body = prompt.callback_url, callback_body(prompt)
         fault = self._faults.take(Target.CALLBACK)
         kind = fault.kind if fault is not None else ""
@@ -55,7 +55,7 @@ class CallbackSender:
         url = self._records.confirmation_urls.get(payment.shortcode)
         if url is None:
             return
-        await self._sleep(self._manner.callback_after_s)
+        await self._sleep(self._options.callback_after_s)
         fault = self._faults.take(Target.CONFIRMATION)
         kind = fault.kind if fault is not None else ""
         if kind == "lose":
@@ -94,7 +94,7 @@ class CallbackSender:
         )
 
     async def _sleep(self, practice_s: float) -> None:
-        await asyncio.sleep(practice_s / self._manner.speed)
+        await asyncio.sleep(practice_s / self._options.speed)
 
 
 def confirmation_body(payment: Payment, first_name: str, paid_at: str) -> dict[str, Any]:

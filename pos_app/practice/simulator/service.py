@@ -16,7 +16,7 @@ from pos_app.practice.simulator.checks import PushOrder, Refusal, check_password
 from pos_app.practice.simulator.customers import DAILY_LIMIT_CENTS, Customer, Habit, name_for
 from pos_app.practice.simulator.faults import FaultMenu
 from pos_app.practice.simulator.records import Payment, Prompt, SimulatorRecords
-from pos_app.practice.simulator.shop import Manner, Shop
+from pos_app.practice.simulator.shop import Shop, SimulatorOptions
 
 RESULT_TEXTS = {
     "0": "The service request is processed successfully.",
@@ -39,9 +39,9 @@ class PracticeMpesa:
     *Thread*: belongs to the loop it runs on.
     """
 
-    def __init__(self, shop: Shop | None = None, manner: Manner | None = None) -> None:
+    def __init__(self, shop: Shop | None = None, options: SimulatorOptions | None = None) -> None:
         self.shop = shop or Shop()
-        self.manner = manner or Manner()
+        self.options = options or SimulatorOptions()
         self.records = SimulatorRecords()
         self.faults = FaultMenu()
         self.customers: dict[str, Customer] = {}
@@ -49,16 +49,16 @@ class PracticeMpesa:
         self._tokens: dict[str, float] = {}
         self._next_query_s: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._callbacks = CallbackSender(self.records, self.faults, self.manner)
+        self._callbacks = CallbackSender(self.records, self.faults, self.options)
         self._started_s = time.monotonic()
 
     def now_s(self) -> float:
         """Practice seconds since the start; ``speed`` of them pass in a real one."""
-        return (time.monotonic() - self._started_s) * self.manner.speed
+        return (time.monotonic() - self._started_s) * self.options.speed
 
     async def sleep(self, practice_s: float) -> None:
         """Waits practice seconds."""
-        await asyncio.sleep(practice_s / self.manner.speed)
+        await asyncio.sleep(practice_s / self.options.speed)
 
     async def stop(self) -> None:
         """Ends every prompt's timer and every callback on its way."""
@@ -90,10 +90,10 @@ class PracticeMpesa:
         if pair != f"{self.shop.consumer_key}:{self.shop.consumer_secret}":
             raise Refusal(400, "", "")
         token = secrets.token_urlsafe(20)
-        life = self.manner.token_life_s
+        life = self.options.token_life_s
         self._tokens[token] = self.now_s() + life
         self.records.tokens_given += 1
-        return {"access_token": token, "expires_in": str(int(life)) if self.manner.expires_as_text else life}
+        return {"access_token": token, "expires_in": str(int(life)) if self.options.expires_as_text else life}
 
     def check_token(self, authorization: str) -> None:
         """Raises:
@@ -148,7 +148,7 @@ class PracticeMpesa:
         """The subscriber of a number; there is one for every number."""
         if msisdn not in self.customers:
             self.customers[msisdn] = Customer(
-                msisdn, name_for(msisdn), habit=self.manner.habit, habit_after_s=self.manner.habit_after_s
+                msisdn, name_for(msisdn), habit=self.options.habit, habit_after_s=self.options.habit_after_s
             )
         return self.customers[msisdn]
 
@@ -179,7 +179,7 @@ class PracticeMpesa:
             and other.amount_cents == prompt.amount_cents
             and other.shortcode == prompt.shortcode
             and other.result_code == "0"
-            and prompt.created_s - other.created_s < self.manner.same_amount_s
+            and prompt.created_s - other.created_s < self.options.same_amount_s
             for other in self.records.prompts.values()
         )
         if recent:
@@ -192,7 +192,7 @@ class PracticeMpesa:
         """A prompt's life: the customer's habit, or its end."""
         if not customer.is_on:
             prompt.is_delivered = False
-            await self.sleep(self.manner.prompt_life_s / 2)
+            await self.sleep(self.options.prompt_life_s / 2)
             self._settle(prompt, "1037")
             return
         self.on_phone(prompt.msisdn)
@@ -201,7 +201,7 @@ class PracticeMpesa:
             if prompt.is_open:
                 self._act(prompt, customer)
             return
-        await self.sleep(self.manner.prompt_life_s)
+        await self.sleep(self.options.prompt_life_s)
         if prompt.is_open:
             self._settle(prompt, "1037")
 
@@ -307,7 +307,7 @@ class PracticeMpesa:
             raise Refusal(400, "400.002.02", "Bad Request - Invalid ShortCode")
         if fields.get("ResponseType") not in ("Completed", "Cancelled") or not url.startswith("http"):
             raise Refusal(400, "400.002.02", "Bad Request - Invalid ConfirmationURL")
-        if shortcode in self.records.confirmation_urls and self.manner.registers_once:
+        if shortcode in self.records.confirmation_urls and self.options.registers_once:
             raise Refusal(500, "500.003.1001", "Urls are already registered")
         self.records.confirmation_urls[shortcode] = url
         return {
@@ -344,10 +344,10 @@ class PracticeMpesa:
         prompt = self.records.prompts.get(checkout)
         if prompt is None or prompt.shortcode != shortcode:
             raise Refusal(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID")
-        if self.now_s() - prompt.created_s < self.manner.indexed_after_s:
+        if self.now_s() - prompt.created_s < self.options.indexed_after_s:
             raise Refusal(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID")
         if prompt.result_code is None:
-            return self.pending(prompt, self.manner.pending_form)
+            return self.pending(prompt, self.options.pending_form)
         return self.result(prompt, prompt.result_code, prompt.result_desc)
 
     def pending(self, prompt: Prompt, form: int) -> dict[str, Any]:
@@ -370,13 +370,13 @@ class PracticeMpesa:
         }
 
     def _spike_arrest(self, shortcode: str) -> None:
-        if self.manner.query_spacing_s <= 0:
+        if self.options.query_spacing_s <= 0:
             return
         now = self.now_s()
         # A tenth of grace: two machines never agree on an interval to the millisecond.
         if now < self._next_query_s.get(shortcode, 0.0):
             raise Refusal(429, "spike", "")
-        self._next_query_s[shortcode] = now + self.manner.query_spacing_s * 0.9
+        self._next_query_s[shortcode] = now + self.options.query_spacing_s * 0.9
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -33,7 +33,7 @@ class Shop:
 
 
 @dataclass(slots=True)
-class Manner:
+class SimulatorOptions:
     """How this M-PESA behaves; all times in practice seconds, which ``speed`` makes shorter.
 
     Args:
