@@ -11,7 +11,7 @@ from pos_app.cli.request import seconds
 from pos_app.cli.stopping import until_stopped
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
 from pos_app.practice.simulator.shop import Shop, SimulatorOptions
@@ -33,8 +33,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--port", metavar="N", type=int, default=8200, help=_("default 8200; 0 for any free one"))
     parser.add_argument(
         "--customers",
-        choices=[str(habit) for habit in Habit],
-        default=str(Habit.PAYS),
+        choices=[str(habit) for habit in CustomerBehaviour],
+        default=str(CustomerBehaviour.PAYS),
         help=_("what customers do by themselves (default: pays)"),
     )
     parser.add_argument(
@@ -75,7 +75,7 @@ def command(arguments: argparse.Namespace) -> int:
     )
     options = SimulatorOptions(
         speed=arguments.speed or 1.0,
-        habit=Habit(arguments.customers),
+        habit=CustomerBehaviour(arguments.customers),
         habit_after_s=arguments.after,
         query_spacing_s=arguments.query_spacing,
     )

@@ -19,7 +19,7 @@ from pos_app.practice.phone import (
     SetWallet,
     UnlockPhone,
 )
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
 from pos_app.practice.simulator.shop import (
@@ -62,7 +62,7 @@ class PracticeBackend:
         self, folder: Path, shop_name: str, *, customers_pay: bool, on_phone: Callable[[PhoneChanged], None]
     ) -> None:
         shop = Shop(name=shop_name or "PRACTICE SHOP")
-        habit = Habit.PAYS if customers_pay else Habit.WAITS
+        habit = CustomerBehaviour.PAYS if customers_pay else CustomerBehaviour.WAITS
         self.mpesa = PracticeMpesa(shop, SimulatorOptions(habit=habit, habit_after_s=2.0))
         self.mpesa.on_phone = self._phone_changed
         self._on_phone = on_phone

@@ -19,7 +19,7 @@ from contract.program import Ran, environment, ran, run, run_all, side_by_side, 
 from contract.week import MONDAY, NOBODY, PlainServer, code
 from fakes.servers import Relay
 
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 
 PHONE, MSISDN = "0712345678", "254712345678"
 A_SALE = ("request", "1250", PHONE, "--reference", "A0044")
@@ -33,7 +33,7 @@ class Case:
     told: list[Ran] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def mpesa(self, habit: Habit = Habit.WAITS) -> Iterator[PlainServer]:
+    def mpesa(self, habit: CustomerBehaviour = CustomerBehaviour.WAITS) -> Iterator[PlainServer]:
         with PlainServer(habit=habit) as mpesa:
             yield mpesa
 
@@ -44,16 +44,16 @@ class Case:
 
 def by_callback(case: Case) -> None:
     case.home.mkdir()
-    with case.mpesa(Habit.PAYS) as mpesa, Relay(case.home) as relay:
+    with case.mpesa(CustomerBehaviour.PAYS) as mpesa, Relay(case.home) as relay:
         env = environment(case.home, mpesa, relay, POS_APP_FIRST_QUERY_S="60")
         case.run(env, *A_SALE, "--json")
         case.run(env, "request", "1", "+254 712-000-111")
-        mpesa.customer("254112000222", habit=Habit.WAITS)
+        mpesa.customer("254112000222", habit=CustomerBehaviour.WAITS)
         case.run(env | {"POS_APP_LANGUAGE": "sw"}, "request", "250,000", "0112000222", "--wait", "0")
 
 
 def by_queries(case: Case) -> None:
-    with case.mpesa(Habit.PAYS) as mpesa:
+    with case.mpesa(CustomerBehaviour.PAYS) as mpesa:
         env = environment(case.home, mpesa)
         case.run(env, *A_SALE, "--json")
         case.run(env | {"POS_APP_LANGUAGE": "sw"}, "request", "30", "0712000111")
@@ -61,11 +61,11 @@ def by_queries(case: Case) -> None:
 
 def not_paid(case: Case) -> None:
     """Each in a home of its own: the next start asks once more about what was declined, and says so."""
-    with case.mpesa(Habit.CANCELS) as mpesa:
+    with case.mpesa(CustomerBehaviour.CANCELS) as mpesa:
         case.run(environment(case.home / "1", mpesa), *A_SALE, "--json")
-        mpesa.customer("254712000001", habit=Habit.WRONG_PIN)
+        mpesa.customer("254712000001", habit=CustomerBehaviour.WRONG_PIN)
         case.run(environment(case.home / "2", mpesa), "request", "10", "0712000001", "--json")
-        mpesa.customer("254712000002", habit=Habit.PAYS, balance_cents=0)
+        mpesa.customer("254712000002", habit=CustomerBehaviour.PAYS, balance_cents=0)
         case.run(environment(case.home / "3", mpesa), "request", "10", "0712000002", "--json")
         mpesa.customer("254712000003", is_locked=True)
         case.run(environment(case.home / "4", mpesa), "request", "10", "0712000003", "--json")
@@ -181,7 +181,7 @@ def wrong_use(case: Case) -> None:
 
 
 def copies(case: Case) -> None:
-    with case.mpesa(Habit.PAYS) as mpesa:
+    with case.mpesa(CustomerBehaviour.PAYS) as mpesa:
         env = environment(case.home, mpesa)
         case.run(env, *A_SALE, "--json")
     copy = str(case.home / "copy")

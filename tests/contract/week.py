@@ -56,7 +56,7 @@ from pos_app.ledger.reader import LedgerReader
 from pos_app.practice.simulator import app as practice_app
 from pos_app.practice.simulator import service as practice_service
 from pos_app.practice.simulator.callbacks import CallbackSender
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.records import SimulatorRecords
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import RESULT_TEXTS, PracticeMpesa
@@ -211,7 +211,9 @@ class PlainServer(Mpesa):
     """Serves it. Its customers do nothing by themselves, unless told otherwise."""
 
     def __init__(self, **manner: Any) -> None:
-        super().__init__(**{"habit": Habit.WAITS, "indexed_after_s": 0.0, "prompt_life_s": 36_000.0, **manner})
+        super().__init__(
+            **{"habit": CustomerBehaviour.WAITS, "indexed_after_s": 0.0, "prompt_life_s": 36_000.0, **manner}
+        )
 
     async def begin(self) -> PracticeServer:
         server = PracticeServer(PlainMpesa(Account(), SimulatorOptions(**self._options)))
@@ -603,7 +605,7 @@ def _friday(shop: Shop) -> None:
 def _sunday(shop: Shop) -> Ran:
     """The command line sells, by a process of its own."""
     shop.clock.set(SUNDAY_NOON)
-    shop.customer(35, habit=Habit.PAYS)
+    shop.customer(35, habit=CustomerBehaviour.PAYS)
     env = environment(
         shop.home, shop.mpesa, shop.relay, POS_APP_RELAY_TILL="front", POS_APP_RELAY_TOKEN=shop.tokens["front"],
         POS_APP_FIRST_QUERY_S="60",

@@ -27,7 +27,7 @@ from pos_app.daraja import (
     TransactionType,
 )
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.shop import (
     PRACTICE_KEY,
     PRACTICE_PASSKEY,
@@ -53,7 +53,7 @@ PUSH = {
 
 @pytest.fixture
 def server() -> Iterator[Mpesa]:
-    with Mpesa(habit=Habit.WAITS) as running:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as running:
         yield running
 
 

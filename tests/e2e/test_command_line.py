@@ -14,7 +14,7 @@ import pytest
 from e2e.program import PROGRAM, environment, run, start
 from fakes.servers import Mpesa, Relay
 
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.shop import (
     PRACTICE_KEY,
     PRACTICE_PASSKEY,
@@ -61,7 +61,7 @@ def test_buy_goods(home: Path, tmp_path: Path) -> None:
 
 
 def test_exit_codes(home: Path) -> None:
-    with Mpesa(habit=Habit.CANCELS) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.CANCELS) as mpesa:
         env = environment(home, mpesa)
         declined = run(env, "request", "5", "0712345678", "--json")
         assert (declined.code, declined.last["outcome"]) == (1, "cancelled")
@@ -70,7 +70,7 @@ def test_exit_codes(home: Path) -> None:
         mpesa.fault("push", "accept_never")
         unknown = run(env, "request", "5", "0712345002", "--json", "--wait", "1")
         assert (unknown.code, unknown.last["state"]) == (3, "unknown")
-        mpesa.customer("254712345003", habit=Habit.WAITS)
+        mpesa.customer("254712345003", habit=CustomerBehaviour.WAITS)
         pending = run(env, "request", "5", "0712345003", "--json", "--wait", "0.5")
         assert (pending.code, pending.last["state"]) == (3, "pending")
         assert mpesa.records.pushes_seen == 3
@@ -138,7 +138,7 @@ def test_a_polite_end_writes_down_what_is_on_its_way(home: Path) -> None:
 
 
 def test_two_at_once(home: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa:
         env = environment(home, mpesa)
         first = start(env, "request", "10", "0712345678", "--json", "--wait", "30")
         assert first.stdout is not None
@@ -296,7 +296,7 @@ def test_the_readmes_example_of_the_library_runs(tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     found = re.search(r"```python\n(# library example.*?)```", readme, re.DOTALL)
     assert found is not None
-    with Mpesa(habit=Habit.PAYS, indexed_after_s=0.0) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.PAYS, indexed_after_s=0.0) as mpesa:
         script = tmp_path / "example.py"
         script.write_text(found.group(1).replace("http://127.0.0.1:8200", mpesa.url))
         done = subprocess.run(
@@ -357,7 +357,7 @@ def test_a_terminal_without_the_signs_gets_them_spelled_out(home: Path) -> None:
 
 
 def test_however_short_the_wait_the_pushs_own_answer_is_heard(home: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa:
         env = environment(home, mpesa)
         pending = run(env, "request", "10", "0712345678", "--json", "--wait", "0")
         assert (pending.code, pending.last["state"]) == (3, "pending")
@@ -369,7 +369,7 @@ def test_however_short_the_wait_the_pushs_own_answer_is_heard(home: Path) -> Non
 
 @pytest.mark.parametrize("callback_lost", [False, True])
 def test_money_that_came_late_is_found_by_follow(home: Path, tmp_path: Path, callback_lost: bool) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Relay(tmp_path) as relay:
         env = environment(home, mpesa, relay)
         mpesa.fault("query", "result", code="1037", text="DS timeout user cannot be reached")
         assert run(env, "request", "10", "0712345678", "--json").code == 1
@@ -420,7 +420,7 @@ def test_a_tills_name_holds_no_word_that_mpesa_refuses(home: Path, tmp_path: Pat
 
 
 def test_half_a_character_in_mpesas_words_settles_as_any_other(home: Path, tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.CANCELS) as mpesa, Relay(tmp_path) as relay:
+    with Mpesa(habit=CustomerBehaviour.CANCELS) as mpesa, Relay(tmp_path) as relay:
         env = environment(home, mpesa, relay)
         mpesa.fault("push", "error", status=400, code="400.002.02", text="Bad \ud800 Amount")
         refused = run(env, "request", "10", "0712345678", "--json")

@@ -18,7 +18,7 @@ from e2e.program import Ran, environment, run
 from fakes.servers import Mpesa, Relay
 
 from pos_app.daraja.codes import RESULTS
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.words.outcomes import words_of
 
 PHONE, MSISDN = "0712345678", "254712345678"
@@ -44,7 +44,7 @@ class Row:
     words: str = ""
     review: tuple[str, ...] = ()
     relay: bool = True
-    habit: Habit = Habit.PAYS
+    habit: CustomerBehaviour = CustomerBehaviour.PAYS
     manner: dict[str, Any] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
 
@@ -138,7 +138,7 @@ ROWS = {
         (*LOST, query("json", times=2, body={"ResponseCode": "0", "CheckoutRequestID": "ws_other", "ResultCode": "1"})), "paid"
     ),
     "query says paid before the PIN": Row(
-        (query("result", code="0", text="early"),), "declined", habit=Habit.CANCELS, manner={"habit_after_s": 15.0}
+        (query("result", code="0", text="early"),), "declined", habit=CustomerBehaviour.CANCELS, manner={"habit_after_s": 15.0}
     ),
     "1037, then a late success": Row(
         (*LOST, query("result", code="1037", text="DS timeout user cannot be reached")), "paid", review=("paid_late",)
@@ -196,7 +196,7 @@ def holds_together(mpesa: Mpesa, sale: dict[str, Any], ends: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(set(RESULTS) - {"0", "4999"}))
 def test_each_result_code_in_words(code: str, home: Path, tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.CANCELS) as mpesa, Relay(tmp_path) as relay:
+    with Mpesa(habit=CustomerBehaviour.CANCELS) as mpesa, Relay(tmp_path) as relay:
         number: int | str = int(code) if code.isdigit() else code
         mpesa.fault("callback", "alter", code=number, text="M-PESA's words")
         mpesa.fault("query", "result", code=code, text="M-PESA's words", times=99)
@@ -234,7 +234,10 @@ def test_two_attempts_of_one_sale_both_paid(home: Path, tmp_path: Path) -> None:
     from pos_app.domain.schedule import Pacing
 
     slow = Pacing(60_000, 60_000, 60_000)
-    with Mpesa(habit=Habit.WAITS, callback_after_s=0.0, same_amount_s=0.0) as mpesa, Relay(tmp_path) as relay:
+    with (
+        Mpesa(habit=CustomerBehaviour.WAITS, callback_after_s=0.0, same_amount_s=0.0) as mpesa,
+        Relay(tmp_path) as relay,
+    ):
         with Till(tmp_path, mpesa, relay, pacing=Pacing(50, 60_000, 60_000)) as till:
             mpesa.fault("query", "result", code="1037", text="DS timeout user cannot be reached")
             first = till.request()
@@ -290,7 +293,7 @@ def test_a_clock_that_is_set_or_a_pc_that_slept_while_it_waits(tmp_path: Path, b
             return super().now_ms() - self.back_ms
 
     clock = Stepping()
-    with Mpesa(habit=Habit.WAITS, indexed_after_s=0.0) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.WAITS, indexed_after_s=0.0) as mpesa:
         till = Till(tmp_path, mpesa)
         till.clock = clock
         with till:

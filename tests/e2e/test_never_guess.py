@@ -12,7 +12,7 @@ from e2e.program import PROGRAM, environment, run
 from fakes.scripted import ACCEPTED, PROCESSING, Said, Scripted, result, says
 from fakes.servers import Mpesa
 
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 
 PAGE = b"<html>504 Gateway Time-out: rate limit or quota exceeded</html>"
 SALE = ("request", "20", "0712345600", "--reference")
@@ -72,7 +72,7 @@ def test_paid_without_a_code_says_so_in_every_word(home: Path) -> None:
 
 
 def test_a_clock_of_2010_is_said_in_plain_words_and_dates_nothing(home: Path) -> None:
-    with Mpesa(habit=Habit.PAYS) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.PAYS) as mpesa:
         env = environment(home, mpesa)
         assert run(env, *SALE, "B4", "--json").code == 0
         env = environment(home, "http://127.0.0.1:9")
@@ -109,7 +109,7 @@ def test_a_missing_end_is_explained_and_can_be_accepted(home: Path) -> None:
 
 
 def test_a_till_that_lies_on_a_share_is_open_in_one_place_only(home: Path, tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa:
         env = environment(home, mpesa)
         first = subprocess.Popen(
             [*PROGRAM, *SALE, "D1", "--wait", "20", "--json"], env=env, stdout=subprocess.PIPE, text=True

@@ -26,7 +26,7 @@ from pos_app.engine.updates import Announced, EngineFailed, Health, Service, Ser
 from pos_app.installation.installation import Installation
 from pos_app.ledger.verify import verify
 from pos_app.practice.phone import CancelPrompt, EnterPin, PhoneChanged, PhoneCommand, SetPower, SetWallet, UnlockPhone
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.settings.effective import RelayAccess
 from pos_app.settings.model import Environment
 
@@ -54,13 +54,13 @@ def test_paid_by_two_queries_without_any_callback(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("customer", "kind"),
     [
-        ({"habit": Habit.CANCELS}, OutcomeKind.CANCELLED),
-        ({"habit": Habit.WRONG_PIN}, OutcomeKind.WRONG_PIN),
+        ({"habit": CustomerBehaviour.CANCELS}, OutcomeKind.CANCELLED),
+        ({"habit": CustomerBehaviour.WRONG_PIN}, OutcomeKind.WRONG_PIN),
         ({"balance_cents": 0}, OutcomeKind.INSUFFICIENT_FUNDS),
         ({"is_locked": True}, OutcomeKind.PIN_LOCKED),
         ({"spent_today_cents": 50_000_000}, OutcomeKind.DAILY_LIMIT),
         ({"is_on": False}, OutcomeKind.UNREACHABLE),
-        ({"habit": Habit.IGNORES}, OutcomeKind.UNREACHABLE),
+        ({"habit": CustomerBehaviour.IGNORES}, OutcomeKind.UNREACHABLE),
     ],
 )
 @pytest.mark.parametrize("by_relay", [True, False])
@@ -149,7 +149,7 @@ def test_queries_that_fail_settle_nothing(tmp_path: Path) -> None:
 
 
 def test_paid_before_the_pin_then_cancelled(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.CANCELS, habit_after_s=30.0) as mpesa, Till(tmp_path, mpesa) as till:
+    with Mpesa(habit=CustomerBehaviour.CANCELS, habit_after_s=30.0) as mpesa, Till(tmp_path, mpesa) as till:
         mpesa.fault("query", "result", code="0", text="early")
         attempt = till.request()
         declined = till.until_state(attempt, S.DECLINED)
@@ -257,7 +257,7 @@ def test_what_was_closed_is_asked_about_again_and_the_mailbox_read_before_it_res
     tmp_path: Path, by_mail: bool
 ) -> None:
     once = Pacing(first_ms=50, interval_ms=60_000, confirm_gap_ms=60_000)
-    with Mpesa(habit=Habit.WAITS, callback_after_s=0.0) as mpesa, Relay(tmp_path) as relay:
+    with Mpesa(habit=CustomerBehaviour.WAITS, callback_after_s=0.0) as mpesa, Relay(tmp_path) as relay:
         with Till(tmp_path, mpesa, relay, pacing=once) as till:
             mpesa.fault("query", "result", code="1037", text="DS timeout user cannot be reached")
             late = till.request()
@@ -279,7 +279,7 @@ def test_what_was_closed_is_asked_about_again_and_the_mailbox_read_before_it_res
 
 
 def test_a_query_that_answers_for_another_prompt_settles_nothing(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
         other = {"ResponseCode": "0", "CheckoutRequestID": "ws_CO_other", "ResultCode": "0", "ResultDesc": "paid"}
         mpesa.fault("query", "json", times=8, body=other)
         attempt = till.request()
@@ -288,7 +288,7 @@ def test_a_query_that_answers_for_another_prompt_settles_nothing(tmp_path: Path)
 
 
 def test_a_code_nobody_knows_is_told_in_mpesas_own_words(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
         mpesa.fault("query", "result", times=99, code="31337", text="A new reason")
         attempt = till.request()
         odd = till.until(attempt, lambda attempt: attempt.outcome is not None)
@@ -296,7 +296,7 @@ def test_a_code_nobody_knows_is_told_in_mpesas_own_words(tmp_path: Path) -> None
 
 
 def test_a_claim_a_void_and_a_receipt_are_written_down(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.CANCELS) as mpesa, Till(tmp_path, mpesa) as till:
+    with Mpesa(habit=CustomerBehaviour.CANCELS) as mpesa, Till(tmp_path, mpesa) as till:
         attempt = till.request()
         sale = till.until_state(attempt, S.DECLINED).sale_id
         claimed = till.run(till.people.quote_code(attempt, "tkn7rt61sv Confirmed. Ksh10"))
@@ -448,7 +448,7 @@ def test_what_never_left_is_sent_to_another_phone_withdrawn_or_voided(tmp_path: 
 
 
 def test_check_now_give_up_and_settle(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa, pacing=SLOW) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Till(tmp_path, mpesa, pacing=SLOW) as till:
         attempt = till.request()
         till.until_state(attempt, S.PENDING)
         till.run(till.people.check_now(attempt))
@@ -465,7 +465,7 @@ def test_check_now_give_up_and_settle(tmp_path: Path) -> None:
 
 def test_a_prompt_that_nobody_answers_for_is_unknown_after_its_deadline(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("pos_app.engine.services.status_poller.DEADLINE_MS", 300)
-    with Mpesa(habit=Habit.WAITS, prompt_life_s=9999.0) as mpesa, Till(tmp_path, mpesa) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS, prompt_life_s=9999.0) as mpesa, Till(tmp_path, mpesa) as till:
         attempt = till.request()
         till.until_state(attempt, S.UNKNOWN)
         mpesa.pays()
@@ -473,7 +473,7 @@ def test_a_prompt_that_nobody_answers_for_is_unknown_after_its_deadline(tmp_path
 
 
 def test_mpesa_away_while_it_is_asked_and_an_answer_that_is_neither(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Till(tmp_path, mpesa) as till:
         mpesa.fault("push", "json", body={"ResponseCode": "9", "ResponseDescription": "odd"})
         odd = till.until_state(till.request(), S.UNKNOWN)
         assert (odd.outcome.kind, odd.outcome.text) == (OutcomeKind.OTHER, "odd")

@@ -24,7 +24,7 @@ from pos_app.domain.schedule import Pacing
 from pos_app.engine.services import relay_reader
 from pos_app.engine.updates import EngineFailed, Service, ServiceStatusChanged
 from pos_app.ledger.writer import LedgerWriter
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.settings.effective import RelayAccess
 
 SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
@@ -232,7 +232,7 @@ def test_a_mailbox_that_began_anew_is_read_from_its_beginning(tmp_path: Path) ->
     def strange(relay: Relay) -> None:
         assert web.send(Request("POST", f"{relay.url}/c/till-1/nobodys-token", {}, b"{}")).status == 200
 
-    with Mpesa(habit=Habit.WAITS) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa:
         with Relay(tmp_path / "old") as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
             strange(relay)
             until(lambda: position(till) == 1)
@@ -256,7 +256,7 @@ def test_a_kind_that_the_till_does_not_know_is_evidence_and_no_callback(
     tmp_path: Path, kind: str, verdict: str, state: S
 ) -> None:
     mailbox = Mailbox()
-    with Mpesa(habit=Habit.WAITS) as mpesa, Bare(mailbox) as relay:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Bare(mailbox) as relay:
         access = RelayAccess(relay.url, "till-1", "token")
         with Till(tmp_path, mpesa, relay_access=access, pacing=SLOW) as till:
             mpesa.fault("push", "accept_lost")

@@ -42,7 +42,7 @@ from pos_app.ledger.verify import verify
 from pos_app.practice.simulator import app as practice_app
 from pos_app.practice.simulator import callbacks as practice_callbacks
 from pos_app.practice.simulator import service as practice_service
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
 from pos_app.practice.simulator.shop import Shop, SimulatorOptions
@@ -57,7 +57,14 @@ DAY_S = 86_400.0
 WITH_RELAY = range(8, 22)
 RELAY_AWAY = range(14, 17)
 ROUTER_AWAY = (5, 36, 37)
-HABITS = (Habit.PAYS, Habit.PAYS, Habit.PAYS, Habit.CANCELS, Habit.WRONG_PIN, Habit.IGNORES)
+HABITS = (
+    CustomerBehaviour.PAYS,
+    CustomerBehaviour.PAYS,
+    CustomerBehaviour.PAYS,
+    CustomerBehaviour.CANCELS,
+    CustomerBehaviour.WRONG_PIN,
+    CustomerBehaviour.IGNORES,
+)
 
 
 class Street:

@@ -40,7 +40,7 @@ from pos_app.engine.updates import Announced, AttemptChanged, EngineFailed, Heal
 from pos_app.gui.strays.presenter import row_of
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.settings.effective import RelayAccess
 
 GATEWAY = b"<html>504: upstream timed out; rate limit or quota exceeded</html>"
@@ -170,7 +170,7 @@ def test_a_question_that_is_refused_stays_owed_and_is_asked_ever_more_seldom(tmp
 
 
 def test_an_unknown_end_is_not_known_and_told_in_mpesas_words(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         attempt = till.request()
         till.until_state(attempt, S.PENDING)
         token = mpesa.records.prompts[till.attempt(attempt).checkout_request_id].callback_url.rpartition("/")[2]
@@ -211,7 +211,7 @@ def test_no_letter_stops_the_mailbox(tmp_path: Path, body: bytes) -> None:
 def test_whatever_strangers_send_the_mailbox_outlives_it(tmp_path: Path) -> None:
     """The fuzz drives the inbox that must outlive its letters, also those with a token of ours."""
     chance = random.Random(11)
-    with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         attempt = till.request()
         till.until_state(attempt, S.PENDING)
         address = mpesa.records.prompts[till.attempt(attempt).checkout_request_id].callback_url
@@ -295,7 +295,7 @@ def test_a_duty_that_falls_over_says_so_and_begins_again(tmp_path: Path, monkeyp
 def test_the_counter_comes_before_the_backlog(tmp_path: Path) -> None:
     """Forty payments that nobody knows, and a customer who waits."""
     slow = Pacing(first_ms=100, interval_ms=150, confirm_gap_ms=150)
-    with Mpesa(habit=Habit.IGNORES, speed=1.0) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.IGNORES, speed=1.0) as mpesa:
         with Till(tmp_path, mpesa) as till:
             for number in range(40):
                 till.request(phone=f"07000000{number:02d}", reference=f"B{number}")
@@ -303,7 +303,7 @@ def test_the_counter_comes_before_the_backlog(tmp_path: Path) -> None:
         clock = Moved(5 * 3_600_000)
         with _till_by(clock, tmp_path, mpesa, pacing=slow) as till:
             until(lambda: mpesa.records.queries_seen > 3)
-            mpesa.customer("254712345678", habit=Habit.PAYS, habit_after_s=0.2)
+            mpesa.customer("254712345678", habit=CustomerBehaviour.PAYS, habit_after_s=0.2)
             asked_before = mpesa.records.queries_seen
             attempt = till.request()
             till.until_state(attempt, S.PAID)
@@ -339,7 +339,7 @@ def test_who_is_to_be_confirmed_is_asked_for_first(tmp_path: Path) -> None:
 
 
 def test_asking_goes_on_after_a_weekend_with_the_router_away(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.PAYS) as mpesa:
+    with Mpesa(habit=CustomerBehaviour.PAYS) as mpesa:
         mpesa.fault("callback", "lose", times=9)
         with Till(tmp_path, mpesa, pacing=Pacing(60_000, 60_000, 150)) as till:
             attempt = till.request()
@@ -366,7 +366,7 @@ def test_check_now_always_asks(tmp_path: Path) -> None:
 
 def test_a_clock_put_right_by_a_day_in_mid_payment_changes_nothing(tmp_path: Path) -> None:
     clock = Moved()
-    with Mpesa(habit=Habit.WAITS) as mpesa, _till_by(clock, tmp_path, mpesa) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, _till_by(clock, tmp_path, mpesa) as till:
         attempt = till.request()
         till.until(attempt, lambda found: found.asks >= 1)
         clock.ahead_ms = 400 * 86_400_000
@@ -544,7 +544,7 @@ def test_what_the_relay_confirmed_is_not_claimed_again_after_a_start(tmp_path: P
 
 
 def test_a_tills_own_prompts_are_named_at_the_relay_and_no_prompt_waits_for_it(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+    with Mpesa(habit=CustomerBehaviour.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         till.until_state(till.request(), S.PENDING)
         count: Callable[[], int] = lambda: relay.store._manage.execute("SELECT count(*) FROM prompts").fetchone()[0]
         until(lambda: count() == 1)

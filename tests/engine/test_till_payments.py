@@ -23,7 +23,7 @@ from pos_app.engine.services.code_reservations import CodeReservations
 from pos_app.engine.updates import PaymentArrived
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.settings.effective import RelayAccess
 
 SLOW = Pacing(first_ms=60_000, interval_ms=60_000, confirm_gap_ms=60_000)
@@ -61,7 +61,7 @@ def sale_state(till: Till, sale_id: int) -> SaleState:
 
 def test_registered_then_a_payment_by_hand_is_listed_and_pays_a_sale(tmp_path: Path) -> None:
     with (
-        Mpesa(habit=Habit.CANCELS) as mpesa,
+        Mpesa(habit=CustomerBehaviour.CANCELS) as mpesa,
         Relay(tmp_path) as relay,
         Till(tmp_path, mpesa, relay, pacing=SLOW) as till,
     ):
@@ -93,7 +93,7 @@ def test_registered_then_a_payment_by_hand_is_listed_and_pays_a_sale(tmp_path: P
 
 
 def test_the_twin_of_a_prompt_counts_once_and_brings_the_code_of_one_without(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.PAYS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
+    with Mpesa(habit=CustomerBehaviour.PAYS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         till.run(till.people.register_urls())
         first = till.until_state(till.request(), S.PAID)
         assert first.mpesa_code is not None
@@ -113,7 +113,7 @@ def test_the_twin_of_a_prompt_counts_once_and_brings_the_code_of_one_without(tmp
 
 def test_a_code_that_the_customer_shows_meets_its_payment_whichever_comes_first(tmp_path: Path) -> None:
     with (
-        Mpesa(habit=Habit.IGNORES) as mpesa,
+        Mpesa(habit=CustomerBehaviour.IGNORES) as mpesa,
         Relay(tmp_path) as relay,
         Till(tmp_path, mpesa, relay, pacing=SLOW) as till,
     ):
@@ -133,7 +133,7 @@ def test_a_code_that_the_customer_shows_meets_its_payment_whichever_comes_first(
 
 @pytest.fixture
 def two_tills(tmp_path: Path):
-    with Mpesa(habit=Habit.CANCELS) as mpesa, Relay(tmp_path, till=None) as relay:
+    with Mpesa(habit=CustomerBehaviour.CANCELS) as mpesa, Relay(tmp_path, till=None) as relay:
         access = {name: RelayAccess(relay.url, name, relay.store.add_till(name, "njeri")) for name in ("front", "back")}
         with (
             Till(tmp_path / "front", mpesa, relay, pacing=SLOW, relay_access=access["front"],
@@ -275,7 +275,7 @@ def test_confirmations_are_read_as_they_come(body: bytes, wanted: TillPayment | 
 
 def test_the_money_of_a_prompt_is_no_other_tills_payment(two_tills: tuple[Mpesa, Relay, Till, Till]) -> None:
     mpesa, _relay, front, back = two_tills
-    mpesa.customer("254712345678", habit=Habit.PAYS)
+    mpesa.customer("254712345678", habit=CustomerBehaviour.PAYS)
     paid = front.until_state(front.request(amount="50"), S.PAID)
     until(lambda: (found := listed(back, paid.mpesa_code)) is not None and found.use is Use.ELSEWHERE)
     of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
@@ -288,7 +288,7 @@ def test_a_prompts_money_that_another_till_took_first_brings_a_person(
     two_tills: tuple[Mpesa, Relay, Till, Till],
 ) -> None:
     mpesa, _relay, front, back = two_tills
-    mpesa.customer("254712345678", habit=Habit.PAYS)
+    mpesa.customer("254712345678", habit=CustomerBehaviour.PAYS)
     of_back = back.until_state(back.request(amount="50", phone="0722000126"), S.DECLINED)
     mpesa.fault("callback", "delay", seconds=40)
     attempt = front.request(amount="50")
@@ -311,14 +311,18 @@ def test_a_claim_is_tried_until_the_relay_answers(two_tills: tuple[Mpesa, Relay,
         return await real(self, method, path)
 
     monkeypatch.setattr(CodeReservations, "ask", refuse_once)
-    mpesa.customer("254712345678", habit=Habit.PAYS)
+    mpesa.customer("254712345678", habit=CustomerBehaviour.PAYS)
     paid = front.until_state(front.request(amount="50"), S.PAID)
     until(lambda: (found := listed(back, paid.mpesa_code)) is not None and found.use is Use.ELSEWHERE)
     assert len(tries) >= 2
 
 
 def test_a_prompt_that_waited_while_a_part_came_asks_for_the_rest(tmp_path: Path) -> None:
-    with Mpesa(habit=Habit.WAITS) as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
+    with (
+        Mpesa(habit=CustomerBehaviour.WAITS) as mpesa,
+        Relay(tmp_path) as relay,
+        Till(tmp_path, mpesa, relay, pacing=SLOW) as till,
+    ):
         mpesa.fault("token", "reset")
         waited = till.until_state(till.request(amount="1000", phone="0722000126"), S.READY)
         till.run(till.people.register_urls())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pos_app.common.asgi_server import LoopbackServer
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
 from pos_app.practice.simulator.shop import Shop, SimulatorOptions
@@ -77,7 +77,12 @@ class Mpesa(Served):
     """A practice M-PESA whose time runs fast and whose queries are not limited, unless told otherwise."""
 
     def __init__(
-        self, *, habit: Habit = Habit.PAYS, speed: float = 20.0, spacing_s: float = 0.0, **manner: Any
+        self,
+        *,
+        habit: CustomerBehaviour = CustomerBehaviour.PAYS,
+        speed: float = 20.0,
+        spacing_s: float = 0.0,
+        **manner: Any,
     ) -> None:
         self._options = {"habit": habit, "speed": speed, "query_spacing_s": spacing_s, "habit_after_s": 2.0, **manner}
 

@@ -26,7 +26,7 @@ from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.payments.arrivals import Arrivals
 from pos_app.gui.printing import ReceiptDialog
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.receipts.layout import Code, Text, lay_out
 from pos_app.receipts.paper import PaperKind
 
@@ -262,7 +262,7 @@ def test_a_prompt_that_is_open_beside_the_money_is_named(
     real_shop: tuple[Mpesa, Relay], window: MainWindow, qtbot: QtBot
 ) -> None:
     mpesa, _relay = real_shop
-    mpesa.customer("254712345678", habit=Habit.WAITS)
+    mpesa.customer("254712345678", habit=CustomerBehaviour.WAITS)
     sell(window, qtbot, "100", "0712345678")
     qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=10_000)
     row = window._reader.sale(1)

@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from pos_app.domain.effects import News
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.sounds import Sounds
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_PASSKEY, PRACTICE_SECRET
 from pos_app.settings import environment as secrets_of
 from pos_app.settings.effective import access
@@ -53,7 +53,7 @@ def test_no_screen_shows_a_secret_and_a_phone_shows_in_full_while_its_prompt_is_
     planted: tuple[Mpesa, set[str]], window: MainWindow, qtbot: QtBot
 ) -> None:
     mpesa, secrets = planted
-    mpesa.customer(f"254{PHONE}", habit=Habit.WAITS)
+    mpesa.customer(f"254{PHONE}", habit=CustomerBehaviour.WAITS)
     for text, field in (("250", window.form.amount), (f"0{PHONE}", window.form.phone)):
         field.set_text(text)
     window.form.submit()

@@ -48,7 +48,7 @@ from fakes.servers import Mpesa, Relay  # noqa: E402
 from torture.oracle import CommandLine, Paid, Said, Samples, SimulatorRecords, judge, read_ledger, try_verify  # noqa: E402
 from torture.steps import PLANTS, STEPS  # noqa: E402
 
-from pos_app.practice.simulator.customers import Habit  # noqa: E402
+from pos_app.practice.simulator.customers import CustomerBehaviour  # noqa: E402
 from pos_app.practice.simulator.shop import PRACTICE_SHORTCODE  # noqa: E402
 
 TILL = [sys.executable, str(HERE.with_name("till.py"))]
@@ -63,7 +63,14 @@ MPESA_FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 BY_PEOPLE = ("given_up", "voided", "review_settled", "till_payment", "withdrawn", "sent again")
 PRINTED_WITHIN_S = 8.0
 """From a start until somebody has paid and the first receipt is under way, on a slow machine."""
-HABITS = (Habit.PAYS, Habit.PAYS, Habit.PAYS, Habit.CANCELS, Habit.WRONG_PIN, Habit.IGNORES)
+HABITS = (
+    CustomerBehaviour.PAYS,
+    CustomerBehaviour.PAYS,
+    CustomerBehaviour.PAYS,
+    CustomerBehaviour.CANCELS,
+    CustomerBehaviour.WRONG_PIN,
+    CustomerBehaviour.IGNORES,
+)
 
 
 class Shop:
@@ -92,7 +99,7 @@ class Shop:
     def run(self, kills: int) -> None:
         """Kills, follows, checks."""
         with (
-            Mpesa(speed=40.0, habit=Habit.PAYS, callback_after_s=1.0) as self.mpesa,
+            Mpesa(speed=40.0, habit=CustomerBehaviour.PAYS, callback_after_s=1.0) as self.mpesa,
             Relay(self._folder) as relay,
             FaultProxy(
                 int(self.mpesa.url.rpartition(":")[2]), share=self._share, seed=self._random.randrange(1 << 30)

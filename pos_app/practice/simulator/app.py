@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pos_app.practice.simulator.checks import Refusal
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.faults import Fault, Target, UnknownFaultError
 from pos_app.practice.simulator.service import PracticeMpesa
 
@@ -234,7 +234,7 @@ class _Control:
             wanted = _json(await request.body())
             try:
                 if "habit" in wanted:
-                    customer.habit = Habit(wanted["habit"])
+                    customer.habit = CustomerBehaviour(wanted["habit"])
                 if "balance" in wanted:
                     customer.balance_cents = int(wanted["balance"]) * 100
                 for name in ("pin", "is_locked", "is_on", "is_registered", "habit_after_s"):
@@ -294,5 +294,5 @@ class _Control:
         if unknown:
             return _Json({"error": f"no setting {unknown[0]!r}; there are {', '.join(options.__slots__)}"}, 422)
         for name, value in wanted.items():
-            setattr(options, name, Habit(value) if name == "habit" else value)
+            setattr(options, name, CustomerBehaviour(value) if name == "habit" else value)
         return _Json({name: getattr(options, name) for name in options.__slots__})

@@ -10,7 +10,7 @@ MAX_WRONG_PINS = 3
 DAILY_LIMIT_CENTS = 50_000_000
 
 
-class Habit(StrEnum):
+class CustomerBehaviour(StrEnum):
     """What a customer does with a prompt when nobody touches the phone."""
 
     WAITS = "waits"
@@ -38,7 +38,7 @@ class Customer:
     is_locked: bool = False
     is_on: bool = True
     is_registered: bool = True
-    habit: Habit = Habit.WAITS
+    habit: CustomerBehaviour = CustomerBehaviour.WAITS
     habit_after_s: float = 3.0
     spent_today_cents: int = 0
     messages: list[str] = field(default_factory=list)

@@ -13,7 +13,7 @@ from typing import Any
 from pos_app.common.clock import mpesa_timestamp
 from pos_app.practice.simulator.callbacks import CallbackSender
 from pos_app.practice.simulator.checks import PushOrder, Refusal, check_password, check_push, query_shortcode
-from pos_app.practice.simulator.customers import DAILY_LIMIT_CENTS, Customer, Habit, name_for
+from pos_app.practice.simulator.customers import DAILY_LIMIT_CENTS, Customer, CustomerBehaviour, name_for
 from pos_app.practice.simulator.faults import FaultMenu
 from pos_app.practice.simulator.records import Payment, Prompt, SimulatorRecords
 from pos_app.practice.simulator.shop import Shop, SimulatorOptions
@@ -196,7 +196,7 @@ class PracticeMpesa:
             self._settle(prompt, "1037")
             return
         self.on_phone(prompt.msisdn)
-        if customer.habit in (Habit.PAYS, Habit.CANCELS, Habit.WRONG_PIN):
+        if customer.habit in (CustomerBehaviour.PAYS, CustomerBehaviour.CANCELS, CustomerBehaviour.WRONG_PIN):
             await self.sleep(customer.habit_after_s)
             if prompt.is_open:
                 self._act(prompt, customer)
@@ -206,11 +206,11 @@ class PracticeMpesa:
             self._settle(prompt, "1037")
 
     def _act(self, prompt: Prompt, customer: Customer) -> None:
-        if customer.habit is Habit.CANCELS:
+        if customer.habit is CustomerBehaviour.CANCELS:
             self._settle(prompt, "1032")
         else:
             wrong = "0000" if customer.pin != "0000" else "1111"
-            self.enter_pin(prompt.msisdn, customer.pin if customer.habit is Habit.PAYS else wrong)
+            self.enter_pin(prompt.msisdn, customer.pin if customer.habit is CustomerBehaviour.PAYS else wrong)
 
     # The customer's phone
 

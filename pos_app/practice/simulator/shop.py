@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pos_app.practice.simulator.customers import Habit
+from pos_app.practice.simulator.customers import CustomerBehaviour
 
 PRACTICE_KEY = "practice-consumer-key"
 PRACTICE_SECRET = "practice-consumer-secret"  # noqa: S105 - public, opens nothing
@@ -56,5 +56,5 @@ class SimulatorOptions:
     date_skew_s: float = 0.0
     expires_as_text: bool = True
     registers_once: bool = True
-    habit: Habit = Habit.WAITS
+    habit: CustomerBehaviour = CustomerBehaviour.WAITS
     habit_after_s: float = 3.0
