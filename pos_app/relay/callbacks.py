@@ -17,7 +17,7 @@ from pos_app.common.tokens import token_digest
 from pos_app.relay.auth import CALLBACK_TOKEN
 from pos_app.relay.guard import Guard
 from pos_app.relay.metrics import Metrics
-from pos_app.relay.store import CrowdedOutError, Letter, Mail, StoreError
+from pos_app.relay.store import CrowdedOutError, IncomingMessage, Mail, StoreError
 
 MAX_BODY_BYTES: Final = 64 * 1024
 KINDS: Final = {"c": MessageKind.CALLBACK, "p": MessageKind.PAYMENT}
@@ -85,7 +85,7 @@ class Callbacks:
             return "cut_off"
         now_ms = max(int(time.time() * 1000), self._mail.floor_ms)
         try:
-            is_kept = await self._mail.put(Letter(till, token_digest(token), body, now_ms, kind))
+            is_kept = await self._mail.put(IncomingMessage(till, token_digest(token), body, now_ms, kind))
         except CrowdedOutError:
             return "crowded_out"
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""Letters that arrive while a commit is under way share the next one: more letters a second, none less safe."""
+"""Letters that arrive while a commit is under way share the next one: more incoming a second, none less safe."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from pos_app.relay.store import Letter, StoreError
+from pos_app.relay.store import IncomingMessage, StoreError
 
 LARGEST: Final = 200
 MOST_WAITING: Final = 5_000
 """More than this on their way is a flood, or a disk that stands still: refused, never promised."""
 
-Commit = Callable[[Sequence[Letter]], Awaitable[list[bool | StoreError]]]
-"""Writes a group in one transaction; for each letter whether its till is known, or why there was no room for it."""
+Commit = Callable[[Sequence[IncomingMessage]], Awaitable[list[bool | StoreError]]]
+"""Writes a group in one transaction; for each message whether its till is known, or why there was no room for it."""
 
 
 class Groups:
-    """Commits letters in groups, in the order they came.
+    """Commits incoming in groups, in the order they came.
 
     Args:
         commit: Raises `StoreError` where nothing of the group was kept.
@@ -27,19 +27,19 @@ class Groups:
     def __init__(self, commit: Commit, largest: int = LARGEST) -> None:
         self._commit = commit
         self._largest = largest
-        self._waiting: deque[tuple[Letter, asyncio.Future[bool]]] = deque()
+        self._waiting: deque[tuple[IncomingMessage, asyncio.Future[bool]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def put(self, letter: Letter) -> bool:
-        """Returns once the letter is on the disk; False for an unknown till.
+    async def put(self, message: IncomingMessage) -> bool:
+        """Returns once the message is on the disk; False for an unknown till.
 
         Raises:
             StoreError: it was not kept.
         """
         if len(self._waiting) >= MOST_WAITING:
-            raise StoreError("too many letters wait")
+            raise StoreError("too many incoming wait")
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((letter, kept))
+        self._waiting.append((message, kept))
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="relay commits")
         return await kept
@@ -57,9 +57,9 @@ class Groups:
         finally:
             self._task = None
 
-    async def _commit_group(self, group: list[tuple[Letter, asyncio.Future[bool]]]) -> None:
+    async def _commit_group(self, group: list[tuple[IncomingMessage, asyncio.Future[bool]]]) -> None:
         try:
-            results = await self._commit([letter for letter, _ in group])
+            results = await self._commit([message for message, _ in group])
         except StoreError as error:
             for _, kept in group:
                 if not kept.done():

@@ -17,7 +17,7 @@ PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class IncomingMessage:
     """A callback on its way into the store.
 
     Args:
@@ -157,7 +157,7 @@ class Mail(Protocol):
         """
         ...
 
-    async def put(self, letter: Letter) -> bool:
+    async def put(self, message: IncomingMessage) -> bool:
         """Keeps a message; when it returns, it is on the disk. False where nobody is meant by it.
 
         Raises:

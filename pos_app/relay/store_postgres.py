@@ -34,7 +34,7 @@ from pos_app.relay.store import (
     Claim,
     CrowdedOutError,
     Cursor,
-    Letter,
+    IncomingMessage,
     Message,
     Page,
     StoreError,
@@ -75,14 +75,14 @@ CREATE TABLE IF NOT EXISTS facts (name text PRIMARY KEY, value bigint NOT NULL);
 """
 _CHANNEL: Final = "pos_app_relay"
 _PUT_CALLBACKS: Final = f"""
-WITH letters AS (
+WITH incoming AS (
     SELECT * FROM unnest(%b::text[], %b::bytea[], %b::bytea[], %b::bigint[])
         WITH ORDINALITY AS l (till, token_digest, body, received_at_ms, number)
 ), locked AS (
-    SELECT name, newest FROM tills WHERE NOT is_revoked AND name IN (SELECT till FROM letters) ORDER BY name FOR UPDATE
+    SELECT name, newest FROM tills WHERE NOT is_revoked AND name IN (SELECT till FROM incoming) ORDER BY name FOR UPDATE
 ), numbered AS (
     SELECT l.*, t.newest + row_number() OVER (PARTITION BY l.till ORDER BY l.number) AS id
-    FROM letters l JOIN locked t ON t.name = l.till
+    FROM incoming l JOIN locked t ON t.name = l.till
 ), kept AS (
     INSERT INTO mail (till, id, token_digest, body, received_at_ms, kind)
     SELECT till, id, token_digest, body, received_at_ms, '{MessageKind.CALLBACK}' FROM numbered
@@ -192,10 +192,10 @@ class PostgresStore:
 
     # Mail
 
-    async def put(self, letter: Letter) -> bool:
-        return await self._groups.put(letter)
+    async def put(self, message: IncomingMessage) -> bool:
+        return await self._groups.put(message)
 
-    async def _commit_surely(self, group: Sequence[Letter]) -> list[bool | StoreError]:
+    async def _commit_surely(self, group: Sequence[IncomingMessage]) -> list[bool | StoreError]:
         """Tries again over a restart of the server. A group that was kept after all comes twice: the till sees that."""
         ends = time.monotonic() + _TRIES_WITHIN_S
         while True:
@@ -206,29 +206,29 @@ class PostgresStore:
                     raise
                 await asyncio.sleep(0.2)
 
-    async def _commit(self, group: Sequence[Letter]) -> list[bool | StoreError]:
+    async def _commit(self, group: Sequence[IncomingMessage]) -> list[bool | StoreError]:
         async with self._connection() as connection:
-            callbacks = [letter for letter in group if letter.kind is MessageKind.CALLBACK]
+            callbacks = [message for message in group if message.kind is MessageKind.CALLBACK]
             named = await self._named(connection, callbacks)
             own = [
-                letter
-                for letter in callbacks
-                if named.get(prompt_of(letter), self._quota.of_a_prompt) < self._quota.of_a_prompt
+                message
+                for message in callbacks
+                if named.get(prompt_of(message), self._quota.of_a_prompt) < self._quota.of_a_prompt
             ]
             if len(own) == len(group):
                 return list(await self._write_callbacks(connection, group))
             async with connection.transaction():
                 crowded = await self._crowded_out(connection, callbacks, named)
-                admitted = [letter for letter in group if id(letter) not in crowded]
+                admitted = [message for message in group if id(message) not in crowded]
                 results = iter(await self._write(connection, admitted))
             return [CrowdedOutError() if id(one) in crowded else next(results) for one in group]
 
     @staticmethod
     async def _named(
-        connection: psycopg.AsyncConnection[Any], letters: Sequence[Letter]
+        connection: psycopg.AsyncConnection[Any], incoming: Sequence[IncomingMessage]
     ) -> dict[tuple[str, bytes], int]:
         """How many messages came before for each of their prompts that its till has named; counts these as well."""
-        if not letters:
+        if not incoming:
             return {}
         found = await connection.execute(
             "WITH wanted AS (SELECT till, digest, count(*) AS came"
@@ -236,23 +236,23 @@ class PostgresStore:
             " UPDATE prompts p SET messages = messages + came FROM wanted w"
             " WHERE p.till = w.till AND p.digest = w.digest"
             " RETURNING p.till, p.digest, p.messages - w.came",
-            ([letter.till for letter in letters], [letter.token_digest for letter in letters]),
+            ([message.till for message in incoming], [message.token_digest for message in incoming]),
         )
         return {(row[0], bytes(row[1])): int(row[2]) for row in await found.fetchall()}
 
     async def _crowded_out(
         self,
         connection: psycopg.AsyncConnection[Any],
-        letters: Sequence[Letter],
+        incoming: Sequence[IncomingMessage],
         named: dict[tuple[str, bytes], int],
     ) -> set[int]:
         """Those for which strangers have left no room, by their identity; what the others use is noted."""
         found = await connection.execute(
-            "SELECT name FROM tills WHERE name = ANY(%s) AND NOT is_revoked", ([letter.till for letter in letters],)
+            "SELECT name FROM tills WHERE name = ANY(%s) AND NOT is_revoked", ([message.till for message in incoming],)
         )
         known = {row[0] for row in await found.fetchall()}
-        meant = [letter for letter in letters if letter.till in known]
-        days = sorted({day_of(letter) for letter in meant})
+        meant = [message for message in incoming if message.till in known]
+        days = sorted({day_of(message) for message in meant})
         used: dict[DayOf, Used] = {}
         for day in days:
             # Its row is locked until the commit: processes share one quota.
@@ -271,40 +271,42 @@ class PostgresStore:
                 "UPDATE strangers SET messages = %s, bytes = %s WHERE till = %s AND day = %s",
                 (now.messages, now.size, *day),
             )
-        return {id(letter) for letter, is_in in zip(meant, admission.is_admitted, strict=True) if not is_in}
+        return {id(message) for message, is_in in zip(meant, admission.is_admitted, strict=True) if not is_in}
 
     @staticmethod
-    async def _write_callbacks(connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]) -> list[bool]:
+    async def _write_callbacks(
+        connection: psycopg.AsyncConnection[Any], group: Sequence[IncomingMessage]
+    ) -> list[bool]:
         """The same for callbacks alone, which is nearly all there is: one statement, one way to the server."""
         found = await connection.execute(
             _PUT_CALLBACKS,
             (
-                [letter.till for letter in group],
-                [letter.token_digest for letter in group],
-                [letter.body for letter in group],
-                [letter.received_at_ms for letter in group],
+                [message.till for message in group],
+                [message.token_digest for message in group],
+                [message.body for message in group],
+                [message.received_at_ms for message in group],
             ),
         )
         kept = {row[0] for row in await found.fetchall()}
         return [number in kept for number in range(1, len(group) + 1)]
 
-    async def _write(self, connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]) -> list[bool]:
-        """Numbers and keeps letters, and rings; for each whether somebody is meant by it."""
+    async def _write(self, connection: psycopg.AsyncConnection[Any], group: Sequence[IncomingMessage]) -> list[bool]:
+        """Numbers and keeps incoming, and rings; for each whether somebody is meant by it."""
         shops, newest = await self._lock(connection, group)
         expected = await self._expected(connection, group)
         rows: list[tuple[str, int, bytes, bytes, int, str]] = []
         results = []
-        for letter in group:
-            shop = shops.get(letter.till)
+        for message in group:
+            shop = shops.get(message.till)
             # M-PESA keeps an address for good: payments go to the shop of its till even when that was shut out.
-            to = [name for name in _meant_by(letter, shop, shops) if name in newest] if shop is not None else []
-            if letter.kind is MessageKind.PAYMENT and (letter.token_digest, shop) not in expected:
+            to = [name for name in _meant_by(message, shop, shops) if name in newest] if shop is not None else []
+            if message.kind is MessageKind.PAYMENT and (message.token_digest, shop) not in expected:
                 to = []
             results.append(bool(to))
             for name in to:
                 newest[name] += 1
                 rows.append(
-                    (name, newest[name], letter.token_digest, letter.body, letter.received_at_ms, str(letter.kind))
+                    (name, newest[name], message.token_digest, message.body, message.received_at_ms, str(message.kind))
                 )
         if rows:
             changed = sorted({row[0] for row in rows})
@@ -323,11 +325,11 @@ class PostgresStore:
 
     @staticmethod
     async def _lock(
-        connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]
+        connection: psycopg.AsyncConnection[Any], group: Sequence[IncomingMessage]
     ) -> tuple[dict[str, str], dict[str, int]]:
         """The shop of each till that is meant, or may be, and its newest number, locked until the commit."""
-        named = sorted({letter.till for letter in group})
-        of_shops = sorted({letter.till for letter in group if letter.kind is not MessageKind.CALLBACK})
+        named = sorted({message.till for message in group})
+        of_shops = sorted({message.till for message in group if message.kind is not MessageKind.CALLBACK})
         found = await connection.execute(
             # In one order: two processes that number the same tills never wait for each other in a ring.
             "SELECT name, shop, newest, is_revoked FROM tills WHERE name = ANY(%s) OR shop IN"
@@ -339,9 +341,9 @@ class PostgresStore:
 
     @staticmethod
     async def _expected(
-        connection: psycopg.AsyncConnection[Any], group: Sequence[Letter]
+        connection: psycopg.AsyncConnection[Any], group: Sequence[IncomingMessage]
     ) -> set[tuple[bytes, str | None]]:
-        digests = [letter.token_digest for letter in group if letter.kind is MessageKind.PAYMENT]
+        digests = [message.token_digest for message in group if message.kind is MessageKind.PAYMENT]
         if not digests:
             return set()
         found = await connection.execute(
@@ -581,13 +583,13 @@ class PostgresStore:
             raise Outside("relay.postgres", server=self._server, detail=detail) from error
 
 
-def _notice(till: str, subject: bytes, holder: str) -> Letter:
-    return Letter(till, subject, claim_notice(holder), int(time.time() * 1000), MessageKind.CLAIM)
+def _notice(till: str, subject: bytes, holder: str) -> IncomingMessage:
+    return IncomingMessage(till, subject, claim_notice(holder), int(time.time() * 1000), MessageKind.CLAIM)
 
 
-def _meant_by(letter: Letter, shop: str, shops: dict[str, str]) -> list[str]:
-    """The tills that a letter is for."""
-    if letter.kind is MessageKind.CALLBACK:
-        return [letter.till]
-    is_notice = letter.kind is MessageKind.CLAIM
-    return sorted(name for name, of in shops.items() if of == shop and not (is_notice and name == letter.till))
+def _meant_by(message: IncomingMessage, shop: str, shops: dict[str, str]) -> list[str]:
+    """The tills that a message is for."""
+    if message.kind is MessageKind.CALLBACK:
+        return [message.till]
+    is_notice = message.kind is MessageKind.CLAIM
+    return sorted(name for name, of in shops.items() if of == shop and not (is_notice and name == message.till))

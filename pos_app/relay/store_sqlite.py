@@ -28,7 +28,7 @@ from pos_app.relay.store import (
     Claim,
     CrowdedOutError,
     Cursor,
-    Letter,
+    IncomingMessage,
     Message,
     Page,
     StoreError,
@@ -191,15 +191,15 @@ class SqliteStore:
 
     # Mail
 
-    async def put(self, letter: Letter) -> bool:
-        return await self._groups.put(letter)
+    async def put(self, message: IncomingMessage) -> bool:
+        return await self._groups.put(message)
 
-    async def _commit_soon(self, group: Sequence[Letter]) -> list[bool | StoreError]:
+    async def _commit_soon(self, group: Sequence[IncomingMessage]) -> list[bool | StoreError]:
         loop = asyncio.get_running_loop()
         return await self._run(self._writer, lambda: self._commit(group, loop))
 
-    def _commit(self, group: Sequence[Letter], loop: asyncio.AbstractEventLoop) -> list[bool | StoreError]:
-        """Writes a group, and tells those who wait; for each letter whether it was for anybody."""
+    def _commit(self, group: Sequence[IncomingMessage], loop: asyncio.AbstractEventLoop) -> list[bool | StoreError]:
+        """Writes a group, and tells those who wait; for each message whether it was for anybody."""
         digests: dict[str, bytes] = {}
         kept: list[tuple[str, ...]]
         with self._writing() as db:
@@ -208,12 +208,12 @@ class SqliteStore:
                 db, [one for one in group if one.kind is MessageKind.CALLBACK and one.till in known]
             )
             admitted = [one for one in group if id(one) not in crowded]
-            if all(letter.kind is MessageKind.CALLBACK for letter in admitted):
+            if all(message.kind is MessageKind.CALLBACK for message in admitted):
                 digests = known
-                self._put_callbacks(db, [letter for letter in admitted if letter.till in known])
-                kept = [(letter.till,) if letter.till in known else () for letter in admitted]
+                self._put_callbacks(db, [message for message in admitted if message.till in known])
+                kept = [(message.till,) if message.till in known else () for message in admitted]
             else:
-                kept = [self._put_one(db, letter) for letter in admitted]
+                kept = [self._put_one(db, message) for message in admitted]
             written = self._numbered([till for tills in kept for till in tills])
             if digests and not written.leaves_gap:
                 written.pages.update(self._pages([one for one in admitted if one.till in digests], digests))
@@ -225,19 +225,19 @@ class SqliteStore:
         return [CrowdedOutError() if id(one) in crowded else bool(next(results)) for one in group]
 
     @staticmethod
-    def _known(db: sqlite3.Connection, group: Sequence[Letter]) -> dict[str, bytes]:
+    def _known(db: sqlite3.Connection, group: Sequence[IncomingMessage]) -> dict[str, bytes]:
         """The digest of the token of each till that is named, looked up once."""
-        named = list({letter.till for letter in group})
+        named = list({message.till for message in group})
         marks = ", ".join("?" * len(named))
         return dict(
             db.execute(f"SELECT name, digest FROM tills WHERE is_revoked = 0 AND name IN ({marks})", named)  # noqa: S608
         )
 
-    def _crowded_out(self, db: sqlite3.Connection, letters: Sequence[Letter]) -> set[int]:
+    def _crowded_out(self, db: sqlite3.Connection, incoming: Sequence[IncomingMessage]) -> set[int]:
         """Those for which strangers have left no room, by their identity; what the others use is noted."""
-        if not letters:
+        if not incoming:
             return set()
-        wanted = {prompt_of(letter) for letter in letters}
+        wanted = {prompt_of(message) for message in incoming}
         marks = ", ".join(["(?, ?)"] * len(wanted))
         named = {
             (row[0], row[1]): row[2]
@@ -251,17 +251,17 @@ class SqliteStore:
             row = db.execute("SELECT messages, bytes FROM strangers WHERE till = ? AND day = ?", day).fetchone()
             return Used(*row) if row is not None else Used()
 
-        admission = admit(letters, self._quota, named, used_on)
+        admission = admit(incoming, self._quota, named, used_on)
         db.executemany(
             "UPDATE prompts SET messages = messages + 1 WHERE till = ? AND digest = ?",
-            [prompt_of(letter) for letter in letters if prompt_of(letter) in named],
+            [prompt_of(message) for message in incoming if prompt_of(message) in named],
         )
         db.executemany(
             "INSERT INTO strangers (till, day, messages, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (till, day)"
             " DO UPDATE SET messages = excluded.messages, bytes = excluded.bytes",
             [(*day, used.messages, used.size) for day, used in admission.used.items()],
         )
-        return {id(letter) for letter, is_in in zip(letters, admission.is_admitted, strict=True) if not is_in}
+        return {id(message) for message, is_in in zip(incoming, admission.is_admitted, strict=True) if not is_in}
 
     def _tell(self, written: _Written, loop: asyncio.AbstractEventLoop) -> None:
         """Wakes those who wait. From the thread that writes, for every kind: in the order of the transactions."""
@@ -298,35 +298,35 @@ class SqliteStore:
             self._arrivals.ring(set(written.tills), written.pages)
 
     @staticmethod
-    def _put_one(db: sqlite3.Connection, letter: Letter) -> tuple[str, ...]:
+    def _put_one(db: sqlite3.Connection, message: IncomingMessage) -> tuple[str, ...]:
         rows = db.execute(
-            f"{_PUT} WHERE {_TO[letter.kind]} AND is_revoked = 0 RETURNING till",
+            f"{_PUT} WHERE {_TO[message.kind]} AND is_revoked = 0 RETURNING till",
             {
-                "digest": letter.token_digest,
-                "body": letter.body,
-                "received_at_ms": letter.received_at_ms,
-                "till": letter.till,
-                "kind": letter.kind,
+                "digest": message.token_digest,
+                "body": message.body,
+                "received_at_ms": message.received_at_ms,
+                "till": message.till,
+                "kind": message.kind,
             },
         ).fetchall()
         return tuple(row[0] for row in rows)
 
     @staticmethod
-    def _put_callbacks(db: sqlite3.Connection, letters: Sequence[Letter]) -> None:
+    def _put_callbacks(db: sqlite3.Connection, incoming: Sequence[IncomingMessage]) -> None:
         """The same for callbacks alone, which is nearly all there is."""
         db.executemany(
             "INSERT INTO mail (till, token_digest, body, received_at_ms) VALUES (?, ?, ?, ?)",
-            [(letter.till, letter.token_digest, letter.body, letter.received_at_ms) for letter in letters],
+            [(message.till, message.token_digest, message.body, message.received_at_ms) for message in incoming],
         )
 
-    def _pages(self, letters: Sequence[Letter], digests: dict[str, bytes]) -> dict[str, Page]:
+    def _pages(self, incoming: Sequence[IncomingMessage], digests: dict[str, bytes]) -> dict[str, Page]:
         """What was written just now, for the tills that wait."""
         messages: dict[str, list[Message]] = {till: [] for till in digests if self._arrivals.is_awaited(till)}
         if messages:
-            for number, letter in enumerate(letters, self._newest - len(letters) + 1):
-                if letter.till in messages:
-                    messages[letter.till].append(
-                        Message(number, letter.token_digest, letter.body, letter.received_at_ms)
+            for number, message in enumerate(incoming, self._newest - len(incoming) + 1):
+                if message.till in messages:
+                    messages[message.till].append(
+                        Message(number, message.token_digest, message.body, message.received_at_ms)
                     )
         return {till: Page(tuple(found), digest=digests[till]) for till, found in messages.items()}
 
@@ -464,7 +464,7 @@ class SqliteStore:
     @classmethod
     def _tell_shop(cls, db: sqlite3.Connection, till: str, subject: bytes, holder: str) -> list[str]:
         now_ms = int(time.time() * 1000)
-        return list(cls._put_one(db, Letter(till, subject, claim_notice(holder), now_ms, MessageKind.CLAIM)))
+        return list(cls._put_one(db, IncomingMessage(till, subject, claim_notice(holder), now_ms, MessageKind.CLAIM)))
 
     @staticmethod
     async def _run(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pos_app.relay.store import Letter
+from pos_app.relay.store import IncomingMessage
 
 DAY_MS: Final = 86_400_000
 
@@ -40,10 +40,10 @@ DayOf = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What becomes of a group of letters.
+    """What becomes of a group of incoming.
 
     Args:
-        is_admitted: For each letter whether there is room for it.
+        is_admitted: For each message whether there is room for it.
         used: The quotas that it changed, as they are now.
     """
 
@@ -51,36 +51,39 @@ class Admission:
     used: Mapping[DayOf, Used]
 
 
-def day_of(letter: Letter) -> DayOf:
-    """The till and the day that a letter counts for."""
-    return letter.till, letter.received_at_ms // DAY_MS
+def day_of(message: IncomingMessage) -> DayOf:
+    """The till and the day that a message counts for."""
+    return message.till, message.received_at_ms // DAY_MS
 
 
-def prompt_of(letter: Letter) -> tuple[str, bytes]:
+def prompt_of(message: IncomingMessage) -> tuple[str, bytes]:
     """The till and the token that it is for."""
-    return letter.till, letter.token_digest
+    return message.till, message.token_digest
 
 
 def admit(
-    letters: Sequence[Letter], quota: Quota, named: Mapping[tuple[str, bytes], int], used_on: Callable[[DayOf], Used]
+    incoming: Sequence[IncomingMessage],
+    quota: Quota,
+    named: Mapping[tuple[str, bytes], int],
+    used_on: Callable[[DayOf], Used],
 ) -> Admission:
-    """Judges letters in their order: a till's own never count, and strangers crowd out strangers only.
+    """Judges incoming in their order: a till's own never count, and strangers crowd out strangers only.
 
     Args:
         named: How many messages came before for each named prompt (a till's name and a token's digest).
         used_on: How much strangers have used of a day before these.
     """
     counts, used, verdicts = dict(named), dict[DayOf, Used](), list[bool]()
-    for letter in letters:
-        prompt = prompt_of(letter)
+    for message in incoming:
+        prompt = prompt_of(message)
         if prompt in counts and counts[prompt] < quota.of_a_prompt:
             counts[prompt] += 1
             verdicts.append(True)
             continue
-        day = day_of(letter)
+        day = day_of(message)
         if day not in used:
             used[day] = used_on(day)
-        so_far, size = used[day], len(letter.body)
+        so_far, size = used[day], len(message.body)
         has_room = so_far.messages < quota.messages and so_far.size + size <= quota.size
         if has_room:
             so_far.messages, so_far.size, so_far.has_changed = so_far.messages + 1, so_far.size + size, True

@@ -22,7 +22,7 @@ from pos_app.relay import groups  # noqa: E402
 from pos_app.relay.app import make_app  # noqa: E402
 from pos_app.relay.groups import Groups  # noqa: E402
 from pos_app.relay.protocol import ImpatientProtocol  # noqa: E402
-from pos_app.relay.store import Letter  # noqa: E402
+from pos_app.relay.store import IncomingMessage  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
 
 OK = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
@@ -51,7 +51,7 @@ class SqliteFloor:
     async def start(self) -> None:
         return
 
-    async def _commit(self, group: Sequence[Letter]) -> list[bool]:
+    async def _commit(self, group: Sequence[IncomingMessage]) -> list[bool]:
         def write() -> None:
             self._db.execute("BEGIN IMMEDIATE")
             for letter in group:
@@ -62,7 +62,7 @@ class SqliteFloor:
         return [True] * len(group)
 
     async def keep(self, body: bytes) -> None:
-        await self._groups.put(Letter("", b"", body, 0))
+        await self._groups.put(IncomingMessage("", b"", body, 0))
 
     async def __call__(self, _scope: Any, receive: Any, send: Any) -> None:
         await self.keep(await read_body(receive))
@@ -85,7 +85,7 @@ class PostgresFloor(SqliteFloor):
             "CREATE TABLE IF NOT EXISTS floor_mail (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea)"
         )
 
-    async def _commit(self, group: Sequence[Letter]) -> list[bool]:
+    async def _commit(self, group: Sequence[IncomingMessage]) -> list[bool]:
         async with self._connection.transaction():
             await self._connection.execute(
                 "INSERT INTO floor_mail (body) SELECT * FROM unnest(%b::bytea[])", ([letter.body for letter in group],)

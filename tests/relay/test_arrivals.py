@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pos_app.common.tokens import token_digest
 from pos_app.relay.arrivals import Arrivals
-from pos_app.relay.store import Cursor, Letter, Message, Page
+from pos_app.relay.store import Cursor, IncomingMessage, Message, Page
 from pos_app.relay.store_sqlite import SqliteStore
 
 TILL = "till-1"
@@ -62,8 +62,8 @@ def test_a_ring_for_what_was_read_before_hides_no_other() -> None:
     assert waited(2, lambda arrivals: arrivals.ring([TILL], page(1, 2))) == "late"
 
 
-def letter(body: bytes, till: str = TILL) -> Letter:
-    return Letter(till, token_digest("T" * 22), body, 0)
+def letter(body: bytes, till: str = TILL) -> IncomingMessage:
+    return IncomingMessage(till, token_digest("T" * 22), body, 0)
 
 
 def with_stores(folder: Path, work: Callable[[SqliteStore, SqliteStore], Awaitable[list[bytes]]]) -> list[bytes]:

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from pos_app.common.tokens import token_digest
-from pos_app.relay.store import Cursor, Letter, Message, Page, StoreError
+from pos_app.relay.store import Cursor, IncomingMessage, Message, Page, StoreError
 from pos_app.relay.store_sqlite import SqliteStore
 
 TILL = "till-1"
 
 
-def letter(body: bytes, at_ms: int = 0) -> Letter:
-    return Letter(TILL, token_digest("T" * 22), body, at_ms)
+def letter(body: bytes, at_ms: int = 0) -> IncomingMessage:
+    return IncomingMessage(TILL, token_digest("T" * 22), body, at_ms)
 
 
 def cursor_of(message: Message) -> Cursor:
@@ -293,7 +293,7 @@ def test_whatever_fails_and_whoever_is_late_every_stream_brings_all_there_is_in_
                 claim = await store.claim(till, token_digest(str(number % 5)))
                 if claim is not None and claim.till == till:
                     await store.release(till, token_digest(str(number % 5)), claim.number)
-            elif await store.put(Letter(till, token_digest("T" * 22), body, number)):
+            elif await store.put(IncomingMessage(till, token_digest("T" * 22), body, number)):
                 promised[till].add(body)
 
     async def work(store: SqliteStore) -> None:

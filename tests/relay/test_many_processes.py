@@ -12,7 +12,7 @@ from fakes.postgres import Postgres
 from fakes.servers import Relay
 
 from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
-from pos_app.relay.store import Cursor, Letter, StoreError
+from pos_app.relay.store import Cursor, IncomingMessage, StoreError
 from pos_app.relay.store_postgres import PostgresStore
 
 TOKEN = "T" * 22
@@ -80,7 +80,9 @@ def test_a_reader_never_passes_a_message_that_is_committed_later(address: str) -
 
         async def write(store: PostgresStore, start: int) -> None:
             letters = [
-                Letter(till, b"d", str(start + number).encode(), 0) for number in range(sent_each) for till in tills
+                IncomingMessage(till, b"d", str(start + number).encode(), 0)
+                for number in range(sent_each)
+                for till in tills
             ]
             await asyncio.gather(*(store.put(letter) for letter in letters))
 
@@ -153,11 +155,11 @@ def test_a_database_that_stays_away_promises_nothing(postgres: Postgres, monkeyp
 
     async def run() -> None:
         await store.start()
-        assert await store.put(Letter("till-1", b"d", b"before", 0))
+        assert await store.put(IncomingMessage("till-1", b"d", b"before", 0))
         postgres.kill()
         try:
             with pytest.raises(StoreError):
-                await store.put(Letter("till-1", b"d", b"never promised", 0))
+                await store.put(IncomingMessage("till-1", b"d", b"never promised", 0))
             with pytest.raises(StoreError):
                 await store.after("till-1", Cursor())
         finally:
@@ -165,7 +167,7 @@ def test_a_database_that_stays_away_promises_nothing(postgres: Postgres, monkeyp
         async with asyncio.timeout(30):
             while True:
                 try:
-                    assert await store.put(Letter("till-1", b"d", b"after", 0))
+                    assert await store.put(IncomingMessage("till-1", b"d", b"after", 0))
                     break
                 except StoreError:
                     await asyncio.sleep(0.05)

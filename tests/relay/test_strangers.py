@@ -20,7 +20,7 @@ from pos_app.relay.callbacks import Callbacks
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Uncounted
 from pos_app.relay.retention import Retention
-from pos_app.relay.store import TRUSTED, Letter
+from pos_app.relay.store import TRUSTED, IncomingMessage
 from pos_app.relay.stores import open_store
 from pos_app.relay.strangers import Quota
 
@@ -77,7 +77,7 @@ def test_other_tills_and_other_days_have_quotas_of_their_own(relay: Relay, web: 
     relay.store._quota = Quota(messages=1, size=1 << 20)
     relay.store.add_till("till-2")
     assert [post(web, relay, b"?", f"/c/till-{till}/strangers").status for till in (1, 1, 2, 2)] == [200, 429, 200, 429]
-    letter = Letter("till-1", token_digest("tomorrow-token"), b"?", int(time.time() * 1000) + DAY_MS)
+    letter = IncomingMessage("till-1", token_digest("tomorrow-token"), b"?", int(time.time() * 1000) + DAY_MS)
     assert relay.run(relay.store.put(letter)) is True
 
 
@@ -96,10 +96,10 @@ def test_letters_that_come_together_are_judged_one_by_one(relay: Relay) -> None:
     relay.run(relay.store.name_prompts("till-1", [token_digest(own(1))], now))
 
     async def flood() -> list[object]:
-        letters = [Letter("till-1", token_digest(f"stranger{number}"), b"?", now) for number in range(6)]
-        letters.insert(3, Letter("till-1", token_digest(own(1)), b"own", now))
-        letters.insert(5, Letter("till-1", token_digest("payments-token"), b"paid", now, MessageKind.PAYMENT))
-        letters.append(Letter("nobody", token_digest("x"), b"?", now))
+        letters = [IncomingMessage("till-1", token_digest(f"stranger{number}"), b"?", now) for number in range(6)]
+        letters.insert(3, IncomingMessage("till-1", token_digest(own(1)), b"own", now))
+        letters.insert(5, IncomingMessage("till-1", token_digest("payments-token"), b"paid", now, MessageKind.PAYMENT))
+        letters.append(IncomingMessage("nobody", token_digest("x"), b"?", now))
         return await asyncio.gather(*(relay.store.put(one) for one in letters), return_exceptions=True)
 
     results = relay.run(flood())
@@ -129,7 +129,7 @@ def test_names_of_a_strangers_choice_are_not_kept_in_memory(monkeypatch: pytest.
     class NoMail:
         floor_ms = 0
 
-        async def put(self, _letter: Letter) -> bool:
+        async def put(self, _letter: IncomingMessage) -> bool:
             return False
 
     callbacks = Callbacks(NoMail(), Guard(Rules()), Uncounted())  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from torture.steps import RELAY_STEPS  # noqa: E402
 from pos_app.cli.main import main as pos_app  # noqa: E402
 from pos_app.relay import app, groups, store_sqlite  # noqa: E402
 from pos_app.relay.callbacks import Callbacks  # noqa: E402
-from pos_app.relay.store import Letter, Message  # noqa: E402
+from pos_app.relay.store import IncomingMessage, Message  # noqa: E402
 
 TILL_HAS_IT_AFTER_S = 0.05
 
@@ -86,7 +86,7 @@ def plant() -> None:
     real_put = groups.Groups.put
     later: set[asyncio.Future[bool]] = set()
 
-    async def put(self: groups.Groups, letter: Letter) -> bool:
+    async def put(self: groups.Groups, letter: IncomingMessage) -> bool:
         async def store() -> bool:
             await asyncio.sleep(0.3)
             return await real_put(self, letter)
