@@ -22,7 +22,7 @@ from pos_app.relay.auth import matches
 from pos_app.relay.callbacks import ACCEPTED, KINDS, Callbacks
 from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Metrics, Uncounted
-from pos_app.relay.store import PAGE, Cursor, Mail, Message, Page, StoreError
+from pos_app.relay.store import PAGE, Cursor, MailboxStore, Message, Page, StoreError
 
 LONGEST_WAIT_S = 55.0
 KEEP_ALIVE_S = 15.0
@@ -34,7 +34,7 @@ LONGEST_NUMBER = 18
 """Digits: what every database takes for a whole number."""
 
 
-def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = None) -> ASGIApp:
+def make_app(mail: MailboxStore, rules: Rules | None = None, metrics: Metrics | None = None) -> ASGIApp:
     """The relay over a store of mail.
 
     Args:
@@ -69,7 +69,7 @@ def make_app(mail: Mail, rules: Rules | None = None, metrics: Metrics | None = N
 
 
 class _Relay:
-    def __init__(self, mail: Mail, guard: Guard, metrics: Metrics) -> None:
+    def __init__(self, mail: MailboxStore, guard: Guard, metrics: Metrics) -> None:
         self._mail = mail
         self._guard = guard
         self._metrics = metrics

@@ -17,7 +17,7 @@ from pos_app.common.tokens import token_digest
 from pos_app.relay.auth import CALLBACK_TOKEN
 from pos_app.relay.guard import Guard
 from pos_app.relay.metrics import Metrics
-from pos_app.relay.store import CrowdedOutError, IncomingMessage, Mail, StoreError
+from pos_app.relay.store import CrowdedOutError, IncomingMessage, MailboxStore, StoreError
 
 MAX_BODY_BYTES: Final = 64 * 1024
 KINDS: Final = {"c": MessageKind.CALLBACK, "p": MessageKind.PAYMENT}
@@ -49,7 +49,7 @@ class Callbacks:
         mail: Where it is kept.
     """
 
-    def __init__(self, mail: Mail, guard: Guard, metrics: Metrics) -> None:
+    def __init__(self, mail: MailboxStore, guard: Guard, metrics: Metrics) -> None:
         self._mail = mail
         self._guard = guard
         self._metrics = metrics

@@ -128,7 +128,7 @@ class CrowdedOutError(StoreError):
     """There is no room left today for messages with a token that its till has not named."""
 
 
-class Mail(Protocol):
+class MailboxStore(Protocol):
     """Keeps mail until its till has it. Belongs to one loop."""
 
     @property
@@ -296,5 +296,5 @@ class Tills(Protocol):
         ...
 
 
-class Store(Mail, Tills, Protocol):
+class Store(MailboxStore, Tills, Protocol):
     """Both, over one database."""
