@@ -25,9 +25,9 @@ from pos_app.common.errors import Mistake, Outside
 from pos_app.common.mailbox import MessageKind
 from pos_app.common.redact import keep_secret, redact
 from pos_app.common.tokens import new_device_token, token_digest
-from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name
 from pos_app.relay.groups import Groups
+from pos_app.relay.notifier import MailboxNotifier
 from pos_app.relay.store import (
     PAGE,
     TRUSTED,
@@ -153,7 +153,7 @@ class PostgresStore:
                 )
         self._identity = f"{self.fact('mailbox'):016x}"
         self._floor_ms = self.fact(TRUSTED)
-        self._arrivals = Arrivals()
+        self._arrivals = MailboxNotifier()
         self._groups = Groups(self._commit_surely)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -435,9 +435,9 @@ class PostgresStore:
                     if self._pool is not None:
                         # After a restart of the server the others are dead too: found here, not by a till.
                         await self._pool.check()
-                    self._arrivals.ring_all()
+                    self._arrivals.notify_all()
                     async for heard in connection.notifies():
-                        self._arrivals.ring((heard.payload,))
+                        self._arrivals.notify((heard.payload,))
             except (psycopg.Error, OSError) as error:
                 _log.warning("the database is away: %s", type(error).__name__)
                 await asyncio.sleep(_LISTEN_AGAIN_S)

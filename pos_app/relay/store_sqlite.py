@@ -19,9 +19,9 @@ from pos_app.common.mailbox import MessageKind
 from pos_app.common.paths import keep_private, touch_private
 from pos_app.common.threads import in_thread
 from pos_app.common.tokens import new_device_token, token_digest
-from pos_app.relay.arrivals import Arrivals
 from pos_app.relay.auth import check_name
 from pos_app.relay.groups import LARGEST, Groups
+from pos_app.relay.notifier import MailboxNotifier
 from pos_app.relay.store import (
     PAGE,
     TRUSTED,
@@ -147,7 +147,7 @@ class SqliteStore:
         self._writer = ThreadPoolExecutor(1, "relay-write")
         self._reader = ThreadPoolExecutor(1, "relay-read")
         self._groups = Groups(self._commit_soon)
-        self._arrivals = Arrivals()
+        self._arrivals = MailboxNotifier()
         self._newest = 0
         self._has_failed = self._follows_failure = False
 
@@ -219,7 +219,7 @@ class SqliteStore:
                 written.pages.update(self._pages([one for one in admitted if one.till in digests], digests))
             if written.pages:
                 # On its way to the till while the disk takes it (docs/decisions/0008); M-PESA is answered after.
-                loop.call_soon_threadsafe(self._arrivals.ring, list(written.pages), written.pages)
+                loop.call_soon_threadsafe(self._arrivals.notify, list(written.pages), written.pages)
         self._tell(written, loop)
         results = iter(kept)
         return [CrowdedOutError() if id(one) in crowded else bool(next(results)) for one in group]
@@ -293,9 +293,9 @@ class SqliteStore:
     def _ring(self, written: _Written) -> None:
         if written.leaves_gap:
             # Somebody else wrote in between: for whom is not known.
-            self._arrivals.ring_all()
+            self._arrivals.notify_all()
         else:
-            self._arrivals.ring(set(written.tills), written.pages)
+            self._arrivals.notify(set(written.tills), written.pages)
 
     @staticmethod
     def _put_one(db: sqlite3.Connection, message: IncomingMessage) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pos_app.common.tokens import token_digest
-from pos_app.relay.arrivals import Arrivals
+from pos_app.relay.notifier import MailboxNotifier
 from pos_app.relay.store import Cursor, IncomingMessage, Message, Page
 from pos_app.relay.store_sqlite import SqliteStore
 
@@ -19,11 +19,13 @@ def page(*ids: int) -> dict[str, Page]:
     return {TILL: Page(tuple(Message(number, b"d" * 32, b"x", 0) for number in ids), digest=b"now")}
 
 
-def waited(position: int, during: Callable[[Arrivals], None], *, has_mail: bool = False) -> list[int] | str | None:
+def waited(
+    position: int, during: Callable[[MailboxNotifier], None], *, has_mail: bool = False
+) -> list[int] | str | None:
     """The numbers handed over; None for "look"; "late" where nothing rang in time."""
 
     async def wait() -> list[int] | str | None:
-        arrivals = Arrivals()
+        arrivals = MailboxNotifier()
 
         async def look() -> bool:
             # While the database is asked, the loop goes on: whatever rings then must be heard.
@@ -41,25 +43,25 @@ def waited(position: int, during: Callable[[Arrivals], None], *, has_mail: bool 
 
 
 def test_what_rings_while_the_database_is_asked_is_handed_over() -> None:
-    assert waited(0, lambda arrivals: arrivals.ring([TILL], page(1, 2))) == [1, 2]
-    assert waited(0, lambda arrivals: arrivals.ring([TILL])) is None
-    assert waited(0, lambda arrivals: arrivals.ring_all()) is None
-    assert waited(0, lambda arrivals: arrivals.ring(["another"], page(1))) == "late"
+    assert waited(0, lambda arrivals: arrivals.notify([TILL], page(1, 2))) == [1, 2]
+    assert waited(0, lambda arrivals: arrivals.notify([TILL])) is None
+    assert waited(0, lambda arrivals: arrivals.notify_all()) is None
+    assert waited(0, lambda arrivals: arrivals.notify(["another"], page(1))) == "late"
     assert waited(0, lambda _arrivals: None) == "late"
 
 
 def test_what_the_database_has_already_is_looked_for_and_not_handed_over() -> None:
-    assert waited(0, lambda arrivals: arrivals.ring([TILL], page(2)), has_mail=True) is None
+    assert waited(0, lambda arrivals: arrivals.notify([TILL], page(2)), has_mail=True) is None
 
 
 def test_a_ring_for_what_was_read_before_hides_no_other() -> None:
-    def both(arrivals: Arrivals) -> None:
-        arrivals.ring([TILL], page(1))
-        arrivals.ring([TILL], page(2))
+    def both(arrivals: MailboxNotifier) -> None:
+        arrivals.notify([TILL], page(1))
+        arrivals.notify([TILL], page(2))
 
     assert waited(1, both) == [2]
-    assert waited(1, lambda arrivals: arrivals.ring([TILL], page(1, 2))) == [2]
-    assert waited(2, lambda arrivals: arrivals.ring([TILL], page(1, 2))) == "late"
+    assert waited(1, lambda arrivals: arrivals.notify([TILL], page(1, 2))) == [2]
+    assert waited(2, lambda arrivals: arrivals.notify([TILL], page(1, 2))) == "late"
 
 
 def letter(body: bytes, till: str = TILL) -> IncomingMessage:

@@ -12,7 +12,7 @@ from pos_app.relay.store import Page
 _UNSEEN: Final[Mapping[str, Page]] = {}
 
 
-class Arrivals:
+class MailboxNotifier:
     """One bell for each that waits."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Arrivals:
         """Whether somebody waits for a till's mail."""
         return till in self._waiting
 
-    def ring(self, tills: Iterable[str], pages: Mapping[str, Page] = _UNSEEN) -> None:
+    def notify(self, tills: Iterable[str], pages: Mapping[str, Page] = _UNSEEN) -> None:
         """There is mail for these. In the order of the transactions: a page holds all that came since the ring before.
 
         Who has read a page already is not woken by it.
@@ -33,9 +33,9 @@ class Arrivals:
                 if not bell.done() and (page is None or page.messages[-1].id > position):
                     bell.set_result(page)
 
-    def ring_all(self) -> None:
+    def notify_all(self) -> None:
         """There may be mail for anybody."""
-        self.ring(list(self._waiting))
+        self.notify(list(self._waiting))
 
     async def wait(
         self, till: str, position: int, timeout_s: float, has_mail: Callable[[], Awaitable[bool]]
