@@ -26,7 +26,7 @@ from pos_app.common.mailbox import MessageKind
 from pos_app.common.redact import keep_secret, redact
 from pos_app.common.tokens import new_device_token, token_digest
 from pos_app.relay.auth import check_name
-from pos_app.relay.groups import Groups
+from pos_app.relay.group_commit import GroupCommit
 from pos_app.relay.notifier import MailboxNotifier
 from pos_app.relay.store import (
     PAGE,
@@ -154,7 +154,7 @@ class PostgresStore:
         self._identity = f"{self.fact('mailbox'):016x}"
         self._floor_ms = self.fact(TRUSTED)
         self._arrivals = MailboxNotifier()
-        self._groups = Groups(self._commit_surely)
+        self._groups = GroupCommit(self._commit_surely)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._listener: asyncio.Task[None] | None = None
 
@@ -291,7 +291,7 @@ class PostgresStore:
         return [number in kept for number in range(1, len(group) + 1)]
 
     async def _write(self, connection: psycopg.AsyncConnection[Any], group: Sequence[IncomingMessage]) -> list[bool]:
-        """Numbers and keeps incoming, and rings; for each whether somebody is meant by it."""
+        """Numbers and keeps messages, and notifies; for each whether somebody is meant by it."""
         shops, newest = await self._lock(connection, group)
         expected = await self._expected(connection, group)
         rows: list[tuple[str, int, bytes, bytes, int, str]] = []

@@ -20,7 +20,7 @@ from pos_app.common.paths import keep_private, touch_private
 from pos_app.common.threads import in_thread
 from pos_app.common.tokens import new_device_token, token_digest
 from pos_app.relay.auth import check_name
-from pos_app.relay.groups import LARGEST, Groups
+from pos_app.relay.group_commit import LARGEST, GroupCommit
 from pos_app.relay.notifier import MailboxNotifier
 from pos_app.relay.store import (
     PAGE,
@@ -146,7 +146,7 @@ class SqliteStore:
             raise Outside("relay.store", path=str(path)) from error
         self._writer = ThreadPoolExecutor(1, "relay-write")
         self._reader = ThreadPoolExecutor(1, "relay-read")
-        self._groups = Groups(self._commit_soon)
+        self._groups = GroupCommit(self._commit_soon)
         self._arrivals = MailboxNotifier()
         self._newest = 0
         self._has_failed = self._follows_failure = False

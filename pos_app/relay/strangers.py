@@ -40,7 +40,7 @@ DayOf = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What becomes of a group of incoming.
+    """What becomes of a group of messages.
 
     Args:
         is_admitted: For each message whether there is room for it.
@@ -67,7 +67,7 @@ def admit(
     named: Mapping[tuple[str, bytes], int],
     used_on: Callable[[DayOf], Used],
 ) -> Admission:
-    """Judges incoming in their order: a till's own never count, and strangers crowd out strangers only.
+    """Judges messages in their order: a till's own never count, and strangers crowd out strangers only.
 
     Args:
         named: How many messages came before for each named prompt (a till's name and a token's digest).

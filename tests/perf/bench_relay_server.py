@@ -18,9 +18,9 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 
 from pos_app.common.asgi_server import LoopbackServer  # noqa: E402
-from pos_app.relay import groups  # noqa: E402
+from pos_app.relay import group_commit  # noqa: E402
 from pos_app.relay.app import make_app  # noqa: E402
-from pos_app.relay.groups import Groups  # noqa: E402
+from pos_app.relay.group_commit import GroupCommit  # noqa: E402
 from pos_app.relay.protocol import ImpatientProtocol  # noqa: E402
 from pos_app.relay.store import IncomingMessage  # noqa: E402
 from pos_app.relay.stores import open_store  # noqa: E402
@@ -46,7 +46,7 @@ class SqliteFloor:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("CREATE TABLE mail (id INTEGER PRIMARY KEY, body BLOB)")
         self._thread = ThreadPoolExecutor(1)
-        self._groups = Groups(self._commit, largest)
+        self._groups = GroupCommit(self._commit, largest)
 
     async def start(self) -> None:
         return
@@ -75,7 +75,7 @@ class PostgresFloor(SqliteFloor):
 
     def __init__(self, address: str, largest: int) -> None:
         self._address = address
-        self._groups = Groups(self._commit, largest)
+        self._groups = GroupCommit(self._commit, largest)
 
     async def start(self) -> None:
         import psycopg
@@ -124,7 +124,7 @@ class Echo:
 
 async def main(kind: str, database: str) -> None:
     what, _, how = kind.partition("-")
-    largest = 1 if how == "single" else groups.LARGEST
+    largest = 1 if how == "single" else group_commit.LARGEST
     if what == "relay":
         store: Any = open_store(database)
         store._groups._largest = largest

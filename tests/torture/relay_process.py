@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE.parents[2])]
 from torture.steps import RELAY_STEPS  # noqa: E402
 
 from pos_app.cli.main import main as pos_app  # noqa: E402
-from pos_app.relay import app, groups, store_sqlite  # noqa: E402
+from pos_app.relay import app, group_commit, store_sqlite  # noqa: E402
 from pos_app.relay.callbacks import Callbacks  # noqa: E402
 from pos_app.relay.store import IncomingMessage, Message  # noqa: E402
 
@@ -53,7 +53,7 @@ def lay(step: str, passes: int) -> None:
         setattr(owner, name, wrapped)
 
     if step == "before_commit":
-        around(groups.Groups, "_commit_group", before=True)
+        around(group_commit.GroupCommit, "_commit_group", before=True)
     elif step == "before_answer":
         around(Callbacks, "_keep", before=False)
     elif step == "while_handing_over":
@@ -83,18 +83,18 @@ def lay(step: str, passes: int) -> None:
 
 def plant() -> None:
     """A relay that answers first and stores later: to see that the storm notices."""
-    real_put = groups.Groups.put
+    real_put = group_commit.GroupCommit.put
     later: set[asyncio.Future[bool]] = set()
 
-    async def put(self: groups.Groups, letter: IncomingMessage) -> bool:
+    async def put(self: group_commit.GroupCommit, message: IncomingMessage) -> bool:
         async def store() -> bool:
             await asyncio.sleep(0.3)
-            return await real_put(self, letter)
+            return await real_put(self, message)
 
         later.add(asyncio.ensure_future(store()))
         return True
 
-    groups.Groups.put = put  # type: ignore[method-assign]
+    group_commit.GroupCommit.put = put  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Letters that arrive while a commit is under way share the next one: more incoming a second, none less safe."""
+"""Messages that arrive while a commit is under way share the next one: more messages a second, none less safe."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Commit = Callable[[Sequence[IncomingMessage]], Awaitable[list[bool | StoreError]
 """Writes a group in one transaction; for each message whether its till is known, or why there was no room for it."""
 
 
-class Groups:
-    """Commits incoming in groups, in the order they came.
+class GroupCommit:
+    """Commits messages in groups, in the order they came.
 
     Args:
         commit: Raises `StoreError` where nothing of the group was kept.
