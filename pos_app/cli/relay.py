@@ -20,8 +20,8 @@ from pos_app.common.errors import Mistake, Outside
 from pos_app.common.i18n import _
 from pos_app.common.mailbox import Pairing
 from pos_app.common.urls import is_safe_address
+from pos_app.relay.access_policy import LOOPBACK, MPESA, AccessRules, networks
 from pos_app.relay.app import make_app
-from pos_app.relay.guard import LOOPBACK, MPESA, Rules, networks
 from pos_app.relay.metrics import Counted, Metrics, Uncounted
 from pos_app.relay.protocol import ImpatientProtocol
 from pos_app.relay.retention import Retention, keep_tidy
@@ -118,9 +118,9 @@ def _retention(arguments: argparse.Namespace) -> Retention:
     return Retention(arguments.read_days, arguments.unread_days)
 
 
-def _rules(arguments: argparse.Namespace) -> Rules:
+def _rules(arguments: argparse.Namespace) -> AccessRules:
     allowed = networks(arguments.allow or ()) + (MPESA if arguments.only_mpesa else ())
-    return Rules(
+    return AccessRules(
         networks(arguments.proxy) if arguments.proxy else LOOPBACK,
         allowed or None,
         networks(arguments.metrics_from) if arguments.metrics_from else LOOPBACK,
@@ -136,7 +136,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     return exits.PAID
 
 
-async def _serve_until_stopped(store: Store, rules: Rules, retention: Retention, host: str, port: int) -> None:
+async def _serve_until_stopped(store: Store, rules: AccessRules, retention: Retention, host: str, port: int) -> None:
     with closing(store):
         app = make_app(store, rules, _metrics())
         try:

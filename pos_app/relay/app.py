@@ -18,9 +18,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pos_app.common.mailbox import DEVICE_NAME
+from pos_app.relay.access_policy import AccessPolicy, AccessRules
 from pos_app.relay.auth import matches
 from pos_app.relay.callbacks import ACCEPTED, KINDS, Callbacks
-from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Metrics, Uncounted
 from pos_app.relay.store import PAGE, Cursor, MailboxStore, Message, Page, StoreError
 
@@ -34,14 +34,14 @@ LONGEST_NUMBER = 18
 """Digits: what every database takes for a whole number."""
 
 
-def make_app(mail: MailboxStore, rules: Rules | None = None, metrics: Metrics | None = None) -> ASGIApp:
+def make_app(mail: MailboxStore, rules: AccessRules | None = None, metrics: Metrics | None = None) -> ASGIApp:
     """The relay over a store of mail.
 
     Args:
         rules: Whom to believe and whom to let in; the usual ones if None.
         metrics: Where to count; nowhere if None.
     """
-    guard, counted = Guard(rules or Rules()), metrics or Uncounted()
+    guard, counted = AccessPolicy(rules or AccessRules()), metrics or Uncounted()
     relay = _Relay(mail, guard, counted)
     tills = Starlette(
         routes=[
@@ -69,7 +69,7 @@ def make_app(mail: MailboxStore, rules: Rules | None = None, metrics: Metrics | 
 
 
 class _Relay:
-    def __init__(self, mail: MailboxStore, guard: Guard, metrics: Metrics) -> None:
+    def __init__(self, mail: MailboxStore, guard: AccessPolicy, metrics: Metrics) -> None:
         self._mail = mail
         self._guard = guard
         self._metrics = metrics

@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from pos_app.common.mailbox import DEVICE_NAME, MessageKind
 from pos_app.common.tokens import token_digest
+from pos_app.relay.access_policy import AccessPolicy
 from pos_app.relay.auth import CALLBACK_TOKEN
-from pos_app.relay.guard import Guard
 from pos_app.relay.metrics import Metrics
 from pos_app.relay.store import CrowdedOutError, IncomingMessage, MailboxStore, StoreError
 
@@ -49,7 +49,7 @@ class Callbacks:
         mail: Where it is kept.
     """
 
-    def __init__(self, mail: MailboxStore, guard: Guard, metrics: Metrics) -> None:
+    def __init__(self, mail: MailboxStore, guard: AccessPolicy, metrics: Metrics) -> None:
         self._mail = mail
         self._guard = guard
         self._metrics = metrics

@@ -14,8 +14,8 @@ from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.server import PracticeServer
 from pos_app.practice.simulator.service import PracticeMpesa
 from pos_app.practice.simulator.shop import Shop, SimulatorOptions
+from pos_app.relay.access_policy import AccessRules
 from pos_app.relay.app import make_app
-from pos_app.relay.guard import Rules
 from pos_app.relay.metrics import Counted
 from pos_app.relay.protocol import ImpatientProtocol
 from pos_app.relay.stores import open_store
@@ -132,7 +132,7 @@ class Relay(Served):
         self,
         folder: Path,
         database: str = "",
-        rules: Rules | None = None,
+        rules: AccessRules | None = None,
         *,
         till: str | None = "till-1",
         port: int = 0,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pos_app.common.http import HttpClient, Request
 from pos_app.relay import protocol
-from pos_app.relay.guard import Limits, Rules, networks
+from pos_app.relay.access_policy import AccessRules, Limits, networks
 
 TOKEN = "T" * 22
 PROXY = networks(("127.0.0.1",))
@@ -175,7 +175,7 @@ def test_a_deeply_nested_or_malformed_body_is_bytes_like_any_other(relay: Relay,
 def limited(tmp_path: Path, **rules: object) -> Relay:
     limits = Limits(address_per_s=0.001, address_burst=5, till_per_s=0.001, till_burst=8, wrong_tokens_per_s=0.001,
                     wrong_tokens_burst=3)  # fmt: skip
-    return Relay(tmp_path, rules=Rules(limits=limits, **rules))  # type: ignore[arg-type]
+    return Relay(tmp_path, rules=AccessRules(limits=limits, **rules))  # type: ignore[arg-type]
 
 
 def knock(relay: Relay, web: HttpClient, *forwarded: str, path: str = f"/c/till-1/{TOKEN}") -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pos_app.common.errors import Mistake
-from pos_app.relay.guard import Buckets, Guard, Rules, networks
+from pos_app.relay.access_policy import AccessPolicy, AccessRules, TokenBuckets, networks
 
 
 class Clock:
@@ -25,7 +25,7 @@ def scope(client: str | None, *forwarded: str) -> dict[str, Any]:
 
 def test_a_bucket_gives_exactly_its_burst_and_fills_by_time() -> None:
     clock = Clock()
-    buckets = Buckets(2.0, 3, clock)
+    buckets = TokenBuckets(2.0, 3, clock)
     assert [buckets.take("a") for _ in range(5)] == [True, True, True, False, False]
     assert buckets.is_empty("a") and not buckets.is_empty("b")
     clock.now_s += 0.5
@@ -37,7 +37,7 @@ def test_a_bucket_gives_exactly_its_burst_and_fills_by_time() -> None:
 
 def test_refusals_take_nothing_from_what_fills_up() -> None:
     clock = Clock()
-    buckets = Buckets(1.0, 1, clock)
+    buckets = TokenBuckets(1.0, 1, clock)
     assert buckets.take("a")
     for _ in range(10):
         assert not buckets.take("a")
@@ -47,7 +47,7 @@ def test_refusals_take_nothing_from_what_fills_up() -> None:
 
 def test_the_keys_longest_unheard_of_are_forgotten_and_no_others() -> None:
     clock = Clock()
-    buckets = Buckets(0.0, 1, clock, most=2)
+    buckets = TokenBuckets(0.0, 1, clock, most=2)
     for key in ("a", "b"):
         buckets.take(key)
     assert buckets.is_empty("a") and buckets.is_empty("b"), "two are kept"
@@ -66,7 +66,7 @@ def test_the_keys_longest_unheard_of_are_forgotten_and_no_others() -> None:
 def test_metrics_are_for_this_machine_with_no_proxy_in_between(
     client: str | None, forwarded: tuple[str, ...], shows: bool
 ) -> None:
-    assert Guard(Rules()).shows_metrics(scope(client, *forwarded)) is shows
+    assert AccessPolicy(AccessRules()).shows_metrics(scope(client, *forwarded)) is shows
 
 
 def test_a_network_may_be_written_by_any_of_its_addresses() -> None:

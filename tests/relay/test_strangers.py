@@ -16,8 +16,8 @@ from relay.test_relay import inbox, post
 from pos_app.common.http import HttpClient, HttpResponse, Request
 from pos_app.common.mailbox import MessageKind
 from pos_app.common.tokens import token_digest
+from pos_app.relay.access_policy import AccessPolicy, AccessRules
 from pos_app.relay.callbacks import Callbacks
-from pos_app.relay.guard import Guard, Rules
 from pos_app.relay.metrics import Uncounted
 from pos_app.relay.retention import Retention
 from pos_app.relay.store import TRUSTED, IncomingMessage
@@ -132,7 +132,7 @@ def test_names_of_a_strangers_choice_are_not_kept_in_memory(monkeypatch: pytest.
         async def put(self, _letter: IncomingMessage) -> bool:
             return False
 
-    callbacks = Callbacks(NoMail(), Guard(Rules()), Uncounted())  # type: ignore[arg-type]
+    callbacks = Callbacks(NoMail(), AccessPolicy(AccessRules()), Uncounted())  # type: ignore[arg-type]
 
     async def nothing(_message: object) -> None:
         return

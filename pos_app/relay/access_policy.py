@@ -56,7 +56,7 @@ class Limits:
     wrong_tokens_burst: int = 20
 
 
-class Buckets:
+class TokenBuckets:
     """A limit for each of many keys; the keys longest unheard of are forgotten first."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AccessRules:
     """Whom to believe and whom to let in.
 
     Args:
@@ -119,15 +119,15 @@ class Caller:
     is_admitted: bool
 
 
-class Guard:
+class AccessPolicy:
     """Judges a request by its address, before its body is read."""
 
-    def __init__(self, rules: Rules, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rules: AccessRules, clock: Callable[[], float] = time.monotonic) -> None:
         self._rules = rules
         limits = rules.limits
-        self._addresses = Buckets(limits.address_per_s, limits.address_burst, clock)
-        self._tills = Buckets(limits.till_per_s, limits.till_burst, clock)
-        self._wrong = Buckets(limits.wrong_tokens_per_s, limits.wrong_tokens_burst, clock)
+        self._addresses = TokenBuckets(limits.address_per_s, limits.address_burst, clock)
+        self._tills = TokenBuckets(limits.till_per_s, limits.till_burst, clock)
+        self._wrong = TokenBuckets(limits.wrong_tokens_per_s, limits.wrong_tokens_burst, clock)
         # Few addresses send nearly all requests: each is looked at once.
         self._judge = lru_cache(maxsize=4096)(self._judge_anew)
 
