@@ -6,6 +6,7 @@ It speaks the vocabulary M-PESA developers know; `pos_app.daraja.errors` says
 what can go wrong, `pos_app.daraja.codes.explain` what a code means.
 """
 
+from pos_app.daraja.c2b import C2bConfirmation, RegisterUrlResponse
 from pos_app.daraja.client import AsyncMpesaClient, MpesaClient
 from pos_app.daraja.codes import CodeExplained, explain
 from pos_app.daraja.errors import (
@@ -19,7 +20,6 @@ from pos_app.daraja.errors import (
     Throttled,
 )
 from pos_app.daraja.pace import Pacer
-from pos_app.daraja.till import C2bConfirmation, RegisterUrlResponse
 from pos_app.daraja.wire import (
     StkCallback,
     StkPushResponse,

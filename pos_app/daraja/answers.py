@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from pos_app.common.http import EXPIRED, NOT_YET_VALID, TOO_LATE, HttpResponse, MaybeSentError, NotSentError
+from pos_app.daraja.c2b import RegisterUrlResponse
 from pos_app.daraja.codes import ErrorClass
 from pos_app.daraja.errors import (
     CallbackUnreadable,
@@ -17,7 +18,6 @@ from pos_app.daraja.errors import (
     Refused,
     Throttled,
 )
-from pos_app.daraja.till import RegisterUrlResponse
 from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, parse_json
 from pos_app.domain.outcome import Outcome, OutcomeKind
 

@@ -30,10 +30,10 @@ from pos_app.common.http import (
 from pos_app.common.urls import is_safe_address
 from pos_app.daraja.answers import from_web, is_token_refusal, read_push, read_query, read_register
 from pos_app.daraja.auth import TokenCache, read_token, token_request
+from pos_app.daraja.c2b import REGISTER_PATH, RegisterUrlResponse, build_register
 from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
 from pos_app.daraja.pace import Pacer
 from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
-from pos_app.daraja.till import REGISTER_PATH, RegisterUrlResponse, build_register
 from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
 from pos_app.domain.money import MAX_SHILLINGS
 
