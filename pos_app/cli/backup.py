@@ -47,7 +47,7 @@ def run_backup(arguments: argparse.Namespace) -> int:
     """Writes the copy."""
     backup(open_installation().ledger, arguments.file.absolute())
     say(_("Copied and checked: {path}").format(path=arguments.file))
-    return exits.PAID
+    return exits.OK
 
 
 def run_restore(arguments: argparse.Namespace) -> int:
@@ -68,7 +68,7 @@ def run_restore(arguments: argparse.Namespace) -> int:
     say(_("Restored: {path}").format(path=installation.ledger))
     if kept is not None:
         say(_("What was there before is kept as {path}").format(path=kept))
-    return exits.PAID
+    return exits.OK
 
 
 def _accept(installation: Installation) -> int:
@@ -80,4 +80,4 @@ def _accept(installation: Installation) -> int:
         text = _("Accepted: events {first} to {last} are gone. The till goes on after event {has}.")
         say(text.format(first=missing.has + 1, last=missing.had, has=missing.has))
     say(_("Compare the last sales with the M-PESA statement: what is gone may have been paid."))
-    return exits.PAID
+    return exits.OK

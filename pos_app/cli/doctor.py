@@ -60,7 +60,7 @@ def command(_arguments: argparse.Namespace) -> int:
     for check in _reach(access):
         show(check)
     show(_printer(installation))
-    return exits.PAID if all(check.is_good for check in checks) else exits.FAILED
+    return exits.OK if all(check.is_good for check in checks) else exits.FAILED
 
 
 def _settings(access: MpesaAccess) -> Check:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+OK: Final = 0
+"""Done."""
 PAID: Final = 0
 NOT_PAID: Final = 1
 WRONG_USE: Final = 2

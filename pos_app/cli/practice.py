@@ -80,7 +80,7 @@ def command(arguments: argparse.Namespace) -> int:
         query_spacing_s=arguments.query_spacing,
     )
     asyncio.run(_serve(PracticeMpesa(shop, options), arguments.port))
-    return exits.PAID
+    return exits.OK
 
 
 async def _serve(mpesa: PracticeMpesa, port: int) -> None:

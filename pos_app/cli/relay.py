@@ -133,7 +133,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     asyncio.run(
         _serve_until_stopped(_store(arguments, must_exist=False), rules, retention, arguments.host, arguments.port)
     )
-    return exits.PAID
+    return exits.OK
 
 
 async def _serve_until_stopped(store: Store, rules: AccessRules, retention: Retention, host: str, port: int) -> None:
@@ -197,12 +197,12 @@ def _rotate(arguments: argparse.Namespace) -> int:
 def _show(pairing: Pairing, *, as_json: bool) -> int:
     if as_json:
         say(json.dumps({"till": pairing.till, "token": pairing.token, "pairing": pairing.line()}))
-        return exits.PAID
+        return exits.OK
     complain(_("Paste this line into Settings, Relay. It is shown this once."))
     say(pairing.line())
     with contextlib.suppress(ImportError):
         complain(qr_lines(pairing.line()))
-    return exits.PAID
+    return exits.OK
 
 
 def qr_lines(text: str) -> str:
@@ -236,14 +236,14 @@ def _list(arguments: argparse.Namespace) -> int:
             seen = to_eat(till.seen_at_ms).strftime("%Y-%m-%d %H:%M") if till.seen_at_ms else _("never seen")
             waiting = _("waiting: {count}").format(count=till.waiting)
             say(f"{till.name:<24}  {till.shop:<24}  {state:<8}  {seen:<16}  {waiting}")
-    return exits.PAID
+    return exits.OK
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
     with closing(_store(arguments)) as store:
         store.revoke(arguments.name)
     say(_("{till} is shut out.").format(till=arguments.name))
-    return exits.PAID
+    return exits.OK
 
 
 def _purge(arguments: argparse.Namespace) -> int:
@@ -251,4 +251,4 @@ def _purge(arguments: argparse.Namespace) -> int:
     with closing(_store(arguments)) as store:
         count = retention.purge(store, int(time.time() * 1000))
     say(_("{count} messages deleted.").format(count=count))
-    return exits.PAID
+    return exits.OK

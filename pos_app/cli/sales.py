@@ -59,7 +59,7 @@ def command(arguments: argparse.Namespace) -> int:
             raise
         if not arguments.json:
             say(_("No sales on {day}.").format(day=day))
-        return exits.PAID
+        return exits.OK
     with closing(reader):
         if arguments.find is not None:
             ids = reader.ids(day=arguments.day and day, search=search_of(arguments.find))
@@ -74,4 +74,4 @@ def command(arguments: argparse.Namespace) -> int:
             elif arguments.find is None:
                 totals = reader.totals(day)
                 say(_("Paid: {count} sales, {sum}").format(count=totals.paid_sales, sum=format_ksh(totals.paid_cents)))
-    return exits.PAID
+    return exits.OK
