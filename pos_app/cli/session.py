@@ -13,7 +13,7 @@ from pos_app.cli.lines import OutputLostError, as_line, attempt_json, attempt_te
 from pos_app.cli.stopping import on_stop
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
 from pos_app.engine.commands import Command, Sender
-from pos_app.engine.updates import AttemptChanged, EngineFailed, Health, Looked, ServiceStatusChanged
+from pos_app.engine.updates import AttemptChanged, EngineFailed, Health, Polled, ServiceStatusChanged
 from pos_app.installation.installation import Installation
 from pos_app.words.mistakes import reason
 from pos_app.words.service_status import status_text
@@ -48,7 +48,7 @@ class Session:
             case ServiceStatusChanged(_, health, code, detail) if health is Health.DOWN or code == "mpesa.clock":
                 # For whoever sits there; a program reads standard output.
                 complain(status_text(code, detail)[1])
-            case Looked():
+            case Polled():
                 self._changed.set()
             case EngineFailed(code, params):
                 complain(reason(code, params))

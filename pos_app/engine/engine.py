@@ -31,7 +31,7 @@ from pos_app.engine.services.status_poller import StatusPoller
 from pos_app.engine.services.stk_sender import StkSender
 from pos_app.engine.status_board import StatusBoard
 from pos_app.engine.supervisor import Supervisor
-from pos_app.engine.updates import EngineStarted, Health, Looked, Service, ServiceStatusChanged, Update
+from pos_app.engine.updates import EngineStarted, Health, Polled, Service, ServiceStatusChanged, Update
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.settings.effective import MpesaAccess, RelayAccess
 from pos_app.settings.model import Environment
@@ -217,7 +217,7 @@ class Engine:
         self._note_look()
 
     def _note_look(self) -> None:
-        self._context.emit(Looked())
+        self._context.emit(Polled())
 
     def _name_prompt(self, token: str) -> None:
         """The relay is told whose callbacks are ours, and no prompt waits for it."""

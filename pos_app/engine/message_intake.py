@@ -16,7 +16,7 @@ from pos_app.engine.handlers.c2b import allocate_payment
 from pos_app.engine.parts import Parts
 from pos_app.engine.relay_messages import RelayMessage, read_callback
 from pos_app.engine.services.code_reservations import holder_of
-from pos_app.engine.updates import EngineFailed, PaymentArrived, StraysChanged
+from pos_app.engine.updates import EngineFailed, MessagesChanged, PaymentArrived
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.settings.effective import MpesaAccess
 
@@ -42,7 +42,7 @@ class MessageIntake:
             except Exception:  # noqa: BLE001 - the same
                 _log.exception("a message of the relay could not be kept either")
             self._context.emit(EngineFailed("engine.message", {}))
-            self._context.emit(StraysChanged())
+            self._context.emit(MessagesChanged())
 
     async def _surely(self, work: Callable[[RelayMessage], Coroutine[Any, Any, None]], message: RelayMessage) -> None:
         await self._parts.attempts.surely(lambda: work(message))
@@ -58,7 +58,7 @@ class MessageIntake:
             case None:
                 _log.warning("the relay sent a message of a kind that this till does not know")
                 await self._pass_over(message)
-                self._context.emit(StraysChanged())
+                self._context.emit(MessagesChanged())
 
     async def _pass_over(self, message: RelayMessage) -> None:
         context = self._context
@@ -80,7 +80,7 @@ class MessageIntake:
         if applied is not None:
             await self._parts.attempts.follow_up(applied)
         else:
-            context.emit(StraysChanged())
+            context.emit(MessagesChanged())
 
     async def _take_payment(self, message: RelayMessage) -> None:
         """Lists a payment; one whose code was noted for a sale goes to that sale."""
@@ -94,7 +94,7 @@ class MessageIntake:
             cursor=message.cursor,
         )
         if taken.payment is None:
-            context.emit(StraysChanged())
+            context.emit(MessagesChanged())
             return
         context.emit(PaymentArrived(taken.payment))
         if taken.claimed_sale is not None:

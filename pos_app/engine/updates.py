@@ -101,12 +101,12 @@ class PaymentArrived:
 
 
 @dataclass(frozen=True, slots=True)
-class StraysChanged:
+class MessagesChanged:
     """The messages that belong to no payment of this till are not as they were: one came, or some were settled."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Polled:
     """M-PESA was asked, or the relay read; it may have changed nothing."""
 
 
@@ -116,7 +116,7 @@ Update = (
     | ServiceStatusChanged
     | EngineStarted
     | EngineFailed
-    | Looked
+    | Polled
     | PaymentArrived
-    | StraysChanged
+    | MessagesChanged
 )

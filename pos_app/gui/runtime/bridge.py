@@ -52,7 +52,7 @@ class Bridge(QObject):
             updates.EngineFailed: self.failed,
             PhoneChanged: self.phone_changed,
             updates.PaymentArrived: self.payment_arrived,
-            updates.StraysChanged: self.messages_changed,
+            updates.MessagesChanged: self.messages_changed,
         }
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self._deliver)
@@ -94,4 +94,4 @@ def _subject(what: Posted) -> int | str | None:
     """Of several with one subject the newest says it all; None for those that each say something."""
     if isinstance(what, updates.AttemptChanged):
         return what.attempt.id
-    return "messages" if isinstance(what, updates.StraysChanged) else None
+    return "messages" if isinstance(what, updates.MessagesChanged) else None
