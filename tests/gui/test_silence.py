@@ -294,7 +294,7 @@ def test_no_hidden_process_keeps_the_lock(tmp_path: Path, qtbot: QtBot) -> None:
     env = environment(tmp_path / "home", "http://127.0.0.1:9") | {"QT_QPA_PLATFORM": "offscreen"}
     hang = (
         "import sys, threading; from pos_app.gui import main_window as m; real = m.MainWindow.start_engine\n"
-        "def start(self):\n    real(self); self.background.ask('disk', threading.Event().wait); print('up', flush=True)\n"
+        "def start(self):\n    real(self); self.queries.jobs.run(threading.Event().wait, owner=self); print('up', flush=True)\n"
         "m.MainWindow.start_engine = start\n"
         "from pos_app.__main__ import main; sys.argv = ['pos-app']; sys.exit(main())"
     )
