@@ -94,6 +94,8 @@ REASONS: dict[str, str] = {
     ),
     "sale.not_found": N_("There is no such sale."),
     "sale.already_paid": N_("This sale is paid."),
+    "permission.missing": N_("Only the manager can do that, with the manager's PIN."),
+    "command.unknown": N_("This till does not know how to do that. Is all of it the same version?"),
     "manager.pin": N_("A manager's PIN is 4 to 8 digits."),
     "manager.wrong_pin": N_("This is not the manager's PIN."),
     "manager.no_pin": N_("No manager's PIN is set. Set one in Settings, Shop."),

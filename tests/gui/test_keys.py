@@ -9,12 +9,13 @@ import pytest
 from fakes.network_printer import NetworkPrinter
 from gui.test_fit import settle
 from gui.test_window import pay, sell, word
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from pos_app.engine.commands import RecheckClosed
+from pos_app.domain.attempt import AttemptId
+from pos_app.engine.commands import CheckNow, Command, RecheckClosed, Sender
 from pos_app.gui.app import Program
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.sale_dialog import SaleDialog
@@ -165,20 +166,27 @@ def test_a_request_before_the_till_is_ready_is_taken_and_sent_when_it_is(
     assert window.day.model.rowCount() == 0
 
 
-def test_in_a_sales_dialog_the_keys_are_that_sales(window: MainWindow, qtbot: QtBot) -> None:
+def test_in_a_sales_dialog_the_keys_are_that_sales(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(2):
         sell(window, qtbot, str(100 + number), f"071234567{number}")
     qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=5000)
     dialog = window.open_sale(1)
     qtbot.waitUntil(dialog.check.isVisible, timeout=5000)
     dialog.activateWindow()
-    asked: list[int] = []
-    dialog.check_wanted.connect(asked.append)
-    window.current.check_wanted.connect(lambda attempt: asked.append(-attempt))
+    asked: list[tuple[object, QObject]] = []
+    execute = window.client.execute
+
+    def keep(command: Command[object], *, owner: QObject, sender: Sender | None = None) -> object:
+        asked.append((command, owner))
+        return execute(command, owner=owner, sender=sender)
+
+    monkeypatch.setattr(window.client, "execute", keep)
     dialog.findChild(QWidget, "timeline").setFocus()
     QTest.keyClick(dialog, Qt.Key.Key_F5)
     qtbot.waitUntil(lambda: bool(asked), timeout=5000)
-    assert asked == [1]
+    assert asked == [(CheckNow(AttemptId(1)), dialog)]
 
 
 def test_what_waits_for_the_start_cannot_be_typed_over(window: MainWindow, qtbot: QtBot) -> None:

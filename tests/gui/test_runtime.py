@@ -101,5 +101,5 @@ def test_a_command_whose_asker_is_gone_is_carried_out_and_told_to_nobody(
     after: list[object] = []
     window.client.execute(CheckNow(AttemptId(98)), owner=window).otherwise(after.append)
     qtbot.waitUntil(lambda: bool(after), timeout=5000)
-    assert heard == ([] if is_closed else ["attempt.not_found"])
+    assert heard == ([] if is_closed else ["sale.not_found"])
     assert window.client._orders == {}

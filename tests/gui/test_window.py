@@ -44,8 +44,10 @@ from pos_app.gui.ledger.model import Column
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
+from pos_app.gui.runtime.query_runner import LedgerSource
 from pos_app.ledger import copies
 from pos_app.ledger.export import Format, export
+from pos_app.ledger.queries.query import Query
 from pos_app.ledger.queries.sales import LastReference
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.verify import verify
@@ -546,15 +548,16 @@ def test_a_look_at_a_ledger_that_is_just_being_made_is_repeated_and_alarms_nobod
     open_till: Callable[[], Program], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    read = LastReference.read
+    answer = LedgerSource.answer
 
-    def first_one_meets_half_a_ledger(self: LastReference, reader: LedgerReader) -> str | None:
-        looks.append(len(looks))
-        if len(looks) == 1:
-            raise Outside("ledger.foreign", path="…")
-        return read(self, reader)
+    def first_one_meets_half_a_ledger(self: LedgerSource, query: Query[object]) -> object:
+        if isinstance(query, LastReference):
+            looks.append(len(looks))
+            if len(looks) == 1:
+                raise Outside("ledger.foreign", path="…")
+        return answer(self, query)
 
-    monkeypatch.setattr(LastReference, "read", first_one_meets_half_a_ledger)
+    monkeypatch.setattr(LedgerSource, "answer", first_one_meets_half_a_ledger)
     window = open_till().window
     assert isinstance(window, MainWindow)
     qtbot.waitUntil(lambda: window.form.reference.text == "A0001", timeout=10_000)
