@@ -44,17 +44,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     serve = under.add_parser("serve", help=_("serve the mailbox; put a web server with https in front of it"))
     _add_serve_options(serve)
     serve.set_defaults(run=_serve)
-    add_till = under.add_parser("add-till", help=_("let a till in; prints one line to paste into its Settings"))
-    add_till.add_argument("name", metavar="NAME", help=_("letters, digits and dashes"))
-    add_till.add_argument(
+    add_device = under.add_parser("add-till", help=_("let a till in; prints one line to paste into its Settings"))
+    add_device.add_argument("name", metavar="NAME", help=_("letters, digits and dashes"))
+    add_device.add_argument(
         "--shop", metavar="SHOP", default="", help=_("tills of one shop share the payments made straight to its number")
     )
     rotate = under.add_parser("rotate", help=_("give a till a new token; the old one stops at once"))
     rotate.add_argument("name", metavar="NAME")
-    for parser in (add_till, rotate):
+    for parser in (add_device, rotate):
         parser.add_argument("--url", metavar="URL", help=_("the relay's public address (or POS_APP_RELAY_URL)"))
         parser.add_argument("--json", action="store_true")
-    add_till.set_defaults(run=_add_till)
+    add_device.set_defaults(run=_add_device)
     rotate.set_defaults(run=_rotate)
     listed = under.add_parser("list", help=_("the tills, how far they have read, what waits for them"))
     listed.add_argument("--json", action="store_true")
@@ -66,7 +66,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     purge.set_defaults(run=_purge)
     for parser in (serve, purge):
         _add_retention(parser)
-    for parser in (serve, add_till, rotate, listed, revoke, purge):
+    for parser in (serve, add_device, rotate, listed, revoke, purge):
         parser.add_argument(
             "--database",
             metavar="FILE|URL",
@@ -180,10 +180,10 @@ def _public_url(arguments: argparse.Namespace) -> str:
     return url or _NO_URL
 
 
-def _add_till(arguments: argparse.Namespace) -> int:
+def _add_device(arguments: argparse.Namespace) -> int:
     url = _public_url(arguments)
     with closing(_store(arguments, must_exist=False)) as store:
-        token = store.add_till(arguments.name, arguments.shop)
+        token = store.add_device(arguments.name, arguments.shop)
     return _show(Pairing(url, arguments.name, token), as_json=arguments.json)
 
 
@@ -224,7 +224,7 @@ def qr_lines(text: str) -> str:
 
 def _list(arguments: argparse.Namespace) -> int:
     with closing(_store(arguments)) as store:
-        for till in store.tills():
+        for till in store.devices():
             if arguments.json:
                 line = {
                     "till": till.name, "shop": till.shop, "revoked": till.is_revoked, "read_to": till.position,

@@ -75,8 +75,8 @@ class PracticeBackend:
         await self._server.start()
         await self._store.start()
         await self._relay.start()
-        names = {till.name for till in self._store.tills()}
-        token = self._store.rotate(_TILL) if _TILL in names else self._store.add_till(_TILL)
+        names = {till.name for till in self._store.devices()}
+        token = self._store.rotate(_TILL) if _TILL in names else self._store.add_device(_TILL)
         # The port is another one each time, the mailbox is the same: its name must not hold the port.
         relay = RelayAccess(self._relay.url, _TILL, token)
         filled = with_practice_account(access)

@@ -200,7 +200,7 @@ class _Relay:
     async def health(self, _request: Request) -> Response:
         """Whether the store answers."""
         try:
-            await self._mail.till_digest("-")
+            await self._mail.device_digest("-")
         except StoreError:
             return JSONResponse({"ok": False}, 503)
         return JSONResponse({"ok": True})
@@ -218,7 +218,7 @@ class _Relay:
             return "", Response(status_code=429, headers={"Retry-After": "60"})
         till, token = _credential(request)
         try:
-            is_known = matches(token, await self._mail.till_digest(till))
+            is_known = matches(token, await self._mail.device_digest(till))
         except StoreError:
             self._metrics.inbox("failed")
             return "", Response(status_code=503)

@@ -91,7 +91,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class TillRow:
+class Device:
     """A till that the relay knows."""
 
     name: str
@@ -149,7 +149,7 @@ class MailboxStore(Protocol):
         """Writes what is on its way, then lets go."""
         ...
 
-    async def till_digest(self, name: str) -> bytes | None:
+    async def device_digest(self, name: str) -> bytes | None:
         """The kept form of a till's token; None for one that is unknown or revoked.
 
         Raises:
@@ -224,14 +224,14 @@ class MailboxStore(Protocol):
         ...
 
 
-class Tills(Protocol):
+class Devices(Protocol):
     """Who may read, and for how long mail is kept. For the command line: each call is whole when it returns."""
 
-    def add_till(self, name: str, shop: str = "") -> str:
+    def add_device(self, name: str, shop: str = "") -> str:
         """Adds a till and returns its token, which is not shown again.
 
         Args:
-            shop: Tills of one shop share the payments made straight to its till number; a shop of its own if empty.
+            shop: Devices of one shop share the payments made straight to its till number; a shop of its own if empty.
 
         Raises:
             Mistake: ``relay.till_name`` or ``relay.name_taken``.
@@ -257,7 +257,7 @@ class Tills(Protocol):
         """
         ...
 
-    def tills(self) -> list[TillRow]:
+    def devices(self) -> list[Device]:
         """Every till, by name.
 
         Raises:
@@ -296,5 +296,5 @@ class Tills(Protocol):
         ...
 
 
-class Store(MailboxStore, Tills, Protocol):
+class Store(MailboxStore, Devices, Protocol):
     """Both, over one database."""

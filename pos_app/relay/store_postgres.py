@@ -34,11 +34,11 @@ from pos_app.relay.store import (
     Claim,
     CrowdedOutError,
     Cursor,
+    Device,
     IncomingMessage,
     Message,
     Page,
     StoreError,
-    TillRow,
     claim_notice,
     mark_of,
 )
@@ -442,7 +442,7 @@ class PostgresStore:
                 _log.warning("the database is away: %s", type(error).__name__)
                 await asyncio.sleep(_LISTEN_AGAIN_S)
 
-    async def till_digest(self, name: str) -> bytes | None:
+    async def device_digest(self, name: str) -> bytes | None:
         async with self._connection() as connection:
             row = await (
                 await connection.execute("SELECT digest FROM tills WHERE name = %s AND NOT is_revoked", (name,))
@@ -507,9 +507,9 @@ class PostgresStore:
         except (psycopg.Error, PoolTimeout, TimeoutError, OSError) as error:
             raise StoreError(type(error).__name__) from error
 
-    # Tills
+    # Devices
 
-    def add_till(self, name: str, shop: str = "") -> str:
+    def add_device(self, name: str, shop: str = "") -> str:
         token = new_device_token()
         try:
             with self._manage() as connection:
@@ -534,13 +534,13 @@ class PostgresStore:
     def revoke(self, name: str) -> None:
         self._change("UPDATE tills SET is_revoked = true WHERE name = %s", name)
 
-    def tills(self) -> list[TillRow]:
+    def devices(self) -> list[Device]:
         with self._manage() as connection:
             rows = connection.execute(
                 "SELECT name, created_at_ms, is_revoked, position, (SELECT count(*) FROM mail WHERE till = name"
                 " AND id > position), seen_at_ms, shop FROM tills ORDER BY name"
             ).fetchall()
-        return [TillRow(*row) for row in rows]
+        return [Device(*row) for row in rows]
 
     def purge(self, *, read_before_ms: int, unread_before_ms: int, claims_before_ms: int = 0) -> int:
         with self._manage() as connection:

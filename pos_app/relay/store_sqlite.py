@@ -28,11 +28,11 @@ from pos_app.relay.store import (
     Claim,
     CrowdedOutError,
     Cursor,
+    Device,
     IncomingMessage,
     Message,
     Page,
     StoreError,
-    TillRow,
     claim_notice,
     mark_of,
 )
@@ -395,7 +395,7 @@ class SqliteStore:
         await self._note_seen(till, 0)
         return await self._run(self._reader, lambda: self._page(till, position))
 
-    async def till_digest(self, name: str) -> bytes | None:
+    async def device_digest(self, name: str) -> bytes | None:
         return await self._run(self._reader, lambda: self._digest_of(name))
 
     async def name_prompts(self, till: str, digests: Sequence[bytes], now_ms: int) -> None:
@@ -473,9 +473,9 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError(type(error).__name__) from error
 
-    # Tills
+    # Devices
 
-    def add_till(self, name: str, shop: str = "") -> str:
+    def add_device(self, name: str, shop: str = "") -> str:
         token = new_device_token()
         try:
             with self._converting():
@@ -500,13 +500,13 @@ class SqliteStore:
     def revoke(self, name: str) -> None:
         self._change("UPDATE tills SET is_revoked = 1 WHERE name = ?", name)
 
-    def tills(self) -> list[TillRow]:
+    def devices(self) -> list[Device]:
         with self._converting():
             rows = self._manage.execute(
                 "SELECT name, created_at_ms, is_revoked, position, (SELECT count(*) FROM mail WHERE till = name"
                 " AND id > position), seen_at_ms, shop FROM tills ORDER BY name"
             ).fetchall()
-        return [TillRow(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
+        return [Device(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
 
     def purge(self, *, read_before_ms: int, unread_before_ms: int, claims_before_ms: int = 0) -> int:
         deleted = 0

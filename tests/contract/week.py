@@ -237,7 +237,7 @@ class Shop:
         self.mpesa = mpesa
         self.relay = relay
         self.clock = clock
-        self.tokens = {name: relay.store.add_till(name, "shop") for name in ("front", "back")}
+        self.tokens = {name: relay.store.add_device(name, "shop") for name in ("front", "back")}
         self._folders = {"front": self.home, "back": folder / "back"}
         self._sales = 0
         self._confirmations: dict[str, str] = {}

@@ -437,7 +437,7 @@ def test_the_doctor_reads_no_mail(home: Path, tmp_path: Path) -> None:
     with Mpesa() as mpesa, Relay(tmp_path) as relay:
         HttpClient(use_proxies=False).send(Request("POST", f"{relay.url}/c/till-1/{'a' * 32}", {}, b"{}"))
         assert run(environment(home, mpesa, relay), "doctor").code == 0
-        assert relay.store.tills()[0].waiting == 1
+        assert relay.store.devices()[0].waiting == 1
 
 
 def test_the_most_that_one_payment_may_be_is_a_setting(home: Path) -> None:

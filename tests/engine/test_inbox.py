@@ -198,7 +198,7 @@ def test_what_a_stream_brought_is_acknowledged_after_a_while(tmp_path: Path, mon
     monkeypatch.setattr(relay_reader, "ACKNOWLEDGE_AFTER_S", 0.2)
     with Mpesa() as mpesa, Relay(tmp_path) as relay, Till(tmp_path, mpesa, relay) as till:
         till.until_state(till.request(), S.PAID)
-        until(lambda: relay.store.tills()[0].waiting == 0)
+        until(lambda: relay.store.devices()[0].waiting == 0)
         codes = [
             event.code
             for event in till.events
@@ -241,7 +241,7 @@ def test_a_mailbox_that_began_anew_is_read_from_its_beginning(tmp_path: Path) ->
             port = int(relay.url.rpartition(":")[2])
         with Relay(tmp_path / "new", port=port) as relay:
             mpesa.pays()
-            until(lambda: relay.store.tills()[0].waiting == 1)
+            until(lambda: relay.store.devices()[0].waiting == 1)
             strange(relay)
             with Till(tmp_path, mpesa, relay, pacing=SLOW) as till:
                 till.until_state(attempt, S.PAID)

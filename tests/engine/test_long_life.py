@@ -90,7 +90,7 @@ class Street:
         self.server = PracticeServer(self.mpesa)
         await self.server.start()
         self.store = SqliteStore(self.folder / "relay.sqlite3")
-        self._token = self.store.add_till("till-1")
+        self._token = self.store.add_device("till-1")
         await self.store.start()
         self.relay = LoopbackServer(relay_app.make_app(self.store))
         await self.relay.start()

@@ -134,7 +134,9 @@ def test_a_code_that_the_customer_shows_meets_its_payment_whichever_comes_first(
 @pytest.fixture
 def two_tills(tmp_path: Path):
     with Mpesa(habit=CustomerBehaviour.CANCELS) as mpesa, Relay(tmp_path, till=None) as relay:
-        access = {name: RelayAccess(relay.url, name, relay.store.add_till(name, "njeri")) for name in ("front", "back")}
+        access = {
+            name: RelayAccess(relay.url, name, relay.store.add_device(name, "njeri")) for name in ("front", "back")
+        }
         with (
             Till(tmp_path / "front", mpesa, relay, pacing=SLOW, relay_access=access["front"],
                  callback_base=f"{relay.url}/c/front") as front,

@@ -145,7 +145,7 @@ class Relay(Served):
     async def begin(self) -> LoopbackServer:
         self.store = open_store(self._database)
         if self._till is not None:
-            self.token = self.store.add_till(self._till)
+            self.token = self.store.add_device(self._till)
         await self.store.start()
         app = make_app(self.store, self._rules, Counted())
         server = LoopbackServer(app, port=self._port, http=ImpatientProtocol)

@@ -437,7 +437,7 @@ def test_files_are_private_from_the_first_byte(path: Path) -> None:
         assert set(modes(path.parent / "copies").values()) == {0o600}
         relay = path.parent / "relay" / "relay.sqlite3"
         with closing(SqliteStore(relay)) as store:
-            store.add_till("front")
+            store.add_device("front")
             assert set(modes(relay.parent).values()) == {0o600} and len(modes(relay.parent)) == 3
     finally:
         os.umask(before)

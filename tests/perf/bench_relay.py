@@ -98,7 +98,7 @@ def throughput(folder: Path, postgres: Postgres) -> None:
                 )
                 address = new()
                 with closing(open_store(address)) as store:
-                    store.add_till("till-1")
+                    store.add_device("till-1")
                 with server(f"relay-{how}", address) as (url, _pid):
                     ours.append(rate(f"{url}/c/till-1/{'T' * 22}", str(script)))
                 floor_address = address if database == "postgres" else address + ".floor"
@@ -170,7 +170,7 @@ class Case(Protocol):
 def time_to_the_till(folder: Path) -> None:
     database = str(folder / "latency.sqlite3")
     with closing(open_store(database)) as store:
-        token = store.add_till("till-1")
+        token = store.add_device("till-1")
     with (
         server("echo") as (bare, _),
         server("echo", str(folder / "echo.sqlite3")) as (committing, _),
@@ -302,7 +302,7 @@ def many_tills(folder: Path) -> None:
     """How memory and time grow with the tills that are connected."""
     database = str(folder / "many.sqlite3")
     with closing(open_store(database)) as store:
-        tokens = [store.add_till(f"till-{number}") for number in range(max(TILLS))]
+        tokens = [store.add_device(f"till-{number}") for number in range(max(TILLS))]
     with server("relay", database) as (url, pid):
         poster = Poster(url)
         listeners: list[Listener] = []

@@ -75,8 +75,8 @@ def with_stores(folder: Path, work: Callable[[SqliteStore, SqliteStore], Awaitab
 
     path = folder / "relay.sqlite3"
     with closing(SqliteStore(path)) as first, closing(SqliteStore(path)) as second:
-        first.add_till(TILL)
-        first.add_till("another")
+        first.add_device(TILL)
+        first.add_device("another")
         return asyncio.run(run(first, second))
 
 

@@ -38,8 +38,8 @@ def with_store(path: Path, work: Callable[[SqliteStore], Awaitable[Any]], *, is_
             return await work(store)
 
     with closing(SqliteStore(path)) as store:
-        if not store.tills():
-            store.add_till(TILL)
+        if not store.devices():
+            store.add_device(TILL)
         return asyncio.run(run(store))
 
 
@@ -191,7 +191,7 @@ def test_what_the_shop_is_told_is_never_overtaken_by_a_callback(tmp_path: Path, 
     """Both are in the queue of the thread that writes while the loop is busy: they are heard of in one turn of it."""
 
     async def work(store: SqliteStore) -> list[int]:
-        store.add_till("other", TILL)
+        store.add_device("other", TILL)
         claim = await store.claim("other", token_digest("code")) if is_given_back else None
         await store.put(letter(b"read before"))
         position = (await store.after(TILL, Cursor())).messages[-1].id
@@ -298,7 +298,7 @@ def test_whatever_fails_and_whoever_is_late_every_stream_brings_all_there_is_in_
 
     async def work(store: SqliteStore) -> None:
         for name in names[1:]:
-            store.add_till(name, TILL)
+            store.add_device(name, TILL)
         disk = store._write = PoorDisk(store._write, chance)
         promised: dict[str, set[bytes]] = {name: set() for name in names}
         seen: list[tuple[str, list[Message]]] = [(name, []) for name in names for _ in range(2)]

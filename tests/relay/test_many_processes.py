@@ -59,7 +59,7 @@ def test_a_reader_never_passes_a_message_that_is_committed_later(address: str) -
     stores = [PostgresStore(address), PostgresStore(address)]
     tills = [f"till-{number}" for number in range(5)]
     for till in tills:
-        stores[0].add_till(till)
+        stores[0].add_device(till)
     sent_each = 400
 
     async def run() -> dict[str, list[int]]:
@@ -151,7 +151,7 @@ def test_a_database_that_stays_away_promises_nothing(postgres: Postgres, monkeyp
     monkeypatch.setattr("pos_app.relay.store_postgres._TRIES_WITHIN_S", 0.5)
     monkeypatch.setattr("pos_app.relay.store_postgres._WITHIN_S", 0.5)
     store = PostgresStore(postgres.new_database())
-    store.add_till("till-1")
+    store.add_device("till-1")
 
     async def run() -> None:
         await store.start()

@@ -37,7 +37,7 @@ def test_stored_then_answered_then_read_by_cursor(relay: Relay, web: HttpClient)
     assert [message["id"] for message in page["messages"]] == [1, 2]
     assert page["messages"][0]["token"] == token_digest(TOKEN).hex()
     assert json.loads(inbox(web, relay, after=page["cursor"]).body)["messages"] == []
-    assert relay.store.tills()[0].position == 2
+    assert relay.store.devices()[0].position == 2
 
 
 def test_a_long_poll_answers_as_soon_as_there_is_mail(relay: Relay, web: HttpClient) -> None:
@@ -100,7 +100,7 @@ def test_odd_cursors(relay: Relay, web: HttpClient, after: str) -> None:
 
 
 def test_a_till_reads_no_other_tills_mail_and_rotation_shuts_out(relay: Relay, web: HttpClient) -> None:
-    other = relay.store.add_till("till-2")
+    other = relay.store.add_device("till-2")
     post(web, relay, b"for one")
     assert json.loads(inbox(web, relay, credential=f"till-2.{other}").body)["messages"] == []
     assert inbox(web, relay, credential=f"till-1.{other}").status == 401
@@ -113,9 +113,9 @@ def test_a_till_reads_no_other_tills_mail_and_rotation_shuts_out(relay: Relay, w
     with pytest.raises(Mistake):
         relay.store.revoke("nobody")
     with pytest.raises(Mistake):
-        relay.store.add_till("till-2")
+        relay.store.add_device("till-2")
     with pytest.raises(Mistake):
-        relay.store.add_till("../x")
+        relay.store.add_device("../x")
 
 
 def test_purge_keeps_what_is_not_read_longer(relay: Relay, web: HttpClient) -> None:

@@ -20,7 +20,7 @@ CODE = hashlib.sha256(b"TKN7RT61SV").hexdigest()
 def shop(relay: Relay) -> dict[str, str]:
     """Two tills of one shop, and a stranger."""
     names = {"front": "njeri", "back": "njeri", "stranger": ""}
-    return {name: relay.store.add_till(name, of) for name, of in names.items()}
+    return {name: relay.store.add_device(name, of) for name, of in names.items()}
 
 
 def ask(web: HttpClient, relay: Relay, method: str, path: str, till: str, token: str) -> HttpResponse:

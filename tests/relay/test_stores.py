@@ -25,9 +25,9 @@ def test_where_there_is_no_mailbox_none_is_made_by_asking(database: str) -> None
     else:
         assert not Path(database).exists()
     with closing(open_store(database)) as store:
-        store.add_till("front")
+        store.add_device("front")
     with closing(open_store(database, must_exist=True)) as store:
-        assert [till.name for till in store.tills()] == ["front"]
+        assert [till.name for till in store.devices()] == ["front"]
 
 
 def test_a_first_start_that_was_killed_half_way_is_finished_by_the_next(tmp_path: Path) -> None:
@@ -36,8 +36,8 @@ def test_a_first_start_that_was_killed_half_way_is_finished_by_the_next(tmp_path
         db.execute(_SCHEMA.partition(";")[0])
         db.commit()
     with closing(open_store(str(path))) as store:
-        store.add_till("front")
-        assert [till.name for till in store.tills()] == ["front"]
+        store.add_device("front")
+        assert [till.name for till in store.devices()] == ["front"]
 
 
 @pytest.mark.parametrize("marks", ["p@w", "p/w", "p@w/x", "@", "w@w@w"])

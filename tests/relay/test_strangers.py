@@ -75,7 +75,7 @@ def test_bytes_count_as_well(relay: Relay, web: HttpClient) -> None:
 
 def test_other_tills_and_other_days_have_quotas_of_their_own(relay: Relay, web: HttpClient) -> None:
     relay.store._quota = Quota(messages=1, size=1 << 20)
-    relay.store.add_till("till-2")
+    relay.store.add_device("till-2")
     assert [post(web, relay, b"?", f"/c/till-{till}/strangers").status for till in (1, 1, 2, 2)] == [200, 429, 200, 429]
     letter = IncomingMessage("till-1", token_digest("tomorrow-token"), b"?", int(time.time() * 1000) + DAY_MS)
     assert relay.run(relay.store.put(letter)) is True
@@ -252,7 +252,7 @@ def test_a_tills_read_position_does_not_fall_back(relay: Relay, web: HttpClient)
     for number in range(3):
         post(web, relay, b"%d" % number)
     inbox(web, relay, after=2)
-    assert relay.store.tills()[0].position == 2
+    assert relay.store.devices()[0].position == 2
     inbox(web, relay, after=0)
     _forget_when_seen(relay)
     stream = Request("GET", f"{relay.url}/v1/inbox?after=1&wait=0.2", {"Authorization": f"Bearer till-1.{relay.token}"})
@@ -261,7 +261,7 @@ def test_a_tills_read_position_does_not_fall_back(relay: Relay, web: HttpClient)
     inbox(web, relay, after=3, wait=1)
     _forget_when_seen(relay)
     inbox(web, relay, after=1)
-    assert relay.store.tills()[0].position == 3
+    assert relay.store.devices()[0].position == 3
 
 
 def _forget_when_seen(relay: Relay) -> None:

@@ -94,7 +94,7 @@ def test_a_cursor_of_another_life_is_told_and_nothing_is_missed(relay: Relay, we
 
     page = read(4_812)
     assert page["reset"] is True and [one["id"] for one in page["messages"]] == [1] and page["cursor"] == 1
-    assert relay.store.tills()[0].position == 0, "a wrong cursor acknowledges nothing"
+    assert relay.store.devices()[0].position == 0, "a wrong cursor acknowledges nothing"
     assert read(0)["reset"] is False
     kept = {"till": "till-1", "mailbox": relay.store.identity, "cursor": 1, "reset": False, "more": False}
     assert read(1) == {**kept, "messages": []}
@@ -117,7 +117,7 @@ def test_a_new_life_that_has_overtaken_the_cursor_is_told_by_the_mark(relay: Rel
 
     marks = {one["id"]: one["mark"] for one in read(0, "")["messages"]}
     assert (read(2, "an-earlier-life")["reset"], len(read(2, "an-earlier-life")["messages"])) == (True, 3)
-    assert relay.store.tills()[0].position == 0, "a wrong cursor acknowledges nothing"
+    assert relay.store.devices()[0].position == 0, "a wrong cursor acknowledges nothing"
     page = read(2, marks[2])
     assert (page["reset"], [one["id"] for one in page["messages"]]) == (False, [3])
     assert relay.store.purge(read_before_ms=1 << 61, unread_before_ms=0) == 2
@@ -137,10 +137,10 @@ def test_a_till_that_only_listens_is_seen(relay: Relay, monkeypatch: pytest.Monk
     for store in (store_sqlite, store_postgres):
         monkeypatch.setattr(store, "_SEEN_EVERY_MS", -60_000)
     relay.run(relay.store.after("till-1", Cursor()))
-    before = relay.store.tills()[0].seen_at_ms
+    before = relay.store.devices()[0].seen_at_ms
     time.sleep(0.005)
     relay.run(relay.store.next("till-1", 0, 0.01))
-    after = relay.store.tills()[0].seen_at_ms
+    after = relay.store.devices()[0].seen_at_ms
     assert before is not None and after is not None and after > before
 
 

@@ -96,7 +96,7 @@ class Storm:
 
     def run(self) -> Result:
         store = open_store(self._database)
-        token = store.add_till(TILL)
+        token = store.add_device(TILL)
         store.close()
         self._env = environment(self._folder / "home", "http://127.0.0.1:9") | {
             "PYTHONPATH": os.pathsep.join(str(HERE.parents[number]) for number in (1, 2))
@@ -202,7 +202,7 @@ class Storm:
 
     def _waiting(self) -> int:
         with closing(open_store(self._database)) as store:
-            return store.tills()[0].waiting
+            return store.devices()[0].waiting
 
     # M-PESA
 
