@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
-from pos_app.cli.lines import say
+from pos_app.cli.lines import print_line
 from pos_app.common.i18n import _
 from pos_app.installation.installation import Installation
 from pos_app.ledger.copies import accept_missing_end, backup, restore
@@ -46,7 +46,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run_backup(arguments: argparse.Namespace) -> int:
     """Writes the copy."""
     backup(open_installation().ledger, arguments.file.absolute())
-    say(_("Copied and checked: {path}").format(path=arguments.file))
+    print_line(_("Copied and checked: {path}").format(path=arguments.file))
     return exits.OK
 
 
@@ -65,9 +65,9 @@ def run_restore(arguments: argparse.Namespace) -> int:
             installation.environment,
             even_if_changed=arguments.even_if_changed,
         )
-    say(_("Restored: {path}").format(path=installation.ledger))
+    print_line(_("Restored: {path}").format(path=installation.ledger))
     if kept is not None:
-        say(_("What was there before is kept as {path}").format(path=kept))
+        print_line(_("What was there before is kept as {path}").format(path=kept))
     return exits.OK
 
 
@@ -75,9 +75,9 @@ def _accept(installation: Installation) -> int:
     with only_one(installation.home):
         missing = accept_missing_end(installation.ledger, installation.environment)
     if missing.is_other:
-        say(_("Accepted: this is another ledger, or another branch of it, than the one that was written last."))
+        print_line(_("Accepted: this is another ledger, or another branch of it, than the one that was written last."))
     else:
         text = _("Accepted: events {first} to {last} are gone. The till goes on after event {has}.")
-        say(text.format(first=missing.has + 1, last=missing.had, has=missing.has))
-    say(_("Compare the last sales with the M-PESA statement: what is gone may have been paid."))
+        print_line(text.format(first=missing.has + 1, last=missing.had, has=missing.has))
+    print_line(_("Compare the last sales with the M-PESA statement: what is gone may have been paid."))
     return exits.OK

@@ -13,7 +13,7 @@ from pos_app.installation.installation import Installation
 from pos_app.settings import file as settings_file
 
 
-def speak() -> None:
+def set_language() -> None:
     """Chooses the language: the environment's, else the one in the settings; English where they cannot be read."""
     language = os.environ.get("POS_APP_LANGUAGE", "")
     if not language:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
-from pos_app.cli.lines import say
+from pos_app.cli.lines import print_line
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
 from pos_app.installation.checks import RelayCheck, check_connection, check_relay
@@ -47,7 +47,7 @@ def command(_arguments: argparse.Namespace) -> int:
 
     def show(check: Check) -> None:
         checks.append(check)
-        say(f"{'ok ' if check.is_good else 'BAD'}  {check.name:<12}  {check.text}")
+        print_line(f"{'ok ' if check.is_good else 'BAD'}  {check.name:<12}  {check.text}")
 
     try:
         installation = open_installation()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
-from pos_app.cli.lines import complain, say
+from pos_app.cli.lines import print_error, print_line
 from pos_app.cli.sales import checked_day
 from pos_app.common.i18n import _
 from pos_app.ledger.export import CSV_COLUMNS, Format, changed_since_export, default_name, export
@@ -45,10 +45,10 @@ def command(arguments: argparse.Namespace) -> int:
     with closing(LedgerReader(installation.ledger)) as reader:
         written = export(reader, first, last, fmt, target)
         changed = changed_since_export(reader, checked_day(None))
-    complain(_("{count} sales written.").format(count=written.sales))
+    print_error(_("{count} sales written.").format(count=written.sales))
     if written.last_hash:
-        complain(_("Ledger hash {hash}").format(hash=written.last_hash))
+        print_error(_("Ledger hash {hash}").format(hash=written.last_hash))
     if changed:
-        complain(changed_days(changed))
-    say(str(target))
+        print_error(changed_days(changed))
+    print_line(str(target))
     return exits.OK

@@ -7,7 +7,7 @@ import asyncio
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
-from pos_app.cli.lines import say
+from pos_app.cli.lines import print_line
 from pos_app.cli.request import seconds
 from pos_app.cli.session import Session, run
 from pos_app.common.i18n import _
@@ -40,7 +40,7 @@ def command(arguments: argparse.Namespace) -> int:
     if not installation.ledger.exists() and not key_file(installation.ledger).exists():
         # Opening it would create it; asking must not.
         if not arguments.json:
-            say(_("There is nothing to follow."))
+            print_line(_("There is nothing to follow."))
         return exits.PAID
 
     async def work(session: Session) -> None:
@@ -51,7 +51,7 @@ def command(arguments: argparse.Namespace) -> int:
     with only_one(installation.home):
         attempts = asyncio.run(run(installation, as_json=arguments.json, work=work)).values()
     if not attempts and not arguments.json:
-        say(_("There is nothing to follow."))
+        print_line(_("There is nothing to follow."))
     if any(attempt.state in FOLLOWED for attempt in attempts):
         return exits.NOT_KNOWN
     declined = any(attempt.state in (AttemptState.DECLINED, AttemptState.REJECTED) for attempt in attempts)

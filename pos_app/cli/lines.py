@@ -36,7 +36,7 @@ def prepare_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """A line for a person or a program, out at once.
 
     Raises:
@@ -52,7 +52,7 @@ def say(text: str) -> None:
         raise OutputLostError(is_gone=isinstance(error, BrokenPipeError)) from None
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """A line on standard error; where that is gone too there is nobody to tell."""
     if sys.stderr is None:
         return

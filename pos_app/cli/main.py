@@ -8,8 +8,8 @@ from typing import Final, NoReturn
 
 from pos_app import __version__
 from pos_app.cli import backup, doctor, exits, export, follow, request, sales, verify
-from pos_app.cli.context import speak
-from pos_app.cli.lines import OutputLostError, complain, prepare_output
+from pos_app.cli.context import set_language
+from pos_app.cli.lines import OutputLostError, prepare_output, print_error
 from pos_app.common import faults
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _
@@ -41,8 +41,8 @@ class _Parser(argparse.ArgumentParser):
     """argparse, with a hint where to read on."""
 
     def error(self, message: str) -> NoReturn:
-        complain(f"{self.prog}: {message}")
-        complain(_("{program} --help explains.").format(program=self.prog))
+        print_error(f"{self.prog}: {message}")
+        print_error(_("{program} --help explains.").format(program=self.prog))
         raise SystemExit(exits.WRONG_USE)
 
 
@@ -89,7 +89,7 @@ def _chosen(arguments: Sequence[str]) -> str | None:
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; the exit code."""
     prepare_output()
-    speak()
+    set_language()
     parser = make_parser(_chosen(arguments))
     parsed, unknown = parser.parse_known_args(_protect_negative(arguments))
     if unknown:
@@ -98,16 +98,16 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return run(parsed)
     except PosError as error:
-        complain(f"pos-app: {reason_of(error)}")
+        print_error(f"pos-app: {reason_of(error)}")
         return exits.CANNOT_RUN
     except OutputLostError as lost:
         # Nothing is lost by it but the lines: the ledger has it all.
         if lost.is_gone:
             return exits.NOBODY_READS
-        complain("pos-app: " + _("The output cannot be written. Is the disk full?"))
+        print_error("pos-app: " + _("The output cannot be written. Is the disk full?"))
         return exits.CANNOT_RUN
     except Exception as error:  # noqa: BLE001 - a person at a terminal gets words, the log the rest
-        complain(f"pos-app: {reason_of(faults.as_error(error, 'command'))}")
+        print_error(f"pos-app: {reason_of(faults.as_error(error, 'command'))}")
         return exits.CANNOT_RUN
 
 

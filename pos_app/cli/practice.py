@@ -6,7 +6,7 @@ import argparse
 import asyncio
 
 from pos_app.cli import exits
-from pos_app.cli.lines import say
+from pos_app.cli.lines import print_line
 from pos_app.cli.request import seconds
 from pos_app.cli.stopping import until_stopped
 from pos_app.common.errors import Outside
@@ -90,12 +90,12 @@ async def _serve(mpesa: PracticeMpesa, port: int) -> None:
         raise Outside("server.port", port=port) from None
     await server.start()
     shop = mpesa.shop
-    say(_("Practice M-PESA on {url} (no money moves). Ctrl+C stops it.").format(url=server.url))
-    say(f"POS_APP_BASE_URL={server.url}")
-    say(f"POS_APP_CONSUMER_KEY={shop.consumer_key}")
+    print_line(_("Practice M-PESA on {url} (no money moves). Ctrl+C stops it.").format(url=server.url))
+    print_line(f"POS_APP_BASE_URL={server.url}")
+    print_line(f"POS_APP_CONSUMER_KEY={shop.consumer_key}")
     # Public by design: these open nothing but this practice server.
-    say(f"POS_APP_CONSUMER_SECRET={shop.consumer_secret}")
-    say(f"POS_APP_PASSKEY={shop.passkey}")
-    say(f"POS_APP_SHORTCODE={shop.paybill}")
+    print_line(f"POS_APP_CONSUMER_SECRET={shop.consumer_secret}")
+    print_line(f"POS_APP_PASSKEY={shop.passkey}")
+    print_line(f"POS_APP_SHORTCODE={shop.paybill}")
     await until_stopped()
     await server.stop()

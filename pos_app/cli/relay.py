@@ -11,7 +11,7 @@ import time
 from contextlib import closing
 
 from pos_app.cli import exits
-from pos_app.cli.lines import complain, say
+from pos_app.cli.lines import print_error, print_line
 from pos_app.cli.stopping import until_stopped
 from pos_app.common import logs, paths
 from pos_app.common.asgi_server import LoopbackServer
@@ -148,7 +148,7 @@ async def _serve_until_stopped(store: Store, rules: AccessRules, retention: Rete
         await store.start()
         await server.start()
         tidying = asyncio.create_task(keep_tidy(store, retention), name="retention")
-        say(_("Relay on {url}. Ctrl+C stops it.").format(url=server.url))
+        print_line(_("Relay on {url}. Ctrl+C stops it.").format(url=server.url))
         try:
             await until_stopped()
         finally:
@@ -176,7 +176,7 @@ def _public_url(arguments: argparse.Namespace) -> str:
             "No public address was named (--url or POS_APP_RELAY_URL). After pasting the line, correct the address in"
             " Settings, Relay: it reads {url}."
         )
-        complain(told.format(url=_NO_URL))
+        print_error(told.format(url=_NO_URL))
     return url or _NO_URL
 
 
@@ -196,12 +196,12 @@ def _rotate(arguments: argparse.Namespace) -> int:
 
 def _show(pairing: Pairing, *, as_json: bool) -> int:
     if as_json:
-        say(json.dumps({"till": pairing.till, "token": pairing.token, "pairing": pairing.line()}))
+        print_line(json.dumps({"till": pairing.till, "token": pairing.token, "pairing": pairing.line()}))
         return exits.OK
-    complain(_("Paste this line into Settings, Relay. It is shown this once."))
-    say(pairing.line())
+    print_error(_("Paste this line into Settings, Relay. It is shown this once."))
+    print_line(pairing.line())
     with contextlib.suppress(ImportError):
-        complain(qr_lines(pairing.line()))
+        print_error(qr_lines(pairing.line()))
     return exits.OK
 
 
@@ -230,19 +230,19 @@ def _list(arguments: argparse.Namespace) -> int:
                     "till": till.name, "shop": till.shop, "revoked": till.is_revoked, "read_to": till.position,
                     "waiting": till.waiting, "seen_at_ms": till.seen_at_ms,
                 }  # fmt: skip
-                say(json.dumps(line))
+                print_line(json.dumps(line))
                 continue
             state = _("revoked") if till.is_revoked else _("open")
             seen = to_eat(till.seen_at_ms).strftime("%Y-%m-%d %H:%M") if till.seen_at_ms else _("never seen")
             waiting = _("waiting: {count}").format(count=till.waiting)
-            say(f"{till.name:<24}  {till.shop:<24}  {state:<8}  {seen:<16}  {waiting}")
+            print_line(f"{till.name:<24}  {till.shop:<24}  {state:<8}  {seen:<16}  {waiting}")
     return exits.OK
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
     with closing(_store(arguments)) as store:
         store.revoke(arguments.name)
-    say(_("{till} is shut out.").format(till=arguments.name))
+    print_line(_("{till} is shut out.").format(till=arguments.name))
     return exits.OK
 
 
@@ -250,5 +250,5 @@ def _purge(arguments: argparse.Namespace) -> int:
     retention = _retention(arguments)
     with closing(_store(arguments)) as store:
         count = retention.purge(store, int(time.time() * 1000))
-    say(_("{count} messages deleted.").format(count=count))
+    print_line(_("{count} messages deleted.").format(count=count))
     return exits.OK

@@ -8,7 +8,7 @@ from contextlib import closing
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
-from pos_app.cli.lines import advice, complain
+from pos_app.cli.lines import advice, print_error
 from pos_app.cli.session import Session, is_settled, run
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
@@ -87,7 +87,7 @@ def command(arguments: argparse.Namespace) -> int:
         # Stopping the engine may change it: what was on its way is unknown then.
         attempt = asyncio.run(run(installation, as_json=arguments.json, work=work))[asked[0]]
     if not arguments.json:
-        complain(advice(attempt))
+        print_error(advice(attempt))
     return _exit_of(attempt.state)
 
 

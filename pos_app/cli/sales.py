@@ -7,7 +7,7 @@ from contextlib import closing
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
-from pos_app.cli.lines import as_line, sale_json, sale_text, say
+from pos_app.cli.lines import as_line, print_line, sale_json, sale_text
 from pos_app.common.clock import SystemClock, day_of, parse_day
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.i18n import _
@@ -58,7 +58,7 @@ def command(arguments: argparse.Namespace) -> int:
         if error.code != "ledger.missing":
             raise
         if not arguments.json:
-            say(_("No sales on {day}.").format(day=day))
+            print_line(_("No sales on {day}.").format(day=day))
         return exits.OK
     with closing(reader):
         if arguments.find is not None:
@@ -67,11 +67,12 @@ def command(arguments: argparse.Namespace) -> int:
             ids = reader.ids(day=day)
         rows = reader.rows(ids[::-1])
         for row in rows:
-            say(as_line(sale_json(row)) if arguments.json else sale_text(row))
+            print_line(as_line(sale_json(row)) if arguments.json else sale_text(row))
         if not arguments.json:
             if not rows:
-                say(_("No sales found.") if arguments.find else _("No sales on {day}.").format(day=day))
+                print_line(_("No sales found.") if arguments.find else _("No sales on {day}.").format(day=day))
             elif arguments.find is None:
                 totals = reader.totals(day)
-                say(_("Paid: {count} sales, {sum}").format(count=totals.paid_sales, sum=format_ksh(totals.paid_cents)))
+                paid = _("Paid: {count} sales, {sum}")
+                print_line(paid.format(count=totals.paid_sales, sum=format_ksh(totals.paid_cents)))
     return exits.OK

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pos_app.bootstrap import AnyUpdate, Runtime
 from pos_app.cli.context import actor
-from pos_app.cli.lines import OutputLostError, as_line, attempt_json, attempt_text, complain, say
+from pos_app.cli.lines import OutputLostError, as_line, attempt_json, attempt_text, print_error, print_line
 from pos_app.cli.stopping import on_stop
 from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
 from pos_app.engine.commands import Command, Sender
@@ -47,11 +47,11 @@ class Session:
                 self.tell(attempt)
             case ServiceStatusChanged(_, health, code, detail) if health is Health.DOWN or code == "mpesa.clock":
                 # For whoever sits there; a program reads standard output.
-                complain(status_text(code, detail)[1])
+                print_error(status_text(code, detail)[1])
             case Polled():
                 self._changed.set()
             case EngineFailed(code, params):
-                complain(reason(code, params))
+                print_error(reason(code, params))
             case _:
                 pass
 
@@ -63,7 +63,7 @@ class Session:
             self._told[attempt.id] = document
             # That nobody reads any more changes nothing for the customer: the payment goes on.
             with contextlib.suppress(OutputLostError):
-                say(as_line(document) if self._as_json else attempt_text(attempt))
+                print_line(as_line(document) if self._as_json else attempt_text(attempt))
         self._changed.set()
 
     async def until(self, is_done: Callable[[], bool], wait_s: float) -> None:

@@ -6,7 +6,7 @@ import argparse
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
-from pos_app.cli.lines import say
+from pos_app.cli.lines import print_line
 from pos_app.common.i18n import _
 from pos_app.ledger.verify import holds_hash, verify
 
@@ -35,17 +35,17 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.hash is not None:
         event = holds_hash(ledger, arguments.hash)
         if event is None:
-            say(_("The ledger does not hold this hash: it was rewritten, or the hash is another ledger's."))
+            print_line(_("The ledger does not hold this hash: it was rewritten, or the hash is another ledger's."))
             return exits.FAILED
-        say(_("The hash is that of event {number}: nothing before it was rewritten.").format(number=event))
+        print_line(_("The hash is that of event {number}: nothing before it was rewritten.").format(number=event))
     for finding in verdict.findings:
-        say(f"{finding.check}: {finding.row}: {finding.found}")
+        print_line(f"{finding.check}: {finding.row}: {finding.found}")
     for note in verdict.notes:
-        say(_("Note:") + f" {note.row}: {note.found}")
+        print_line(_("Note:") + f" {note.row}: {note.found}")
     if verdict.findings:
-        say(_("The ledger does not fit together. Keep this file, and compare it with the last good copy."))
+        print_line(_("The ledger does not fit together. Keep this file, and compare it with the last good copy."))
         return exits.FAILED
-    say(
+    print_line(
         _("All is well: {sales} sales, {events} events, last hash {hash}.").format(
             sales=verdict.sales, events=verdict.events, hash=verdict.last_hash or "-"
         )
