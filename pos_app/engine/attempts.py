@@ -59,7 +59,7 @@ class Attempts:
         """The attempts that may still be paid."""
         return [attempt for attempt in self._followed.values() if attempt.state in FOLLOWED]
 
-    async def apply(self, attempt_id: AttemptId, event: ev.Event, *, always_tell: bool = False) -> Applied:
+    async def apply(self, attempt_id: AttemptId, event: ev.Event, *, always_emit: bool = False) -> Applied:
         """Writes one event and carries out its effects.
 
         Raises:
@@ -70,7 +70,7 @@ class Attempts:
         applied = await context.ledger.call(
             LedgerWriter.apply, attempt_id, event, context.clock.now_ms(), context.rules
         )
-        await self.follow_up(applied, always_tell=always_tell)
+        await self.follow_up(applied, always_emit=always_emit)
         return applied
 
     async def apply_surely(self, attempt_id: AttemptId, event: ev.Event) -> None:
@@ -96,7 +96,7 @@ class Attempts:
                     board.show(ServiceStatusChanged(Service.LEDGER, Health.OK, "ledger.ready"))
                 return
 
-    async def follow_up(self, applied: Applied, *, always_tell: bool = False) -> None:
+    async def follow_up(self, applied: Applied, *, always_emit: bool = False) -> None:
         """Carries out what follows from something that is in the ledger."""
         attempt = applied.attempt
         self._followed[attempt.id] = attempt
@@ -107,7 +107,7 @@ class Attempts:
         for observe in self.observers:
             observe(applied)
         self._carry_out(applied)
-        if always_tell or applied.has_changed:
+        if always_emit or applied.has_changed:
             await self.emit(attempt, applied.before.state)
 
     def _carry_out(self, applied: Applied) -> None:

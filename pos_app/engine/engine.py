@@ -130,9 +130,9 @@ class Engine:
             context.clock,
             apply=self._parts.attempts.apply_surely,
             spawn=context.supervisor.spawn,
-            tell=context.board.show,
-            answered=lambda: context.board.show_answer(context.client),
-            asked=self._note_asked,
+            show_status=context.board.show,
+            on_answer=lambda: context.board.show_answer(context.client),
+            on_asked=self._note_asked,
             pacer=pacer,
         )
         self._parts.poller = self._parts.attempts.poller = poller
@@ -152,7 +152,7 @@ class Engine:
                     await self._give_up_forgotten(attempt)
                 continue
             following += attempt.state in FOLLOWED
-            await attempts.apply(attempt.id, ev.Restarted(), always_tell=attempt.state in FOLLOWED)
+            await attempts.apply(attempt.id, ev.Restarted(), always_emit=attempt.state in FOLLOWED)
         return following
 
     async def _give_up_forgotten(self, attempt: Attempt) -> None:
@@ -177,8 +177,8 @@ class Engine:
             relay,
             cursor,
             take=MessageIntake(parts).take,
-            tell=context.board.show,
-            looked=self._note_look,
+            show_status=context.board.show,
+            on_polled=self._note_look,
             clock=context.clock,
             use_proxies=use_proxies,
         )

@@ -33,7 +33,7 @@ async def allocate_payment(mpesa_code: str, sale_id: SaleId, actor: Actor, parts
     reservations = _reservations(parts)
     async with reservations.one_at_a_time(mpesa_code):
         applied = await _allocate(mpesa_code, sale_id, actor, parts, reservations)
-    await parts.attempts.follow_up(applied, always_tell=True)
+    await parts.attempts.follow_up(applied, always_emit=True)
     parts.context.emit(PaymentArrived(None))
     return applied.attempt
 
@@ -66,7 +66,7 @@ async def deallocate(command: DeallocatePayment, actor: Actor, parts: Parts) -> 
             LedgerWriter.detach_payment, command.mpesa_code, actor.name, command.reason, context.clock.now_ms()
         )
         await reservations.release(command.mpesa_code)
-    await parts.attempts.follow_up(applied, always_tell=True)
+    await parts.attempts.follow_up(applied, always_emit=True)
     context.emit(PaymentArrived(None))
     return applied.attempt
 

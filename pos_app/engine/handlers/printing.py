@@ -13,4 +13,4 @@ from pos_app.ledger.writer import LedgerWriter
 async def note_receipt(command: NoteReceipt, _actor: Actor, parts: Parts) -> Attempt:
     """Notes that a receipt was made."""
     last = await parts.context.ledger.call(LedgerWriter.last_attempt_of, command.sale_id)
-    return (await parts.attempts.apply(last.id, ev.ReceiptMade(command.how), always_tell=True)).attempt
+    return (await parts.attempts.apply(last.id, ev.ReceiptMade(command.how), always_emit=True)).attempt

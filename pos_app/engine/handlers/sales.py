@@ -21,7 +21,7 @@ async def void(command: VoidSale, actor: Actor, parts: Parts) -> Attempt:
     if last.state is AttemptState.READY:
         await parts.attempts.apply(last.id, ev.Withdrawn())
     event = ev.SaleVoided(actor.name, command.reason)
-    return (await parts.attempts.apply(last.id, event, always_tell=True)).attempt
+    return (await parts.attempts.apply(last.id, event, always_emit=True)).attempt
 
 
 async def settle_review(command: SettleReview, actor: Actor, parts: Parts) -> None:

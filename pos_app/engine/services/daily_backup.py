@@ -21,16 +21,16 @@ class DailyBackup:
     """Makes each day's copy.
 
     Args:
-        tell: Shows how the ledger fares.
+        show_status: Shows how the ledger fares.
     """
 
     name = "copies"
     service = Service.LEDGER
 
-    def __init__(self, ledger: Path, clock: Clock, tell: Callable[[ServiceStatusChanged], None]) -> None:
+    def __init__(self, ledger: Path, clock: Clock, show_status: Callable[[ServiceStatusChanged], None]) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._tell = tell
+        self._show_status = show_status
 
     async def aclose(self) -> None:
         """Holds nothing between two copies."""
@@ -47,8 +47,8 @@ class DailyBackup:
             made = await asyncio.to_thread(backup_of_day, self._ledger, self._ledger.parent / "copies", day)
         except PosError as error:
             _log.warning("the copy of %s was not made: %s", day, error.code)
-            self._tell(ServiceStatusChanged(Service.LEDGER, Health.DEGRADED, "ledger.no_copy"))
+            self._show_status(ServiceStatusChanged(Service.LEDGER, Health.DEGRADED, "ledger.no_copy"))
         else:
             if made is not None:
                 _log.info("the copy of %s is made", day)
-                self._tell(ServiceStatusChanged(Service.LEDGER, Health.OK, "ledger.ready"))
+                self._show_status(ServiceStatusChanged(Service.LEDGER, Health.OK, "ledger.ready"))

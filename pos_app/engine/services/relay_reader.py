@@ -60,8 +60,8 @@ class RelayReader:
     Args:
         cursor: How far the ledger has it.
         take: Writes evidence, effect and cursor in one transaction.
-        tell: Shows how the relay fares.
-        looked: Called when everything that waited is read, or the relay turned out to be away.
+        show_status: Shows how the relay fares.
+        on_polled: Called when everything that waited is read, or the relay turned out to be away.
     """
 
     name = "inbox"
@@ -73,8 +73,8 @@ class RelayReader:
         cursor: Cursor,
         *,
         take: Take,
-        tell: Callable[[ServiceStatusChanged], None],
-        looked: Callable[[], None],
+        show_status: Callable[[ServiceStatusChanged], None],
+        on_polled: Callable[[], None],
         clock: Clock,
         use_proxies: bool,
     ) -> None:
@@ -82,8 +82,8 @@ class RelayReader:
         self._clock = clock
         self._cursor = cursor
         self._take = take
-        self._tell = tell
-        self._looked = looked
+        self._show_status = show_status
+        self._on_polled = on_polled
         self._heard_at_ms: int | None = None
         self._latency_ms = 0
         self._pages_until_s = 0.0
@@ -140,7 +140,7 @@ class RelayReader:
             answer = await self._web.send(self._request(f"&wait={wait_s}"))
         except (NotSentError, MaybeSentError) as error:
             is_clock = error.params.get("kind") in (NOT_YET_VALID, EXPIRED)
-            self._tell(
+            self._show_status(
                 ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.clock" if is_clock else "relay.unreachable")
             )
             return None
@@ -153,7 +153,7 @@ class RelayReader:
                 return None
         if wait_s == 0:
             self._latency_ms = latency_ms
-            self._tell_ready()
+            self._show_ready()
         return bool(page["messages"]) and page.get("more") is not False
 
     async def _follow_stream(self) -> bool:
@@ -184,7 +184,7 @@ class RelayReader:
             if line.startswith("data: "):
                 if not await self._deliver(_message(line.removeprefix("data: "))):
                     return False
-                self._tell_ready()
+                self._show_ready()
                 due_s = due_s or time.monotonic() + ACKNOWLEDGE_AFTER_S
             line = await _line(lines, due_s)
         return True
@@ -199,7 +199,7 @@ class RelayReader:
     def _page_of(self, answer: HttpResponse) -> Any:
         """The page, or None where it is none."""
         if answer.status == 401:
-            self._tell(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.refused"))
+            self._show_status(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.refused"))
             return None
         page: Any
         try:
@@ -210,7 +210,7 @@ class RelayReader:
         is_new = is_page and page.get("reset") is True
         if not is_page or (is_new and self._has_begun_anew):
             # One that begins anew again and again is none either.
-            self._tell(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.not_understood"))
+            self._show_status(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.not_understood"))
             return None
         if is_new:
             # The mailbox began anew (restored, or moved): what it holds is read again, and known again by the ledger.
@@ -220,21 +220,22 @@ class RelayReader:
         self._identity = _text(page.get("mailbox"))[:LONGEST_IDENTITY]
         return page
 
-    def _tell_ready(self) -> None:
+    def _show_ready(self) -> None:
         code = "relay.heard" if self._heard_at_ms is not None else "relay.ready"
-        self._tell(ServiceStatusChanged(Service.RELAY, Health.OK, code, str(self._latency_ms), self._heard_at_ms))
+        latency = str(self._latency_ms)
+        self._show_status(ServiceStatusChanged(Service.RELAY, Health.OK, code, latency, self._heard_at_ms))
 
     def _note_look(self) -> None:
         if not self.has_looked:
             self.has_looked = True
-            self._looked()
+            self._on_polled()
 
     async def _deliver(self, message: Any) -> bool:
         """Takes it; False where it is none, or none that is new: it would come again at once, for ever."""
         mail = read_message(message, self._cursor.mailbox, self._identity)
         if mail is None or mail.cursor.position <= self._cursor.position:
             _log.warning("the relay sent something else than the next message")
-            self._tell(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.not_understood"))
+            self._show_status(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.not_understood"))
             return False
         await self._take(mail)
         self._heard_at_ms = self._clock.now_ms() // 60_000 * 60_000

@@ -67,9 +67,9 @@ class StatusPoller:
     Args:
         apply: Writes an event and carries out its effects.
         spawn: Starts a supervised task.
-        tell: Shows how M-PESA fares.
-        answered: Called whenever M-PESA answered as it should.
-        asked: Called after each query, whatever came of it.
+        show_status: Shows how M-PESA fares.
+        on_answer: Called whenever M-PESA answered as it should.
+        on_asked: Called after each query, whatever came of it.
     """
 
     name = "poller"
@@ -83,9 +83,9 @@ class StatusPoller:
         *,
         apply: Callable[[AttemptId, ev.Event], Awaitable[None]],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
-        tell: Callable[[ServiceStatusChanged], None],
-        answered: Callable[[], None],
-        asked: Callable[[AttemptId], None],
+        show_status: Callable[[ServiceStatusChanged], None],
+        on_answer: Callable[[], None],
+        on_asked: Callable[[AttemptId], None],
         pacer: Pacer,
     ) -> None:
         self._client = client
@@ -93,9 +93,9 @@ class StatusPoller:
         self._clock = clock
         self._apply = apply
         self._spawn = spawn
-        self._tell = tell
-        self._answered = answered
-        self._asked = asked
+        self._show_status = show_status
+        self._on_answer = on_answer
+        self._on_asked = on_asked
         self._pacer = pacer
         self._followed: dict[AttemptId, _Followed] = {}
         self._changed = asyncio.Event()
@@ -268,7 +268,7 @@ class StatusPoller:
             if self._followed.get(attempt.id) is entry:
                 self.follow(entry.attempt)
             self._changed.set()
-            self._asked(attempt.id)
+            self._on_asked(attempt.id)
 
     async def _query(self, attempt: Attempt, entry: _Followed) -> ev.Event | None:
         """One query. Whatever goes wrong with it settles nothing; None where it brought no answer."""
@@ -281,12 +281,12 @@ class StatusPoller:
         except Throttled as error:
             after_s = error.after_s if error.after_s is not None else _SLOWER * self._access.pacing.interval_ms / 1000
             self._pacer.slow_down(after_s)
-            self._tell(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, "mpesa.throttled"))
+            self._show_status(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, "mpesa.throttled"))
         except NotSent as error:
-            self._tell(ServiceStatusChanged(Service.MPESA, Health.DOWN, f"mpesa.{error.outcome.kind}"))
+            self._show_status(ServiceStatusChanged(Service.MPESA, Health.DOWN, f"mpesa.{error.outcome.kind}"))
         except Refused as error:
             _log.warning("query of attempt %s: %s", attempt.id, error)
-            self._tell(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, f"mpesa.{error.outcome.kind}"))
+            self._show_status(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, f"mpesa.{error.outcome.kind}"))
             return ev.QueryRefused()
         except InvalidRequest as error:
             # Its number, or the shop's, cannot be asked with: that will not change by asking.
@@ -294,9 +294,9 @@ class StatusPoller:
             return ev.QueryRefused()
         except MaybeSent as error:
             _log.warning("query of attempt %s: %s", attempt.id, error)
-            self._tell(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, f"mpesa.{error.outcome.kind}"))
+            self._show_status(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, f"mpesa.{error.outcome.kind}"))
         else:
-            self._answered()
+            self._on_answer()
             return ev.QueryAnswered(response.outcome, _apart_ms(entry))
         return None
 
