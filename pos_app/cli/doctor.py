@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from pos_app.cli.context import open_installation
 from pos_app.cli.lines import print_line
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
-from pos_app.installation.checks import RelayCheck, check_connection, check_relay
+from pos_app.installation.checks import PrinterCheck, RelayCheck, check_connection, check_printer, check_relay
 from pos_app.installation.installation import Installation
 from pos_app.ledger.verify import verify
 from pos_app.settings.effective import MpesaAccess
@@ -143,8 +142,10 @@ def _relay(access: MpesaAccess) -> Check:
 
 def _printer(installation: Installation) -> Check:
     name, printer = _("printer"), installation.settings.printing.printer
-    if not printer:
-        return Check(name, True, _("No printer is set. Receipts can be saved as PDF."))
-    if shutil.which("lpstat") is None:
-        return Check(name, True, printer)
-    return Check(name, True, _("{printer}: print a test receipt from Settings.").format(printer=printer))
+    match check_printer(printer):
+        case PrinterCheck.NONE:
+            return Check(name, True, _("No printer is set. Receipts can be saved as PDF."))
+        case PrinterCheck.WRONG_ADDRESS:
+            return Check(name, False, reason("printer.address"))
+        case PrinterCheck.SET:
+            return Check(name, True, _("{printer}: print a test receipt from Settings.").format(printer=printer))

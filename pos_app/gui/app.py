@@ -25,15 +25,21 @@ from pos_app.gui.runtime.qt_translator import QtTranslator
 from pos_app.gui.single import FrontDoor, bring_to_front
 from pos_app.installation.installation import Installation
 from pos_app.ledger.copies import restore
+from pos_app.receipts.printers import PrinterFactory, printer_for
 from pos_app.settings.lock import only_one
 from pos_app.settings.model import Theme as ThemeChoice
 
 
 class Program:
-    """The running program: one window, made anew when its settings change."""
+    """The running program: one window, made anew when its settings change.
 
-    def __init__(self, app: QApplication) -> None:
+    Args:
+        printers: The printer of a name.
+    """
+
+    def __init__(self, app: QApplication, printers: PrinterFactory = printer_for) -> None:
         self._app = app
+        self._printers = printers
         self._held = ExitStack()
         # Asked anew at each word, so that it speaks whatever language is in use.
         app.installTranslator(QtTranslator(app))
@@ -55,7 +61,7 @@ class Program:
             self._dress(installation.settings.look.theme)
             with ExitStack() as stack:
                 stack.enter_context(only_one(installation.home))
-                window = MainWindow(installation, self._reopen, self._put_back, self._stop_at)
+                window = MainWindow(installation, self._reopen, self._put_back, self._stop_at, self._printers)
                 self._held = stack.pop_all()
         except PosError as error:
             self._dress(ThemeChoice.SYSTEM)

@@ -67,7 +67,7 @@ from pos_app.ledger.queries.exports import ChangedDays
 from pos_app.ledger.queries.sales import DayEnd, EndOfDay, LastReference
 from pos_app.ledger.reader import LedgerReader
 from pos_app.receipts.paper import PaperKind
-from pos_app.receipts.printers import printer_for
+from pos_app.receipts.printers import PrinterFactory
 from pos_app.words.days import changed_days
 from pos_app.words.mistakes import reason, reason_of
 from pos_app.words.service_status import status_text
@@ -95,6 +95,7 @@ class MainWindow(QMainWindow):
         on_settings_saved: Called after new settings: starts the window anew.
         on_restore: Called with a copy of the ledger that is to be put back.
         on_broken: Called when the ledger cannot be used at all.
+        printers: The printer of a name.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class MainWindow(QMainWindow):
         on_settings_saved: Callable[[], None],
         on_restore: Callable[[Path], None],
         on_broken: Callable[[PosError], None],
+        printers: PrinterFactory,
     ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
@@ -110,6 +112,7 @@ class MainWindow(QMainWindow):
         self._on_settings_saved = on_settings_saved
         self._on_restore = on_restore
         self._on_broken = on_broken
+        self._printers = printers
         self._has_started = False
         self._reader: LedgerReader | None = None
         self._phone_wanted: bool | None = None
@@ -125,7 +128,7 @@ class MainWindow(QMainWindow):
         self._digits.setInterval(ONE_NUMBER_MS)
         self.client = EngineClient(installation, self)
         self.queries = QueryRunner(installation.ledger, self)
-        self.receipts = ReceiptPrinter(installation, self)
+        self.receipts = ReceiptPrinter(installation, printers, self)
         self.sounds = Sounds(is_on=installation.settings.look.sounds)
         self._build()
         self._connect()
@@ -703,7 +706,7 @@ class MainWindow(QMainWindow):
 
         if bring_forward(self.findChild(SettingsDialog)):
             return
-        dialog = SettingsDialog(self.installation, self.client, printer_for, self)
+        dialog = SettingsDialog(self.installation, self.client, self._printers, self)
         dialog.saved.connect(self._settings_saved)
         dialog.restore_wanted.connect(self._restore_wanted)
         dialog.show()

@@ -36,7 +36,7 @@ from pos_app.receipts.layout import Element, lay_out, lay_out_closing
 from pos_app.receipts.painter import picture
 from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.pdf import write_pdf
-from pos_app.receipts.printers import THERMAL, PrinterFactory, printer_for
+from pos_app.receipts.printers import THERMAL, PrinterFactory
 from pos_app.receipts.system_printer import printer_names
 from pos_app.words.mistakes import reason_of
 
@@ -106,9 +106,7 @@ class ReceiptPrinter(QObject):
     done = Signal(object)
     made = Signal(int, str)
 
-    def __init__(
-        self, installation: Installation, parent: QObject | None = None, *, printers: PrinterFactory = printer_for
-    ) -> None:
+    def __init__(self, installation: Installation, printers: PrinterFactory, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._installation = installation
         self._printers = printers

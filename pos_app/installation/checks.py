@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from pos_app.common.errors import Mistake
 from pos_app.common.http import HttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.daraja import MpesaClient, NotSent
 from pos_app.domain.outcome import OutcomeKind
+from pos_app.receipts.printers import THERMAL, printer_for
 from pos_app.settings.effective import RelayAccess
 from pos_app.settings.model import Environment
 
@@ -61,6 +63,32 @@ def check_connection(key: str, secret: str, environment: Environment, base_url: 
         except NotSent as error:
             return ConnectionCheck(error.outcome.kind)
         return ConnectionCheck(clock_ahead_ms=client.clock_ahead_ms)
+
+
+class PrinterCheck(StrEnum):
+    """How the chosen printer fares, as far as can be told without printing."""
+
+    NONE = "none"
+    WRONG_ADDRESS = "wrong_address"
+    SET = "set"
+
+
+def check_printer(name: str) -> PrinterCheck:
+    """Whether a printer is set, and its address can be one. What it prints, only a test receipt shows.
+
+    Args:
+        name: As `pos_app.receipts.printers.printer_for` takes it; empty for none.
+    """
+    if not name:
+        return PrinterCheck.NONE
+    if not name.startswith(THERMAL):
+        # The system's own: it knows whether the name is still one of its printers.
+        return PrinterCheck.SET
+    try:
+        printer_for(name)
+    except Mistake:
+        return PrinterCheck.WRONG_ADDRESS
+    return PrinterCheck.SET
 
 
 class RelayCheck(StrEnum):

@@ -74,7 +74,7 @@ def window(open_till: Callable[[], Program], qtbot: QtBot) -> MainWindow:
 
 def on_backend(window: MainWindow, act: Callable[[PracticeBackend], object]) -> None:
     """Does something at the practice M-PESA, on the loop that runs it."""
-    thread = window.client.thread_of_engine
+    thread = window.client.engine_thread
     thread._loop.call_soon_threadsafe(lambda: act(thread._runtime.practice))
 
 

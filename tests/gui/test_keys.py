@@ -153,7 +153,7 @@ def test_a_request_before_the_till_is_ready_is_taken_and_sent_when_it_is(
         assert window.form.send.text() == "Request payment" and window.form.amount.text == "100"
     elif end == "too late":
         monkeypatch.setattr("pos_app.gui.runtime.engine_thread.LEAVES_WITHIN_MS", -1)
-    window.client.thread_of_engine._loop.call_soon_threadsafe(gates[0].set)
+    window.client.engine_thread._loop.call_soon_threadsafe(gates[0].set)
     qtbot.waitUntil(lambda: window._has_started, timeout=10_000)
     if end == "sent":
         qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=10_000)

@@ -29,7 +29,7 @@ class Order(Request[R]):
     @property
     def is_held(self) -> bool:
         """Whether it still waits for the engine to start."""
-        return self._client.thread_of_engine.is_held(self._number)
+        return self._client.engine_thread.is_held(self._number)
 
     def take_back(self) -> bool:
         """Drops it while it still waits; False where it has begun."""
@@ -54,14 +54,14 @@ class EngineClient(QObject):
         super().__init__(parent)
         self._installation = installation
         self.updates = Bridge(self)
-        self.thread_of_engine = EngineThread(installation, self.updates)
+        self.engine_thread = EngineThread(installation, self.updates)
         self._sent = 0
         self._orders: dict[int, Order[Any]] = {}
         self.updates.replied.connect(self._on_reply)
 
     def start(self) -> None:
         """Starts the engine."""
-        self.thread_of_engine.start()
+        self.engine_thread.start()
 
     def execute(self, command: Command[R], *, owner: QObject, sender: Sender | None = None) -> Order[R]:
         """Sends a command; the reply comes to its owner.
@@ -79,7 +79,7 @@ class EngineClient(QObject):
         self._sent += 1
         order: Order[Any] = Order(self, self._sent, owner)
         self._orders[self._sent] = order
-        self.thread_of_engine.execute(self._sent, wish, sender)
+        self.engine_thread.execute(self._sent, wish, sender)
         return order
 
     @property
@@ -94,7 +94,7 @@ class EngineClient(QObject):
 
     def forget(self, number: int) -> bool:
         """Drops a command that still waits for the engine to start; False where it has begun."""
-        if not self.thread_of_engine.take_back(number):
+        if not self.engine_thread.take_back(number):
             return False
         self._orders.pop(number, None)
         return True
@@ -111,12 +111,12 @@ class EngineClient(QObject):
 
     def stop(self, ends: QDeadlineTimer) -> bool:
         """Stops the engine: what is on its way is written down first; False where it did not end in time."""
-        self.thread_of_engine.stop()
-        has_ended = self.thread_of_engine.wait(ends)
+        self.engine_thread.stop()
+        has_ended = self.engine_thread.wait(ends)
         self.updates.close()
         return has_ended
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing of the engine runs any more."""
-        return self.thread_of_engine.isFinished()
+        return self.engine_thread.isFinished()
