@@ -36,7 +36,8 @@ from pos_app.receipts.layout import Element, lay_out, lay_out_closing
 from pos_app.receipts.painter import picture
 from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.pdf import write_pdf
-from pos_app.receipts.printers import THERMAL, PrinterFactory
+from pos_app.receipts.printer_names import THERMAL
+from pos_app.receipts.printers import PrinterFactory
 from pos_app.receipts.system_printer import printer_names
 from pos_app.words.mistakes import reason_of
 

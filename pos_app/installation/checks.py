@@ -13,7 +13,8 @@ from pos_app.common.errors import Mistake
 from pos_app.common.http import HttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.daraja import MpesaClient, NotSent
 from pos_app.domain.outcome import OutcomeKind
-from pos_app.receipts.printers import THERMAL, printer_for
+from pos_app.receipts.printer_names import THERMAL
+from pos_app.receipts.thermal_printer import ThermalPrinter
 from pos_app.settings.effective import RelayAccess
 from pos_app.settings.model import Environment
 
@@ -85,7 +86,7 @@ def check_printer(name: str) -> PrinterCheck:
         # The system's own: it knows whether the name is still one of its printers.
         return PrinterCheck.SET
     try:
-        printer_for(name)
+        ThermalPrinter(name.removeprefix(THERMAL))
     except Mistake:
         return PrinterCheck.WRONG_ADDRESS
     return PrinterCheck.SET

@@ -7,9 +7,7 @@ from typing import Protocol
 
 from pos_app.receipts.layout import Element
 from pos_app.receipts.paper import PaperKind
-
-THERMAL = "escpos:"
-"""Before the address of a thermal printer, where the name of a system printer could stand."""
+from pos_app.receipts.printer_names import THERMAL
 
 
 class Printer(Protocol):

@@ -96,7 +96,7 @@ class Mpesa(Served):
         return self.server.mpesa
 
     @property
-    def books(self) -> Any:
+    def records(self) -> Any:
         return self.mpesa.records
 
     def fault(self, target: str, kind: str, times: int = 1, **options: Any) -> None:

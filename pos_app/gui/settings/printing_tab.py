@@ -11,7 +11,8 @@ from pos_app.gui.settings.tab import Tab, choose, combo, say
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
 from pos_app.receipts.paper import PaperKind
-from pos_app.receipts.printers import THERMAL, printer_for
+from pos_app.receipts.printer_names import THERMAL
+from pos_app.receipts.printers import printer_for
 from pos_app.receipts.system_printer import printer_names
 from pos_app.settings.model import Paper, Settings
 from pos_app.words.mistakes import reason_of
