@@ -3,7 +3,7 @@
 What it reads:
 
 * ``pos-app sales --json``, ``pos-app export --format json`` and ``pos-app verify``, run as processes;
-* M-PESA's own books, and what M-PESA sent and was answered;
+* M-PESA's own records, and what M-PESA sent and was answered;
 * what the tortured till printed: sales it accepted, acts of people before and after each, receipts before each note;
 * how many receipts the printer got whole.
 
@@ -222,7 +222,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Paid:
-    """Money that moved, by M-PESA's books; in shillings.
+    """Money that moved, by M-PESA's records; in shillings.
 
     Args:
         checkout: The prompt that it answers; empty for what was paid by hand.
@@ -235,7 +235,7 @@ class Paid:
 
 
 @dataclass(frozen=True)
-class SimulatorRecords:
+class MpesaRecords:
     """What M-PESA knows.
 
     Args:
@@ -252,22 +252,22 @@ class SimulatorRecords:
 
 
 def judge(
-    ledger: Ledger, books: SimulatorRecords, said: Said, whole_receipts: int
+    ledger: Ledger, records: MpesaRecords, said: Said, whole_receipts: int
 ) -> tuple[list[str], dict[str, float]]:
-    """Holds a ledger that has come to rest against the books.
+    """Holds a ledger that has come to rest against the records.
 
     Returns:
         What is wrong, and what is to check: codes of paid prompts that no sale received, with their shillings.
     """
     found = [*ledger.failures, *(f"verify: {line}" for line in ledger.verdict)]
     found += _on_accepted(ledger, said)
-    found += ["an attempt was pushed twice" for count in Counter(books.addresses).values() if count > 1]
+    found += ["an attempt was pushed twice" for count in Counter(records.addresses).values() if count > 1]
     found += _on_receipts(ledger, said, whole_receipts)
-    found += _on_codes(ledger, books, said)
+    found += _on_codes(ledger, records, said)
     to_check: dict[str, float] = {}
-    found += _on_prompts(ledger, books, said, to_check)
-    found += _on_other_amounts(ledger, books, said)
-    found += _on_list(ledger, books)
+    found += _on_prompts(ledger, records, said, to_check)
+    found += _on_other_amounts(ledger, records, said)
+    found += _on_list(ledger, records)
     return found, to_check
 
 
@@ -288,13 +288,13 @@ def _on_receipts(ledger: Ledger, said: Said, whole: int) -> Iterator[str]:
             yield f"sale {number} has a receipt and received nothing"
 
 
-def _on_codes(ledger: Ledger, books: SimulatorRecords, said: Said) -> Iterator[str]:
+def _on_codes(ledger: Ledger, records: MpesaRecords, said: Said) -> Iterator[str]:
     """Each code pays one sale at most, and was paid; another's prompt pays a sale only where a person said so."""
     having = Counter(code for row in ledger.sales.values() for code in row["mpesa_codes"])
     yield from (f"{code} pays {count} sales" for code, count in having.items() if count > 1)
     for number, row in ledger.sales.items():
         for code in row["mpesa_codes"]:
-            paid = books.payments.get(code)
+            paid = records.payments.get(code)
             is_own = paid is not None and bool(paid.checkout) and paid.reference == row["reference"]
             if paid is None:
                 yield f"sale {number} stands as paid by {code} and nobody paid"
@@ -302,19 +302,19 @@ def _on_codes(ledger: Ledger, books: SimulatorRecords, said: Said) -> Iterator[s
                 yield f"sale {number} has {code}, which nobody gave to it"
 
 
-def _received(row: Row, books: SimulatorRecords) -> float:
+def _received(row: Row, records: MpesaRecords) -> float:
     """What the codes of a sale brought; the rest of what it received has no code yet."""
-    return sum(books.payments[code].shillings for code in row["mpesa_codes"] if code in books.payments)
+    return sum(records.payments[code].shillings for code in row["mpesa_codes"] if code in records.payments)
 
 
-def _on_prompts(ledger: Ledger, books: SimulatorRecords, said: Said, to_check: dict[str, float]) -> Iterator[str]:
+def _on_prompts(ledger: Ledger, records: MpesaRecords, said: Said, to_check: dict[str, float]) -> Iterator[str]:
     """Each prompt that was paid is received by its sale, or to check, or a person settled it; nothing else is received."""
     by_reference: dict[str, list[Row]] = {}
     for row in ledger.sales.values():
         by_reference.setdefault(row["reference"], []).append(row)
     yield from (f"{len(rows)} sales have the reference {name}" for name, rows in by_reference.items() if len(rows) > 1)
     prompts: dict[str, list[Paid]] = {}
-    for paid in books.payments.values():
+    for paid in records.payments.values():
         if paid.checkout:
             prompts.setdefault(paid.reference, []).append(paid)
     for reference, all_paid in prompts.items():
@@ -322,7 +322,7 @@ def _on_prompts(ledger: Ledger, books: SimulatorRecords, said: Said, to_check: d
             yield f"KSh {sum(paid.shillings for paid in all_paid):g} were paid for {reference} and no sale knows of it"
     for reference, (row, *_) in by_reference.items():
         without = [paid for paid in prompts.get(reference, []) if paid.code not in row["mpesa_codes"]]
-        uncoded = row["received"] - _received(row, books)
+        uncoded = row["received"] - _received(row, records)
         # Where M-PESA named another amount a prompt may stand as paid without its code beside that very code, given to
         # the sale by a person: nobody but a person can tell that this is one payment.
         is_shown = "paid_twice" in row["reasons"] or said.touched(row["sale"], frozenset({"review_settled"}))
@@ -355,19 +355,19 @@ def _adding_up_to(paid: Sequence[Paid], shillings: float) -> list[Paid] | None:
     return None
 
 
-def _on_other_amounts(ledger: Ledger, books: SimulatorRecords, said: Said) -> Iterator[str]:
+def _on_other_amounts(ledger: Ledger, records: MpesaRecords, said: Said) -> Iterator[str]:
     """A callback with an amount that was not asked for is no proof: a person sees it."""
     by_reference = {row["reference"]: row for row in ledger.sales.values()}
-    for checkout in books.other_amounts:
-        row = by_reference.get(books.references[checkout])
+    for checkout in records.other_amounts:
+        row = by_reference.get(records.references[checkout])
         if row is not None and "other_amount" not in row["reasons"] and not said.touched(row["sale"], SETTLES):
             yield f"M-PESA named another amount for sale {row['sale']}, and it is not to check"
 
 
-def _on_list(ledger: Ledger, books: SimulatorRecords) -> Iterator[str]:
+def _on_list(ledger: Ledger, records: MpesaRecords) -> Iterator[str]:
     """Whatever pays no sale stands in the list of payments that nobody claimed, by hand or not, and nothing else."""
     codes = {code for row in ledger.sales.values() for code in row["mpesa_codes"]}
-    unclaimed = [paid.shillings for code, paid in books.payments.items() if code not in codes]
+    unclaimed = [paid.shillings for code, paid in records.payments.items() if code not in codes]
     if not ledger.totals:
         return
     listed = (ledger.totals["unclaimed_payments"], ledger.totals["unclaimed"])
@@ -413,11 +413,11 @@ class Samples:
             while is_on() and time.monotonic() < ends_s:
                 time.sleep(0.005)
 
-    def judge(self, books: SimulatorRecords, said: Said) -> list[str]:
+    def judge(self, records: MpesaRecords, said: Said) -> list[str]:
         """Holds each look at a sale against the one before, and forgets all but the last whole one."""
         found, self.failures = self.failures, []
         found += _vanished(self._taken)
-        found += promises([*self._taken, *said.looks], books, said)
+        found += promises([*self._taken, *said.looks], records, said)
         del self._taken[:-1]
         said.looks.clear()
         return found
@@ -428,7 +428,7 @@ def _vanished(samples: Sequence[Sample]) -> Iterator[str]:
         yield from (f"sale {number} was listed and is missing" for number in before.sales.keys() - after.sales.keys())
 
 
-def promises(samples: Iterable[Sample], books: SimulatorRecords, said: Said) -> Iterator[str]:
+def promises(samples: Iterable[Sample], records: MpesaRecords, said: Said) -> Iterator[str]:
     """What may not happen to a sale between two looks at it.
 
     Args:
@@ -443,7 +443,7 @@ def promises(samples: Iterable[Sample], books: SimulatorRecords, said: Said) -> 
             earlier = ((before, old) for before, old in reversed(of_one[:place]) if before.ends_s <= after.begins_s)
             before, old = next(earlier, (after, new))
             if new != old:
-                yield from _promises(old, new, _During(said, before.begins_s, after.ends_s), books)
+                yield from _promises(old, new, _During(said, before.begins_s, after.ends_s), records)
 
 
 @dataclass(frozen=True)
@@ -456,7 +456,7 @@ class _During:
         return self.said.touched(sale, frozenset(acts), self.since_s, self.until_s)
 
 
-def _promises(old: Row, new: Row, during: _During, books: SimulatorRecords) -> Iterator[str]:
+def _promises(old: Row, new: Row, during: _During, records: MpesaRecords) -> Iterator[str]:
     number = old["sale"]
     if new["received"] < old["received"] and not during.touched(number, "detach"):
         yield f"sale {number} had received {old['received']} and has {new['received']}"
@@ -464,7 +464,7 @@ def _promises(old: Row, new: Row, during: _During, books: SimulatorRecords) -> I
     # Where a prompt paid it in part a reason may speak of that prompt, and the rest may be asked for.
     is_said = (
         bool(set(old["reasons"]) & OF_MONEY)
-        and _is_nothing_by_prompts(old, books)
+        and _is_nothing_by_prompts(old, records)
         and not during.touched(number, *SETTLES)
         # Money received ends it for the rest that is due; without a part by hand nothing is due then.
         and not (new["received"] > old["received"] and during.said.touched(number, frozenset({"attach"})))
@@ -479,10 +479,10 @@ def _promises(old: Row, new: Row, during: _During, books: SimulatorRecords) -> I
         yield f"sale {number} was to check for money, and is not any more, and nobody settled it"
 
 
-def _is_nothing_by_prompts(row: Row, books: SimulatorRecords) -> bool:
+def _is_nothing_by_prompts(row: Row, records: MpesaRecords) -> bool:
     """Whether all that a sale received was paid by hand."""
-    paid = [books.payments.get(code) for code in row["mpesa_codes"]]
-    return all(one is not None and not one.checkout for one in paid) and _received(row, books) == row["received"]
+    paid = [records.payments.get(code) for code in row["mpesa_codes"]]
+    return all(one is not None and not one.checkout for one in paid) and _received(row, records) == row["received"]
 
 
 def _is_prompted(old: Row, new: Row) -> bool:

@@ -4,7 +4,7 @@
     python tests/torture/run.py --kills 60 --seed 7
 
 After the kills each till is let alone to follow what it left; then what its command line says is held against
-M-PESA's own books (`torture.oracle`, which knows nothing of the till's inside):
+M-PESA's own records (`torture.oracle`, which knows nothing of the till's inside):
 
 * every paid shilling stands as paid, once, and nothing else does; or as to check, where M-PESA contradicted itself
   or a person settled it otherwise;
@@ -45,7 +45,7 @@ from e2e.program import PROGRAM, environment  # noqa: E402
 from fakes.fault_proxy import FaultProxy  # noqa: E402
 from fakes.network_printer import NetworkPrinter  # noqa: E402
 from fakes.servers import Mpesa, Relay  # noqa: E402
-from torture.oracle import CommandLine, Paid, Said, Samples, SimulatorRecords, judge, read_ledger, try_verify  # noqa: E402
+from torture.oracle import CommandLine, Paid, Said, Samples, MpesaRecords, judge, read_ledger, try_verify  # noqa: E402
 from torture.steps import PLANTS, STEPS  # noqa: E402
 
 from pos_app.practice.simulator.customers import CustomerBehaviour  # noqa: E402
@@ -263,23 +263,23 @@ class Shop:
 
     def _check(self) -> None:
         self._samples.take()
-        books = self.mpesa.call(self._books)
-        found, self.to_check = judge(read_ledger(self._command_line), books, self.said, self.printer.whole)
-        self._say([*found, *self._samples.judge(books, self.said)])
+        records = self.mpesa.call(self._books)
+        found, self.to_check = judge(read_ledger(self._command_line), records, self.said, self.printer.whole)
+        self._say([*found, *self._samples.judge(records, self.said)])
         people = self.said.people()
         self.people = Counter({name: people[name] for name in BY_PEOPLE})
 
-    def _books(self) -> SimulatorRecords:
-        books = self.mpesa.records
+    def _books(self) -> MpesaRecords:
+        records = self.mpesa.records
         payments = [
             Paid(one.mpesa_code, one.amount_cents / 100, one.checkout_request_id, one.reference)
-            for one in books.payments
+            for one in records.payments
         ]
-        return SimulatorRecords(
+        return MpesaRecords(
             {paid.code: paid for paid in payments},
-            tuple(books.push_addresses),
+            tuple(records.push_addresses),
             frozenset(self._other_amounts),
-            {checkout: prompt.reference for checkout, prompt in books.prompts.items()},
+            {checkout: prompt.reference for checkout, prompt in records.prompts.items()},
         )
 
     def _try_verify(self) -> None:

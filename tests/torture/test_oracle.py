@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture.oracle import Ledger, Paid, Said, Sample, SimulatorRecords, judge, promises
+from torture.oracle import Ledger, Paid, Said, Sample, MpesaRecords, judge, promises
 
 HERE = Path(__file__).parent
 JUDGES = ("oracle.py", "run.py", "storm.py")
@@ -89,11 +89,11 @@ class AShop:
         self.said.hear({"acted": "done", "at": 2.0})
 
     def judged(self) -> list[str]:
-        books = SimulatorRecords(
+        records = MpesaRecords(
             {paid.code: paid for paid in self.payments}, tuple(self.addresses), frozenset(self.other_amounts),
             {"ws1": "T1"},
         )  # fmt: skip
-        return judge(Ledger(self.sales, self.totals), books, self.said, self.printed)[0]
+        return judge(Ledger(self.sales, self.totals), records, self.said, self.printed)[0]
 
 
 def is_paid_late(shop: AShop) -> None:
@@ -165,21 +165,21 @@ PAID = row(1, received=10, state="paid", mpesa_codes=["H2"])
 )
 def test_a_promise_that_is_broken_is_said_unless_a_person_did_it(old: Any, new: Any, words: str) -> None:
     shop = AShop()
-    books = SimulatorRecords({paid.code: paid for paid in shop.payments})
+    records = MpesaRecords({paid.code: paid for paid in shop.payments})
     samples = [Sample(10.0, 11.0, {1: old}), Sample(12.0, 13.0, {1: new})]
-    assert [words in found for found in promises(samples, books, Said())] == [True]
+    assert [words in found for found in promises(samples, records, Said())] == [True]
     # By a person, in that time; before it, it is no excuse.
     for at_s, excused in ((11.5, True), (5.0, False)):
         said = Said()
         for act in ("review_settled", "detach"):
             said.hear({"act": act, "sale": 1, "looked": at_s, "at": at_s, "row": old})
             said.hear({"acted": "done", "at": at_s + 0.1})
-        assert (list(promises(samples, books, said)) == []) is excused
+        assert (list(promises(samples, records, said)) == []) is excused
 
 
 def test_of_two_looks_at_once_nobody_knows_which_was_first() -> None:
     samples = [Sample(10.0, 12.0, {1: SAID}), Sample(11.0, 13.0, {1: row(1)})]
-    assert list(promises(samples, SimulatorRecords({}), Said())) == []
+    assert list(promises(samples, MpesaRecords({}), Said())) == []
 
 
 def test_what_was_refused_or_cut_off_is_told_apart() -> None:
