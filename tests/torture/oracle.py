@@ -251,9 +251,7 @@ class MpesaRecords:
     references: dict[str, str] = field(default_factory=dict)
 
 
-def judge(
-    ledger: Ledger, records: MpesaRecords, said: Said, whole_receipts: int
-) -> tuple[list[str], dict[str, float]]:
+def judge(ledger: Ledger, records: MpesaRecords, said: Said, whole_receipts: int) -> tuple[list[str], dict[str, float]]:
     """Holds a ledger that has come to rest against the records.
 
     Returns:

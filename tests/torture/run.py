@@ -45,7 +45,7 @@ from e2e.program import PROGRAM, environment  # noqa: E402
 from fakes.fault_proxy import FaultProxy  # noqa: E402
 from fakes.network_printer import NetworkPrinter  # noqa: E402
 from fakes.servers import Mpesa, Relay  # noqa: E402
-from torture.oracle import CommandLine, Paid, Said, Samples, MpesaRecords, judge, read_ledger, try_verify  # noqa: E402
+from torture.oracle import CommandLine, MpesaRecords, Paid, Said, Samples, judge, read_ledger, try_verify  # noqa: E402
 from torture.steps import PLANTS, STEPS  # noqa: E402
 
 from pos_app.practice.simulator.customers import CustomerBehaviour  # noqa: E402

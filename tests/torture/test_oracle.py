@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture.oracle import Ledger, Paid, Said, Sample, MpesaRecords, judge, promises
+from torture.oracle import Ledger, MpesaRecords, Paid, Said, Sample, judge, promises
 
 HERE = Path(__file__).parent
 JUDGES = ("oracle.py", "run.py", "storm.py")
