@@ -275,3 +275,14 @@ def test_facts_that_change_nothing() -> None:
 def test_a_contradiction_while_it_is_unknown_stays_unknown() -> None:
     book = pending().hear(ev.DeadlinePassed(), ev.QueryAnswered(PAID)).is_now(S.UNKNOWN)
     book.hear(callback(CANCELLED, code=None)).is_now(S.UNKNOWN, Review.CONTRADICTION)
+
+
+@pytest.mark.parametrize("code", [None, "TKN7RT61SV"])
+def test_a_message_that_is_not_clear_adds_nothing_to_what_is_paid_by_the_same_code(code: str | None) -> None:
+    book = pending().hear(callback()).is_now(S.PAID)
+    before = book.attempt
+    assert book.hear(ev.CallbackUnclear(None, code)).attempt == before and book.effects == ()
+
+
+def test_a_message_that_is_not_clear_and_names_another_code_is_for_a_person() -> None:
+    pending().hear(callback()).hear(ev.CallbackUnclear(None, "TKN7RT99XX")).is_now(S.PAID, Review.UNREADABLE)
