@@ -13,7 +13,7 @@ from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, SaleId
-from pos_app.domain.effects import Announce, Command
+from pos_app.domain.effects import Announce, Effect
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
@@ -72,11 +72,11 @@ class Ledger:
         return next(name for name, known in names.items() if known == number)
 
     def _told(self, applied: Iterable[Applied]) -> Answer:
-        follows = [self._command(command) for one in applied for command in one.commands]
+        follows = [self._command(command) for one in applied for command in one.effects]
         return {"follows": follows}
 
     @staticmethod
-    def _command(command: Command) -> str:
+    def _command(command: Effect) -> str:
         return f"announce {command.news.value}" if isinstance(command, Announce) else type(command).__name__
 
     def _apply(self, attempt: str, event: ev.Event, at: int) -> Answer:

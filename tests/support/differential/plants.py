@@ -82,7 +82,7 @@ PLANTS = (
           "if payment is None or", "if True or payment is None or", seed=0, steps=23),
     Plant("a payment that proves a prompt pays once more", "ledger.writer:LedgerWriter.attach_payment",
           "if twin is not None:", "if False:", seed=25, steps=32),
-    Plant("the whole amount is asked for again", "ledger.writer:LedgerWriter.record_attempt",
+    Plant("the whole amount is asked for again", "ledger.writer:LedgerWriter._add_another",
           "whole_shillings(row[1] - row[2])", "whole_shillings(row[1])", seed=3, steps=43),
     Plant("the same amount may be prompted for after a minute", "ledger.writer:LedgerWriter._wait",
           "if amount == amount_cents", "if amount == -amount_cents", seed=2, steps=21),
