@@ -187,29 +187,6 @@ class LedgerWriter:
 
     # Sales and attempts
 
-    def record_sale(
-        self,
-        draft: Draft,
-        token: str,
-        now_ms: int,
-        *,
-        cashier: str = "",
-        till_label: str = "",
-        anyway: bool = False,
-    ) -> Attempt:
-        """A new sale with its first attempt, ready to be sent.
-
-        Args:
-            anyway: Although a sale with this phone, amount and reference is not known yet.
-
-        Raises:
-            Mistake: ``sale.same_open`` (reference, sale, attempt) where it seems to be that sale again;
-                ``sale.wait_…`` where M-PESA would refuse the prompt.
-            Outside: ``ledger.…``; then nothing was recorded.
-        """
-        with self._transaction():
-            return self._add_sale(draft, token, now_ms, cashier, till_label, anyway=anyway)
-
     def begin_sale(
         self,
         draft: Draft,
@@ -222,8 +199,13 @@ class LedgerWriter:
     ) -> Applied:
         """A new sale whose prompt is about to be sent: Enter to *sending* is one transaction.
 
+        Args:
+            anyway: Although a sale with this phone, amount and reference is not known yet.
+
         Raises:
-            Mistake, Outside: as `record_sale`; then nothing was recorded.
+            Mistake: ``sale.same_open`` (reference, sale, attempt) where it seems to be that sale again;
+                ``sale.wait_…`` where M-PESA would refuse the prompt.
+            Outside: ``ledger.…``; then nothing was recorded.
         """
         with self._transaction():
             attempt = self._add_sale(draft, token, now_ms, cashier, till_label, anyway=anyway)
@@ -242,20 +224,11 @@ class LedgerWriter:
         )
         return self._add_attempt(SaleId(cursor.lastrowid or 0), draft, token, now_ms)
 
-    def record_attempt(self, sale_id: SaleId, token: str, now_ms: int, *, msisdn: Msisdn | None = None) -> Attempt:
-        """Another attempt for an open sale, to the same phone unless told otherwise.
+    def begin_attempt(self, sale_id: SaleId, token: str, now_ms: int, *, msisdn: Msisdn | None = None) -> Applied:
+        """Another attempt for an open sale, to the same phone unless told otherwise; it is about to be sent.
 
         Raises:
             Mistake: ``sale.not_found``, ``.voided``, ``.already_paid``, ``.live_attempt``, ``.said_paid``, ``.wait_…``.
-        """
-        with self._transaction():
-            return self._add_another(sale_id, token, now_ms, msisdn)
-
-    def begin_attempt(self, sale_id: SaleId, token: str, now_ms: int, *, msisdn: Msisdn | None = None) -> Applied:
-        """Another attempt that is about to be sent, in one transaction.
-
-        Raises:
-            Mistake: as `record_attempt`.
         """
         with self._transaction():
             attempt = self._add_another(sale_id, token, now_ms, msisdn)
@@ -703,7 +676,7 @@ class LedgerWriter:
         self._store(before, after, changed)
         if after.mpesa_code not in (None, before.mpesa_code):
             self._payments.prove(after, now_ms)
-        return Applied(before, after, self._commands_of(decision, after))
+        return Applied(before, after, self._effects_of(decision, after))
 
     def _refuse_for_sale(self, attempt: Attempt, event: ev.Event, now_ms: int) -> None:
         """What the sale forbids, or another one: an attempt alone cannot know it."""
@@ -758,7 +731,7 @@ class LedgerWriter:
         return replace(after, mpesa_code=before.mpesa_code, review=after.review | {Review.CODE_REUSED})
 
     @staticmethod
-    def _commands_of(decision: Decision, after: Attempt) -> tuple[Effect, ...]:
+    def _effects_of(decision: Decision, after: Attempt) -> tuple[Effect, ...]:
         """What follows; a code that was given away since rings as well."""
         needs_you = Announce(News.NEEDS_YOU)
         is_new = after.review - decision.attempt.review and needs_you not in decision.effects

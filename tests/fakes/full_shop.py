@@ -6,6 +6,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from fakes.recording import record_sale
 from pos_app.domain import events as ev
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
@@ -50,8 +51,8 @@ def _sell(ledger: LedgerWriter, number: int, at_ms: int) -> None:
     draft = Draft(
         Cents(24_999_900 if number % 3 else 100_000), Msisdn(f"2547{number:08d}"), Reference(f"WWWWWWWW{number:04d}")
     )
-    attempt = ledger.record_sale(
-        draft, f"token-{number}", at_ms, cashier=LONGEST_CASHIER, till_label=LONGEST_TILL, anyway=True
+    attempt = record_sale(
+        ledger, draft, f"token-{number}", at_ms, cashier=LONGEST_CASHIER, till_label=LONGEST_TILL, anyway=True
     )
     ids = (f"m{number}", f"ws{number}")
 

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from fakes.recording import record_sale
 from gui.conftest import on_backend
 from gui.test_fit import cut_labels, settle
 from PySide6.QtCore import QCoreApplication, QDate, QObject, Qt, Signal
@@ -445,7 +446,7 @@ def test_the_last_good_copy_is_offered_when_the_ledger_is_ruined(
 ) -> None:
     ledger = home / "practice" / "ledger.sqlite3"
     with closing(LedgerWriter(ledger)) as writer:
-        writer.record_sale(Draft(Cents(100), Msisdn("254712345678"), Reference("OLD1")), "t" * 32, 1_800_000_000_000)
+        record_sale(writer, Draft(Cents(100), Msisdn("254712345678"), Reference("OLD1")), "t" * 32, 1_800_000_000_000)
     copies.backup(ledger, home / "practice" / "copies" / "day-2026-11-23.sqlite3")
     ledger.write_bytes(b"ruined")
     program = open_till()
@@ -497,9 +498,9 @@ def test_an_exported_day_that_changed_is_named_in_the_window_and_at_the_next_exp
     day = day_of(yesterday_ms)
     with closing(LedgerWriter(path, "practice")) as writer, closing(LedgerReader(path)) as reader:
         draft = Draft(Cents(100_00), Msisdn("254712345678"), Reference("A0001"))
-        writer.record_sale(draft, "token-1", yesterday_ms)
+        record_sale(writer, draft, "token-1", yesterday_ms)
         export(reader, day, day, Format.CSV, home / "yesterday.csv")
-        writer.record_sale(draft, "token-2", yesterday_ms, anyway=True)
+        record_sale(writer, draft, "token-2", yesterday_ms, anyway=True)
     window = open_till().window
     assert isinstance(window, MainWindow)
     qtbot.waitUntil(lambda: window._has_started, timeout=10_000)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from fakes.recording import record_sale
 from ledger.test_ledger import draft
 from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
 
@@ -125,7 +126,7 @@ def exported(reader: LedgerReader, first: str, last: str, target: Path) -> None:
 
 def prompted(writer: LedgerWriter) -> Attempt:
     """A sale of the evening whose prompt is out."""
-    sold = writer.record_sale(draft(), "token-1", EVENING)
+    sold = record_sale(writer, draft(), "token-1", EVENING)
     for event in (ev.SendRequested(), ev.PushAccepted("m", "ws", EVENING)):
         writer.apply(sold.id, event, EVENING)
     return sold

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from fakes.recording import record_attempt, record_sale
 from ledger.test_ledger import PAID, T, draft, sell
 
 from pos_app.common import logs
@@ -528,7 +529,7 @@ def test_the_same_sale_again_asks_first(ledger: LedgerWriter) -> None:
     again = draft(1, "254700000001", "A0001")
     for now_ms in (T + 1_000, T + 900_000):
         with pytest.raises(Mistake) as caught:
-            ledger.record_sale(again, "token-2", now_ms)
+            record_sale(ledger, again, "token-2", now_ms)
         assert caught.value.code == "sale.same_open"
         assert caught.value.params == {"reference": "A0001", "sale": first.sale_id, "attempt": first.id}
     for other in (
@@ -536,8 +537,8 @@ def test_the_same_sale_again_asks_first(ledger: LedgerWriter) -> None:
         draft(1, "254700000001", "A0002"),
         draft(1, "254700010001", "A0001"),
     ):
-        ledger.record_sale(other, f"token-{other}", T + 900_000)
-    assert ledger.record_sale(again, "token-3", T + 900_000, anyway=True).sale_id != first.sale_id
+        record_sale(ledger, other, f"token-{other}", T + 900_000)
+    assert record_sale(ledger, again, "token-3", T + 900_000, anyway=True).sale_id != first.sale_id
 
 
 @pytest.mark.parametrize(
@@ -555,7 +556,7 @@ def test_only_what_is_not_known_yet_asks(events: list[ev.Event], asks: bool, led
     first = sell(ledger, 1)
     for event in events:
         ledger.apply(first.id, event, T + 200_000)
-    record: Callable[[], object] = lambda: ledger.record_sale(draft(1, "254700000001", "a0001"), "t", T + 900_000)
+    record: Callable[[], object] = lambda: record_sale(ledger, draft(1, "254700000001", "a0001"), "t", T + 900_000)
     if not asks:
         record()
         return
@@ -568,17 +569,17 @@ def test_only_what_is_not_known_yet_asks(events: list[ev.Event], asks: bool, led
 
 
 def test_the_wait_for_another_prompt_counts_from_the_first_byte(ledger: LedgerWriter) -> None:
-    first = ledger.record_sale(draft(1, "254700000001", "A1"), "token-1", T)
+    first = record_sale(ledger, draft(1, "254700000001", "A1"), "token-1", T)
     ledger.apply(first.id, ev.SendRequested(), T)
     with pytest.raises(Mistake) as caught:
-        ledger.record_sale(draft(2, "254700000001", "A2"), "token-2", T + 25_000)
+        record_sale(ledger, draft(2, "254700000001", "A2"), "token-2", T + 25_000)
     assert caught.value.params == {"seconds": 60}, "what is on its way may leave this very moment"
     ledger.apply(first.id, ev.PushAccepted("m", "ws", left_at_ms=T + 29_000), T + 30_000)
     ledger.apply(first.id, CANCELLED, T + 40_000)
     with pytest.raises(Mistake) as caught:
-        ledger.record_attempt(first.sale_id, "token-3", T + 130_000)
+        record_attempt(ledger, first.sale_id, "token-3", T + 130_000)
     assert caught.value.params == {"seconds": 19}
-    assert ledger.record_attempt(first.sale_id, "token-3", T + 149_000).sale_id == first.sale_id
+    assert record_attempt(ledger, first.sale_id, "token-3", T + 149_000).sale_id == first.sale_id
 
 
 def test_what_is_owed_a_question_is_taken_up_however_old(ledger: LedgerWriter) -> None:

@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from fakes.recording import record_attempt, record_sale
 
 from pos_app.common.errors import Bug, Mistake, Outside
 from pos_app.common.tokens import token_digest
@@ -63,7 +64,8 @@ def sell(
     at_ms: int = T,
     reference: str = "",
 ) -> Attempt:
-    attempt = ledger.record_sale(
+    attempt = record_sale(
+        ledger,
         draft(shillings or number, f"2547{number:08d}", reference or f"A{number:04d}"),
         f"token-{number}",
         at_ms,
@@ -112,31 +114,31 @@ def test_the_database_refuses_illegal_histories(ledger: LedgerWriter, path: Path
                 db.execute(sql)
             db.rollback()
     with pytest.raises(Mistake):
-        ledger.record_attempt(attempt.sale_id, "again", T + 1_000_000)
+        record_attempt(ledger, attempt.sale_id, "again", T + 1_000_000)
 
 
 def test_one_live_attempt_a_sale(ledger: LedgerWriter) -> None:
     attempt = sell(ledger, 1)
     with pytest.raises(Mistake) as caught:
-        ledger.record_attempt(attempt.sale_id, "again", T + 1_000_000)
+        record_attempt(ledger, attempt.sale_id, "again", T + 1_000_000)
     assert caught.value.code == "sale.live_attempt"
     ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
     with pytest.raises(Mistake) as caught:
-        ledger.record_attempt(attempt.sale_id, "again", T + 60_000)
+        record_attempt(ledger, attempt.sale_id, "again", T + 60_000)
     assert (caught.value.code, caught.value.params) == ("sale.wait_same_amount", {"seconds": 60})
-    assert ledger.record_attempt(attempt.sale_id, "again", T + 120_000).msisdn == attempt.msisdn
+    assert record_attempt(ledger, attempt.sale_id, "again", T + 120_000).msisdn == attempt.msisdn
 
 
 def test_a_second_sale_for_the_same_phone_waits(ledger: LedgerWriter) -> None:
     sell(ledger, 1)
     same = draft(1, "254700000001", "B1")
     with pytest.raises(Mistake) as caught:
-        ledger.record_sale(same, "t2", T + 30_000)
+        record_sale(ledger, same, "t2", T + 30_000)
     assert caught.value.code == "sale.wait_same_amount"
     with pytest.raises(Mistake) as caught:
-        ledger.record_sale(draft(2, "254700000001", "B1"), "t2", T + 30_000)
+        record_sale(ledger, draft(2, "254700000001", "B1"), "t2", T + 30_000)
     assert caught.value.code == "sale.wait_phone"
-    assert ledger.record_sale(draft(2, "254700000001", "B1"), "t2", T + 61_000)
+    assert record_sale(ledger, draft(2, "254700000001", "B1"), "t2", T + 61_000)
 
 
 def test_a_code_pays_one_sale_only(ledger: LedgerWriter) -> None:
@@ -366,7 +368,7 @@ def test_a_sale_is_voided_by_an_event_and_a_receipt_leaves_one(ledger: LedgerWri
         row = reader.rows(reader.ids(day=DAY))[0]
         assert row.sale.state is SaleState.VOIDED and row.has_receipt
     with pytest.raises(Mistake) as caught:
-        ledger.record_attempt(attempt.sale_id, "again", T + 1_000_000)
+        record_attempt(ledger, attempt.sale_id, "again", T + 1_000_000)
     assert caught.value.code == "sale.voided"
     assert verify(path).findings == ()
     # Money that comes after all outweighs the void.
@@ -508,7 +510,7 @@ def test_papers_name_a_sale_of_which_paid_was_said_as_the_window_does(
     ledger: LedgerWriter, path: Path, tmp_path: Path
 ) -> None:
     expired = Outcome(OutcomeKind.UNREACHABLE, "1037", may_turn_paid=True)
-    closed, live = (ledger.record_sale(draft(1, f"25471234567{one}"), f"t{one}", T).id for one in (1, 2))
+    closed, live = (record_sale(ledger, draft(1, f"25471234567{one}"), f"t{one}", T).id for one in (1, 2))
     for attempt, events in (
         (closed, [ev.QueryAnswered(expired), ev.QueryAnswered(PAID)]),
         (live, [ev.QueryAnswered(PAID)]),
@@ -529,7 +531,9 @@ def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
 
     sell(ledger, 1, code="CODEAAAAAA", shillings=1250)
     sell(ledger, 2)
-    dangerous = ledger.record_sale(draft(7, "254799000000", "A0003"), "t3", T, cashier="=HYPERLINK(1)", till_label="@x")
+    dangerous = record_sale(
+        ledger, draft(7, "254799000000", "A0003"), "t3", T, cashier="=HYPERLINK(1)", till_label="@x"
+    )
     ledger.apply(dangerous.id, ev.Withdrawn(), T)
     with closing(LedgerReader(path)) as reader:
         targets = {fmt: tmp_path / f"day.{fmt}" for fmt in Format}
@@ -733,7 +737,7 @@ def test_silent_facts_and_unknown_sales(ledger: LedgerWriter, path: Path) -> Non
     assert not ledger.apply(attempt.id, ev.Restarted(), T).has_changed
     assert ledger.apply(attempt.id, ev.Asked(), T).has_changed
     for ask in (
-        lambda: ledger.record_attempt(SaleId(99), "x", T),
+        lambda: record_attempt(ledger, SaleId(99), "x", T),
         lambda: ledger.last_attempt_of(SaleId(99)),
         lambda: ledger.attempt(AttemptId(99)),
     ):
@@ -743,7 +747,7 @@ def test_silent_facts_and_unknown_sales(ledger: LedgerWriter, path: Path) -> Non
     assert ledger.last_attempt_of(attempt.sale_id).id == attempt.id
     assert ledger.wait_of(attempt.id, T) is not None
     assert [found.id for found in ledger.to_follow(0)] == [attempt.id]
-    unsent = ledger.record_sale(draft(5, "254799000000", "B1"), "tb", T)
+    unsent = record_sale(ledger, draft(5, "254799000000", "B1"), "tb", T)
     assert [found.id for found in ledger.left_ready()] == [unsent.id]
     assert ledger.for_review(attempt.sale_id) == []
     with closing(LedgerReader(path)) as reader:

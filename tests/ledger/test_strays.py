@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from fakes.recording import record_sale
 from fakes.till import draft
 
 from pos_app.common.tokens import token_digest
@@ -42,7 +43,7 @@ def stray(ledger: LedgerWriter, position: int, body: bytes = b"{}", token: str =
 
 
 def test_they_are_listed_until_they_are_settled_and_stay_as_evidence(ledger: LedgerWriter, path: Path) -> None:
-    ledger.record_sale(draft(), "ours-12345678", T)
+    record_sale(ledger, draft(), "ours-12345678", T)
     stray(ledger, 1, b"unreadable, for a prompt of ours", "ours-12345678")
     for position in (2, 3):
         stray(ledger, position, b"%d" % position)

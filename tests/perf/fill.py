@@ -11,6 +11,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from fakes.recording import record_sale
+
 from pos_app.domain import events as ev
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
@@ -28,7 +30,7 @@ def fill(home: Path, rows: int, *, is_paid: bool) -> None:
         for number in range(rows):
             at_ms = now_ms - (rows - number)
             draft = Draft(Cents((number % 900 + 1) * 100), Msisdn(f"2547{number:08d}"), Reference(f"R{number}"))
-            attempt = ledger.record_sale(draft, f"token-{number:016d}", at_ms, cashier="Asha")
+            attempt = record_sale(ledger, draft, f"token-{number:016d}", at_ms, cashier="Asha")
             ledger.apply(attempt.id, ev.SendRequested(), at_ms)
             ids = (f"m-{number}", f"ws_CO_{number}")
             ledger.apply(attempt.id, ev.PushAccepted(*ids), at_ms)

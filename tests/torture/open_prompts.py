@@ -11,6 +11,7 @@ import argparse
 import time
 from contextlib import closing
 
+from fakes.recording import record_sale
 from torture.callbacks import checkout_of, merchant_of, phone_of, reference_of, shillings_of, token_of
 
 from pos_app.common import paths
@@ -38,7 +39,7 @@ def main() -> None:
                 parse_phone(phone_of(number)),
                 parse_reference(reference_of(number)),
             )
-            attempt = ledger.record_sale(draft, token_of(arguments.seed, number), now_ms)
+            attempt = record_sale(ledger, draft, token_of(arguments.seed, number), now_ms)
             ledger.apply(attempt.id, ev.SendRequested(), now_ms)
             ledger.apply(attempt.id, ev.PushAccepted(merchant_of(number), checkout_of(number)), now_ms)
 

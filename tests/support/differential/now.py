@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fakes.recording import record_attempt, record_sale
+
 from differential.acts import GIVEN_BY, MAILBOX, REASON, Act, Answer, Observation
 from pos_app.common.clock import day_of
 from pos_app.common.errors import Bug, Mistake
@@ -85,13 +87,13 @@ class Ledger:
     def _record_sale(self, token: str, amount: int, phone: str, reference: str, anyway: bool, at: int) -> Answer:
         self._days.add(day_of(at))
         draft = Draft(Cents(amount), Msisdn(phone), Reference(reference))
-        made = self._writer.record_sale(draft, token, at, cashier=GIVEN_BY, till_label="Till 1", anyway=anyway)
+        made = record_sale(self._writer, draft, token, at, cashier=GIVEN_BY, till_label="Till 1", anyway=anyway)
         self._sales[token], self._attempts[token] = made.sale_id, made.id
         return {"asks": made.amount_cents}
 
     def _record_attempt(self, sale: str, token: str, phone: str | None, at: int) -> Answer:
-        made = self._writer.record_attempt(
-            self._sales[sale], token, at, msisdn=Msisdn(phone) if phone is not None else None
+        made = record_attempt(
+            self._writer, self._sales[sale], token, at, msisdn=Msisdn(phone) if phone is not None else None
         )
         self._attempts[token] = made.id
         return {"asks": made.amount_cents}

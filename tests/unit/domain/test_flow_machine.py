@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 from pathlib import Path
 
+from fakes.recording import record_sale
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -64,7 +65,7 @@ class Promises(RuleBasedStateMachine):
         self.ledger = LedgerWriter(self.path)
         self.now_ms = 1_800_000_000_000
         draft = Draft(Cents(10_000), Msisdn("254712345678"), Reference("A0001"))
-        self.attempt = self.ledger.record_sale(draft, "token", self.now_ms)
+        self.attempt = record_sale(self.ledger, draft, "token", self.now_ms)
         self.seen = [self.attempt.state]
         self.pushes = 0
         self.proofs: list[str] = []

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.recording import record_attempt, record_sale
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -182,7 +183,7 @@ class Sales(RuleBasedStateMachine):
 
     def _sell(self, one: int) -> SaleId:
         draft = Draft(Cents(100_000), Msisdn(f"25471234567{one}"), Reference(f"A{one}"))
-        attempt = self.ledger.record_sale(draft, self._token(), self.now_ms)
+        attempt = record_sale(self.ledger, draft, self._token(), self.now_ms)
         self.ledger.apply(attempt.id, ev.SendRequested(), self.now_ms)
         return attempt.sale_id
 
@@ -262,7 +263,7 @@ class Sales(RuleBasedStateMachine):
         self.now_ms += 300_000
         said = self._said(sale)
         try:
-            attempt = self.ledger.record_attempt(self.sales[sale], self._token(), self.now_ms)
+            attempt = record_attempt(self.ledger, self.sales[sale], self._token(), self.now_ms)
             self.ledger.apply(attempt.id, ev.SendRequested(), self.now_ms)
         except Mistake:
             return
@@ -334,7 +335,7 @@ def ledger(tmp_path: Path) -> Iterator[LedgerWriter]:
 
 def test_five_hundred_of_a_thousand_came_and_the_next_prompt_asks_for_the_rest(ledger: LedgerWriter) -> None:
     now = 1_800_000_000_000
-    first = ledger.record_sale(Draft(Cents(100_000), Msisdn("254712345678"), Reference("A1")), "token-1", now)
+    first = record_sale(ledger, Draft(Cents(100_000), Msisdn("254712345678"), Reference("A1")), "token-1", now)
     for event in (ev.SendRequested(), ev.PushAccepted("m", "ws"), QUERY_CANCELLED):
         ledger.apply(first.id, event, now)
     ledger.take_callback(
@@ -342,12 +343,12 @@ def test_five_hundred_of_a_thousand_came_and_the_next_prompt_asks_for_the_rest(l
         event=ev.CallbackArrived(PAID, "m", "ws", Cents(50_000), "CODEAAAAAA"),
     )  # fmt: skip
     with pytest.raises(Mistake) as caught:
-        ledger.record_attempt(first.sale_id, "token-2", now + 600_000)
+        record_attempt(ledger, first.sale_id, "token-2", now + 600_000)
     assert caught.value.code == "sale.said_paid"
     ledger.take_payment(
         token_digest=token_digest("c2b"), body=b"p", now_ms=now, cursor=Cursor("r", 2),
         payment=TillPayment("CODEAAAAAA", Cents(50_000), now, "Njeri", "678", ""),
     )  # fmt: skip
     ledger.attach_payment("CODEAAAAAA", first.sale_id, "Asha", now)
-    assert ledger.record_attempt(first.sale_id, "token-2", now + 600_000).amount_cents == 50_000
+    assert record_attempt(ledger, first.sale_id, "token-2", now + 600_000).amount_cents == 50_000
     assert verify(ledger.path).findings == ()
