@@ -1,4 +1,4 @@
-"""The composition root: the window without arguments, else one command."""
+"""The entry: the window without arguments, else one command."""
 
 from __future__ import annotations
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pos_app.common.clock import Clock
-from pos_app.common.paths import make_private
 from pos_app.engine.commands import NOBODY_IN_PARTICULAR, Command, Sender
 from pos_app.engine.context import FOLLOW_ALL, Recovery, SalesContext
 from pos_app.engine.engine import Engine
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 AnyUpdate = Update | PhoneChanged
-PRACTICE_MAILBOX = "practice"
+_OF_PRACTICE: Final = Recovery(is_forgetful=True, mailbox="practice")
+"""Its M-PESA ends with each run, and its relay has another address each time."""
 
 
 class PinAuthenticator:
@@ -79,36 +79,37 @@ class Runtime:
         return self._engine
 
     async def start(self) -> None:
-        """Starts practice's M-PESA where it is wanted, then the engine.
+        """Opens the ledger, starts practice's M-PESA where it is wanted, then the engine.
 
         Raises:
             Outside: ``ledger.…``; then nothing runs.
         """
-        access, recovery = self._access, FOLLOW_ALL
-        if access.environment is Environment.PRACTICE:
-            access, recovery = await self._start_practice(access)
-        shop = self._installation.settings.shop
+        access, shop = self._access, self._installation.settings.shop
         self._engine = Engine(
             self._installation.ledger,
             access,
-            SalesContext(shop.cashier, shop.till_label, shop.name),
+            SalesContext(shop.cashier, shop.till_label),
             self._on_update,
             authenticator=PinAuthenticator(self._installation),
             clock=self._clock,
-            recovery=recovery,
+            recovery=_OF_PRACTICE if access.runs_practice else FOLLOW_ALL,
         )
-        await self._engine.start()
+        # Whatever stands in the ledger's way is said before anything else is started, or written.
+        await self._engine.open()
+        if access.environment is Environment.PRACTICE:
+            access = await self._start_practice(access)
+        await self._engine.start(access)
 
-    async def _start_practice(self, access: MpesaAccess) -> tuple[MpesaAccess, Recovery]:
+    async def _start_practice(self, access: MpesaAccess) -> MpesaAccess:
         # A till with real money never loads any of it.
         from pos_app.practice.backend import PracticeBackend, with_practice_account  # noqa: PLC0415
 
         if not access.runs_practice:
-            return with_practice_account(access), FOLLOW_ALL
-        folder = make_private(self._installation.ledger.parent)
+            return with_practice_account(access)
+        folder = self._installation.ledger.parent
         name = self._installation.settings.shop.name
         self.practice = PracticeBackend(folder, name, customers_pay=self._customers_pay, on_phone=self._on_update)
-        return await self.practice.start(access), Recovery(is_forgetful=True, mailbox=PRACTICE_MAILBOX)
+        return await self.practice.start(access)
 
     async def execute(self, command: Command[R], sender: Sender = NOBODY_IN_PARTICULAR) -> R:
         """Does what a person wants, as `Engine.execute`."""

@@ -38,7 +38,7 @@ class Session:
         self.runtime = Runtime(installation, installation.access(), self._on_update, customers_pay=True)
 
     async def execute(self, command: Command[R]) -> R:
-        """Does what the user wants, in the user's name."""
+        """Does what the user wants. Who that was is known to the engine, and not yet written down."""
         return await self.runtime.execute(command, self._sender)
 
     def _on_update(self, update: AnyUpdate) -> None:

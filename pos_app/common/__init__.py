@@ -1,1 +1,1 @@
-"""What every room stands on: clock, errors, files, HTTP, paths, threads. Knows nothing of sales or M-PESA."""
+"""What every room stands on: clock, errors, files, HTTP, paths, threads. Knows nothing of sales."""

@@ -17,6 +17,9 @@ EAT = timezone(timedelta(hours=3), "EAT")
 EARLIEST_MS = 1_767_214_800_000
 """The first day of 2026 in Kenya: this program is younger, and a clock that shows less is wrong."""
 
+CLOCK_TOLERANCE_MS = 60_000
+"""A clock that is wrong by no more is right."""
+
 
 class Clock(Protocol):
     """What the engine needs to know of time."""
@@ -48,6 +51,15 @@ def to_eat(at_ms: int) -> datetime:
 def day_of(at_ms: int) -> str:
     """The business day (``YYYY-MM-DD``, East Africa Time) an instant belongs to."""
     return to_eat(at_ms).strftime("%Y-%m-%d")
+
+
+def minutes_wrong(ahead_ms: int | None) -> int:
+    """By how many minutes a clock is wrong; 0 for right.
+
+    Args:
+        ahead_ms: How far it is before the right one; None where nobody said what time it is.
+    """
+    return round(ahead_ms / 60_000) if ahead_ms is not None and abs(ahead_ms) > CLOCK_TOLERANCE_MS else 0
 
 
 def parse_day(text: str) -> date:

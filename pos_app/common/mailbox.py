@@ -23,7 +23,9 @@ class MessageKind(StrEnum):
 
     CALLBACK = "callback"
     PAYMENT = "payment"
+    """A payment made straight to the shop's number: for every till of the shop."""
     CLAIM = "claim"
+    """From the relay itself: another till of the shop reserved a payment, or gave it back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What handlers and services of one engine share."""
+"""What an engine stands on: ledger, clock, access, and where it tells what happened."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from pos_app.settings.effective import MpesaAccess
 
 @dataclass(frozen=True, slots=True)
 class SalesContext:
-    """The words that stand beside each sale: cashier, till label, shop name."""
+    """The words that stand beside each sale."""
 
     cashier: str = ""
     till_label: str = ""
-    shop_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ FOLLOW_ALL: Final = Recovery()
 
 @dataclass(slots=True)
 class Context:
-    """One engine's parts.
+    """The ground under handlers and services of one engine.
 
     Args:
         path: The ledger's file.

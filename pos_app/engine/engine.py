@@ -87,14 +87,26 @@ class Engine:
 
     # Life
 
-    async def start(self) -> None:
-        """Opens the ledger, takes up what was left, and takes commands.
+    async def open(self) -> None:
+        """Opens and locks the ledger: before anything else is started, or written.
 
         Raises:
             Outside: ``ledger.…``; then nothing runs.
         """
         context = self._context
         await context.ledger.open(context.path, context.access.environment)
+
+    async def start(self, access: MpesaAccess | None = None) -> None:
+        """Takes up what was left, and takes commands. Comes after `open`.
+
+        Args:
+            access: In place of the one that was known before the ledger was open.
+
+        Raises:
+            Outside: ``ledger.…``
+        """
+        context = self._context
+        context.access = access or context.access
         context.supervisor.start(self._parts.sender)
         self._reach_mpesa()
         following = await self._take_up()

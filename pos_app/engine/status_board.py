@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
+from pos_app.common.clock import minutes_wrong
 from pos_app.daraja import AsyncMpesaClient
 from pos_app.domain import events as ev
 from pos_app.engine.updates import Health, Service, ServiceStatusChanged
-
-CLOCK_TOLERANCE_MS: Final = 60_000
 
 
 class StatusBoard:
@@ -35,10 +33,9 @@ class StatusBoard:
 
     def show_answer(self, client: AsyncMpesaClient | None) -> None:
         """M-PESA answers; whether this PC's clock agrees with M-PESA's is told as well."""
-        ahead_ms = (client.clock_ahead_ms if client else None) or 0
-        if abs(ahead_ms) > CLOCK_TOLERANCE_MS:
-            minutes = str(round(ahead_ms / 60_000))
-            self.show(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, "mpesa.clock", minutes))
+        minutes = minutes_wrong(client.clock_ahead_ms if client else None)
+        if minutes:
+            self.show(ServiceStatusChanged(Service.MPESA, Health.DEGRADED, "mpesa.clock", str(minutes)))
         else:
             self.show(ServiceStatusChanged(Service.MPESA, Health.OK, "mpesa.ready"))
 

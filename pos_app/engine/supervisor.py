@@ -26,8 +26,8 @@ class BackgroundService(Protocol):
         """Its name in the log, and in what is said where it falls over."""
 
     @property
-    def service(self) -> updates.Service | None:
-        """Whose status its falling over is; None for none."""
+    def shows(self) -> updates.Service | None:
+        """Whose status shows that it fell over; None for nobody's."""
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -68,11 +68,9 @@ class Supervisor:
             if self._clock.monotonic_s() - began_s > LONGEST_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
             self._emit(updates.EngineFailed("engine.part_again", {"part": service.name}))
-            if service.service is not None:
+            if service.shows is not None:
                 self._board.show(
-                    updates.ServiceStatusChanged(
-                        service.service, updates.Health.DOWN, "engine.part_again", service.name
-                    )
+                    updates.ServiceStatusChanged(service.shows, updates.Health.DOWN, "engine.part_again", service.name)
                 )
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

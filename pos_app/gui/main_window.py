@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import shiboken6
 from PySide6.QtCore import QChildEvent, QDeadlineTimer, QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
@@ -51,7 +52,7 @@ from pos_app.gui.practice.phone_dock import PhoneDock
 from pos_app.gui.practice.phone_line import PhoneLine
 from pos_app.gui.printing import Paper, PaperDone, ReceiptDialog, ReceiptPrinter
 from pos_app.gui.runtime.dialog_controller import DialogController, bring_forward
-from pos_app.gui.runtime.engine_client import EngineClient, Order
+from pos_app.gui.runtime.engine_client import EngineClient, PendingCommand
 from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.sell.current_view import CurrentView
 from pos_app.gui.sell.form_presenter import FormPresenter
@@ -118,7 +119,7 @@ class MainWindow(QMainWindow):
         self._phone_wanted: bool | None = None
         self._closing = False
         self.has_hung = False
-        self._held_payment: Order[Attempt] | None = None
+        self._held_payment: PendingCommand[Attempt] | None = None
         self._look_at_exported = QTimer(self)
         self._look_at_exported.setSingleShot(True)
         self._look_at_exported.setInterval(SOON_MS)
@@ -127,7 +128,7 @@ class MainWindow(QMainWindow):
         self._digits.setSingleShot(True)
         self._digits.setInterval(ONE_NUMBER_MS)
         self.client = EngineClient(installation, self)
-        self.queries = QueryRunner(installation.ledger, self)
+        self.queries = QueryRunner(installation.ledger, self._show_error, self)
         self.receipts = ReceiptPrinter(installation, printers, self)
         self.sounds = Sounds(is_on=installation.settings.look.sounds)
         self._build()
@@ -215,7 +216,6 @@ class MainWindow(QMainWindow):
         updates.payment_arrived.connect(self._payment_arrived)
         updates.messages_changed.connect(self._messages_changed)
         self.client.refused.connect(self._show_error)
-        self.queries.jobs.unheard.connect(self._show_error)
         self.day.strays.wanted.connect(self.unmatched_messages.open)
         self.day.search_left.connect(self.form.start_over)
         self._stray_digits = StrayDigits(self, self._take_digit)
@@ -527,10 +527,10 @@ class MainWindow(QMainWindow):
         self._request(draft, anyway=False)
 
     def _request(self, draft: Draft, *, anyway: bool) -> None:
-        order = self.client.execute(RequestStkPayment(draft, anyway=anyway), owner=self)
-        order.then(partial(self._on_requested, draft)).otherwise(partial(self._on_request_refused, draft))
-        if order.is_held:
-            self._held_payment = order
+        pending = self.client.execute(RequestStkPayment(draft, anyway=anyway), owner=self)
+        pending.then(partial(self._on_requested, draft)).otherwise(partial(self._on_request_refused, draft))
+        if pending.is_held:
+            self._held_payment = pending
             self.form.wait_for_start()
 
     def _on_requested(self, draft: Draft, attempt: Attempt) -> None:
@@ -578,6 +578,17 @@ class MainWindow(QMainWindow):
         self.client.execute(SendAgain(SaleId(sale_id)), owner=self).then(self._show_sent_again)
 
     @Slot(object)
+    def _send_again_from(self, dialog: SaleDialog) -> None:
+        """Asked for in a sale's dialog: the card turns to the new prompt, also where the dialog is closed meanwhile."""
+        sent = self.client.execute(SendAgain(SaleId(dialog.sale_id)), owner=self)
+        sent.then(self._show_sent_again).otherwise(partial(self._refuse_in, dialog))
+
+    def _refuse_in(self, dialog: SaleDialog, error: PosError) -> None:
+        if shiboken6.isValid(dialog):
+            dialog.show_refusal(error)
+        else:
+            self._show_error(error)
+
     def _show_sent_again(self, attempt: Attempt) -> None:
         self.current.show_attempt(attempt.id, "")
 
@@ -638,7 +649,7 @@ class MainWindow(QMainWindow):
         for dialog in self.findChildren(SaleDialog):
             dialog.close()
         dialog = SaleDialog(sale_id, self.client, self.queries, self, is_practice=self.installation.is_practice)
-        dialog.sent_again.connect(self._show_sent_again)
+        dialog.send_again_requested.connect(self._send_again_from)
         dialog.settling.connect(self.notice.clear_moment)
         dialog.print_requested.connect(self._open_receipt_of)
         dialog.show()

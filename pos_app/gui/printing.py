@@ -111,7 +111,7 @@ class ReceiptPrinter(QObject):
         super().__init__(parent)
         self._installation = installation
         self._printers = printers
-        self._runner = JobRunner("printer", self)
+        self._runner = JobRunner("printer", self._ignore, self)
         self._made: set[int] = set()
         self._under_way: dict[PaperKey, _Job] = {}
         self._serial = 0
@@ -140,9 +140,10 @@ class ReceiptPrinter(QObject):
         if not self._is_under_way(key, serial):
             return
         self._runner.close(0.0)
-        self._runner = JobRunner("printer", self)
+        self._runner = JobRunner("printer", self._ignore, self)
         # Bytes may have left: what is printed of it next is a copy.
-        self._finish(PaperDone(key, error=Outside("printer.no_answer")))
+        del self._under_way[key]
+        self._tell(PaperDone(key, error=Outside("printer.no_answer")))
         for waiting in list(self._under_way):
             self._begin(waiting)
 
@@ -196,16 +197,23 @@ class ReceiptPrinter(QObject):
         self._ask(key, partial(write_pdf, lay_out(receipt), paper, target))
 
     def _on_made(self, key: PaperKey, serial: int, path: Path | None) -> None:
-        if self._is_under_way(key, serial):
-            self._finish(PaperDone(key, path))
+        self._end(key, serial)
+        self._tell(PaperDone(key, path))
 
     def _on_failed(self, key: PaperKey, serial: int, error: PosError) -> None:
-        if self._is_under_way(key, serial):
-            self._finish(PaperDone(key, error=error))
+        self._end(key, serial)
+        self._tell(PaperDone(key, error=error))
 
-    def _finish(self, done: PaperDone) -> None:
+    def _end(self, key: PaperKey, serial: int) -> None:
+        """A later one of the same key is still on its way, and keeps its own clock."""
+        if self._is_under_way(key, serial):
+            del self._under_way[key]
+
+    def _ignore(self, _error: PosError) -> None:
+        """Each piece of paper tells its own."""
+
+    def _tell(self, done: PaperDone) -> None:
         key, error = done.key, done.error
-        self._under_way.pop(key, None)
         if error is not None:
             if error.code in MAY_HAVE_PRINTED and key.kind is Paper.RECEIPT:
                 self._note_made(key)

@@ -71,11 +71,15 @@ class Problem(QWidget):
             column.addWidget(part)
         column.addStretch(1)
         column.addLayout(buttons)
-        self._jobs = JobRunner("copies", self)
+        self._jobs = JobRunner("copies", self._on_no_copy, self)
         folder_of_copies = Path(str(error.params.get("copies", "")))
         if error.code in _MENDED_BY_A_COPY and folder_of_copies.name:
             self._found.setText(_("Looking for a good copy…"))
             self._jobs.run(partial(last_good, folder_of_copies), owner=self).then(self._on_copy)
+
+    def _on_no_copy(self, _error: PosError) -> None:
+        """A folder that cannot be searched holds no copy to offer."""
+        self._on_copy(None)
 
     def _on_copy(self, copy: Path | None) -> None:
         self._copy = copy

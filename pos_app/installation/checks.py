@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from pos_app.common.clock import minutes_wrong
 from pos_app.common.errors import Mistake
-from pos_app.common.http import HttpClient, MaybeSentError, NotSentError, Request, Timeouts
+from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.daraja import MpesaClient, NotSent
 from pos_app.domain.outcome import OutcomeKind
 from pos_app.receipts.printer_names import THERMAL
@@ -18,8 +20,8 @@ from pos_app.receipts.thermal_printer import ThermalPrinter
 from pos_app.settings.effective import RelayAccess
 from pos_app.settings.model import Environment
 
-CLOCK_TOLERANCE_MS: Final = 60_000
-_PATIENCE: Final = Timeouts(8, 12, 20)
+_TIMEOUTS: Final = Timeouts(8, 12, 20)
+_RELAY_TIMEOUTS: Final = Timeouts(5, 10, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,7 @@ class ConnectionCheck:
     @property
     def minutes_wrong(self) -> int:
         """By how many minutes this PC's clock is wrong; 0 for right, or not known."""
-        ahead_ms = self.clock_ahead_ms or 0
-        return round(ahead_ms / 60_000) if abs(ahead_ms) > CLOCK_TOLERANCE_MS else 0
+        return minutes_wrong(self.clock_ahead_ms)
 
 
 def check_connection(key: str, secret: str, environment: Environment, base_url: str | None) -> ConnectionCheck:
@@ -57,7 +58,7 @@ def check_connection(key: str, secret: str, environment: Environment, base_url: 
         secret,
         environment="production" if environment is Environment.PRODUCTION else "sandbox",
         base_url=base_url,
-        patience=_PATIENCE,
+        patience=_TIMEOUTS,
     ) as client:
         try:
             client.fetch_token()
@@ -102,13 +103,17 @@ class RelayCheck(StrEnum):
 
 def check_relay(relay: RelayAccess) -> RelayCheck:
     """Asks a relay for this till's mailbox, and acknowledges nothing in it."""
-    web = HttpClient(_PATIENCE)
+    return asyncio.run(_ask_relay(relay))
+
+
+async def _ask_relay(relay: RelayAccess) -> RelayCheck:
+    client = AsyncHttpClient(_RELAY_TIMEOUTS)
     try:
         # Asking after a message acknowledges all before it: after none, nothing.
         headers = {"Authorization": f"Bearer {relay.till}.{relay.token}"}
-        answer = web.send(Request("GET", f"{relay.url}/v1/inbox?after=0", headers))
+        answer = await client.send(Request("GET", f"{relay.url}/v1/inbox?after=0", headers))
     except (NotSentError, MaybeSentError):
         return RelayCheck.UNREACHABLE
     finally:
-        web.close()
+        await client.aclose()
     return RelayCheck.KNOWS_US if answer.status == 200 else RelayCheck.REFUSES

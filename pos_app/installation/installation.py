@@ -14,7 +14,7 @@ from pos_app.settings.secrets import SecretStore, open_store
 
 
 class Installation:
-    """Folders and settings; `reload` after the settings were saved.
+    """Folders and settings, as they are when it is made.
 
     Raises:
         Mistake, Outside: ``settings.…``
@@ -23,10 +23,6 @@ class Installation:
     def __init__(self) -> None:
         self.home = paths.home()
         self.settings: Settings = settings_file.load(self.home.settings_file)
-
-    def reload(self) -> None:
-        """Reads the settings again."""
-        self.settings = settings_file.load(self.home.settings_file)
 
     @property
     def environment(self) -> Environment:

@@ -77,7 +77,7 @@ _STRAYS = (
 class LedgerReader:
     """A read-only view of a ledger; works beside the writer and beside an open window.
 
-    *Thread*: one at a time. The GUI has one for pages by key, the reports thread another.
+    *Thread*: one at a time. The GUI has one for pages by key, the queries' thread another.
 
     Raises:
         Outside: as `pos_app.ledger.db.open_reader`.

@@ -45,7 +45,6 @@ SALE_COLUMNS: Final = (
 SALE_WIDTH: Final = 9
 PHONE_SEALED: Final = 26
 """Where the sealed phone stands in a row of `ATTEMPT_COLUMNS`."""
-NOTHING: Final = Cents(0)
 
 
 PAYMENT_COLUMNS: Final = (

@@ -37,7 +37,7 @@ class GroupCommit:
             StoreError: it was not kept.
         """
         if len(self._waiting) >= MOST_WAITING:
-            raise StoreError("too many incoming wait")
+            raise StoreError("too many messages wait")
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((message, kept))
         if self._task is None:

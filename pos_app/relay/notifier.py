@@ -1,4 +1,4 @@
-"""Wakes those who wait for a till's mail, and hands them what came where that is known."""
+"""Wakes those who wait for a device's messages, and hands over what came where that is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNSEEN: Final[Mapping[str, Page]] = {}
 
 
 class MailboxNotifier:
-    """One bell for each that waits."""
+    """One waiter for each request that waits."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, dict[asyncio.Future[Page | None], int]] = {}
@@ -23,15 +23,15 @@ class MailboxNotifier:
         return till in self._waiting
 
     def notify(self, tills: Iterable[str], pages: Mapping[str, Page] = _UNSEEN) -> None:
-        """There is mail for these. In the order of the transactions: a page holds all that came since the ring before.
+        """Wakes the waiters of these tills. Call it in commit order: each page holds everything since the call before.
 
-        Who has read a page already is not woken by it.
+        A waiter that has read a page already is not woken by it.
         """
         for till in tills:
             page = pages.get(till)
-            for bell, position in self._waiting.get(till, {}).items():
-                if not bell.done() and (page is None or page.messages[-1].id > position):
-                    bell.set_result(page)
+            for waiter, position in self._waiting.get(till, {}).items():
+                if not waiter.done() and (page is None or page.messages[-1].id > position):
+                    waiter.set_result(page)
 
     def notify_all(self) -> None:
         """There may be mail for anybody."""
@@ -40,22 +40,22 @@ class MailboxNotifier:
     async def wait(
         self, till: str, position: int, timeout_s: float, has_mail: Callable[[], Awaitable[bool]]
     ) -> Page | None:
-        """What came after a number; None where one must look: it rang without saying, or nothing rang for a time."""
-        bell: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
-        bells = self._waiting.setdefault(till, {})
-        bells[bell] = position
+        """What came after a number; None where one must look: notified without a page, or not within the time."""
+        waiter: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
+        waiters = self._waiting.setdefault(till, {})
+        waiters[waiter] = position
         try:
             async with asyncio.timeout(timeout_s):
-                # What came just before the bell hung is found by looking once.
+                # What came just before the waiter was set is found by looking once.
                 if await has_mail():
                     return None
-                page = await bell
+                page = await waiter
                 if page is None:
                     return None
                 return replace(page, messages=tuple(message for message in page.messages if message.id > position))
         except TimeoutError:
             return None
         finally:
-            del bells[bell]
-            if not bells and self._waiting.get(till) is bells:
+            del waiters[waiter]
+            if not waiters and self._waiting.get(till) is waiters:
                 del self._waiting[till]

@@ -47,7 +47,7 @@ class Retention:
     def trusted(self, devices: Devices, now_ms: int, passed_ms: int) -> int:
         """The time that mail is judged by. A clock that jumped ahead is believed only after weeks of standing by it.
 
-        MailboxStore that nobody has read is gone for good when it is deleted: it must never go for a wrong clock.
+        Mail that nobody has read is gone for good when it is deleted: it must never go for a wrong clock.
         """
         known_ms, held_ms = devices.fact(TRUSTED), devices.fact(_HELD)
         if now_ms <= known_ms + passed_ms + _OFF_FOR_MS:

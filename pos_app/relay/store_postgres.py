@@ -190,7 +190,7 @@ class PostgresStore:
     def close(self) -> None:
         """Nothing is held between calls."""
 
-    # MailboxStore
+    # Mail
 
     async def put(self, message: IncomingMessage) -> bool:
         return await self._groups.put(message)

@@ -189,7 +189,7 @@ class SqliteStore:
         for connection in (self._write, self._notes, self._read, self._manage):
             connection.close()
 
-    # MailboxStore
+    # Mail
 
     async def put(self, message: IncomingMessage) -> bool:
         return await self._groups.put(message)

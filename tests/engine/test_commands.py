@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from fakes.people import Anyone
@@ -34,6 +34,14 @@ def test_every_command_has_its_handler_and_is_frozen_data() -> None:
     for command in ALL_COMMANDS:
         assert command.__dataclass_params__.frozen and dataclasses.is_dataclass(command), command
     assert set(commands.REQUIRED_PERMISSION) <= set(ALL_COMMANDS)
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: command.__name__)
+def test_each_handler_takes_its_command_and_brings_its_reply(command: type[Command[Any]]) -> None:
+    (reply,) = get_args(command.__orig_bases__[0])
+    hints = get_type_hints(dispatcher.HANDLERS[command])
+    first = next(iter(hints.values()))
+    assert (first, hints["return"]) == (command, type(None) if reply is None else reply)
 
 
 def test_a_pin_is_shown_by_no_repr() -> None:
@@ -113,7 +121,7 @@ class Falls:
     """A service that falls over twice, then works."""
 
     name = "a part"
-    service = Service.RELAY
+    shows = Service.RELAY
 
     def __init__(self) -> None:
         self.runs = 0

@@ -391,6 +391,29 @@ def test_practice_brings_its_own_mpesa_relay_and_customer(home: Path) -> None:
         assert till.engine.is_at_rest
 
 
+def test_a_second_practice_on_the_same_ledger_is_refused_before_it_touches_the_first_ones_relay(home: Path) -> None:
+    with PracticeTill(home, customers_pay=True) as till:
+        second = Runtime(Installation(), till._access, lambda _update: None)
+        with pytest.raises(Outside) as caught:
+            till.run(second.start())
+        till.run(second.stop())
+        assert caught.value.code == "ledger.in_use" and second.practice is None
+        paid = till.until_state(till.request(), S.PAID)
+        assert paid.mpesa_code is not None, "its relay's token was changed under it"
+
+
+def test_a_ledger_that_is_refused_gets_no_relay_beside_it(home: Path) -> None:
+    folder = home / "practice"
+    folder.mkdir(parents=True)
+    (folder / "ledger.sqlite3").write_bytes(b"junk" * 2000)
+    till = PracticeTill(home)
+    with pytest.raises(Outside):
+        till.__enter__()
+    till.run(till.runtime.stop())
+    Loop.__exit__(till)
+    assert not (folder / "relay.sqlite3").exists()
+
+
 def test_what_practice_left_open_is_given_up_at_the_next_start(home: Path) -> None:
     with PracticeTill(home) as till:
         pending = till.request()

@@ -118,6 +118,7 @@ class Street:
         self._engine = Engine(
             self.ledger, reached, SalesContext("Asha", "Till 1"), self._hear, authenticator=Anyone(), clock=self.clock
         )
+        await self._engine.open()
         await self._engine.start()
         self.seen["starts"] += 1
         self._duties = {"poller", "copies"} | ({"inbox"} if with_relay else set())

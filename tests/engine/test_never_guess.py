@@ -283,7 +283,7 @@ def test_a_duty_that_falls_over_says_so_and_begins_again(tmp_path: Path, monkeyp
         paid = till.until_state(till.request(), S.PAID)
         till.until(paid.id, lambda found: found.mpesa_code is not None)
         said = [failed.params["part"] for failed in events_of(till, EngineFailed)]
-        assert sorted(said) == ["inbox", "poller"]
+        assert sorted(said) == ["relay reader", "status poller"]
         lights = [(light.service, light.health, light.code) for light in events_of(till, ServiceStatusChanged)]
         for light in (Service.MPESA, Service.RELAY):
             assert (light, Health.DOWN, "engine.part_again") in lights, "a light stayed green over a dead duty"

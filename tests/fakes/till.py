@@ -74,6 +74,7 @@ class Till(Loop):
             recovery=self.recovery,
         )
         self.people = People(self.engine, Actor("Asha"))
+        self.run(self.engine.open())
         self.run(self.engine.start())
         return self
 

@@ -24,6 +24,7 @@ from pos_app.gui.payments.view import InboxDialog
 from pos_app.gui.printing import ReceiptDialog
 from pos_app.gui.settings.dialog import SettingsDialog
 from pos_app.gui.strays.view import StraysDialog
+from pos_app.settings.effective import MpesaAccess
 
 OPENED: dict[str, tuple[Callable[[MainWindow], object], type[QDialog]]] = {
     "sale": (lambda window: window.open_sale(1), SaleDialog),
@@ -133,11 +134,11 @@ def test_a_request_before_the_till_is_ready_is_taken_and_sent_when_it_is(
     gates: list[asyncio.Event] = []
     real = Engine.start
 
-    async def slow(self: Engine) -> None:
+    async def slow(self: Engine, access: MpesaAccess) -> None:
         gate = asyncio.Event()
         gates.append(gate)
         await gate.wait()
-        await real(self)
+        await real(self, access)
 
     monkeypatch.setattr(Engine, "start", slow)
     window = open_till().window

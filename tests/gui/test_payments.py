@@ -163,7 +163,7 @@ def test_what_was_chosen_stays_chosen_and_what_is_gone_chooses_nothing_else(
     for _ in range(2):
         QTest.keyClick(dialog.sales, Qt.Key.Key_Return)
     assert wanted == [("TWO0000002", chosen)], "Enter twice asks once"
-    dialog._show_outcome("done", is_good=True)
+    dialog.show_outcome("done", is_good=True)
     dialog._show(Unmatched([payment("NEW0000003"), payment("ONE0000001")], sales, 0))
     assert dialog._payment() is None
     QTest.keyClick(dialog.payments, Qt.Key.Key_Return)

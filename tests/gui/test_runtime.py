@@ -22,8 +22,12 @@ from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.ledger.queries.sales import FindSales, LastReference, SaleInFull
 
 
+def no_error(error: PosError) -> None:
+    raise error
+
+
 def test_a_reply_dies_with_its_owner(qtbot: QtBot) -> None:
-    jobs, gate, heard = JobRunner("jobs"), threading.Event(), []
+    jobs, gate, heard = JobRunner("jobs", no_error), threading.Event(), []
     owner, other = QObject(), QObject()
     jobs.run(lambda: gate.wait(10), owner=owner).then(heard.append).otherwise(heard.append)
     jobs.run(lambda: 2, owner=other).then(heard.append)
@@ -37,8 +41,8 @@ def test_an_error_that_nobody_asked_for_is_told_to_whoever_hears_all(qtbot: QtBo
     def refuse() -> int:
         raise Mistake("amount.zero")
 
-    jobs, owner, unheard, refused = JobRunner("jobs"), QObject(), [], []
-    jobs.unheard.connect(unheard.append)
+    owner, unheard, refused = QObject(), [], []
+    jobs = JobRunner("jobs", unheard.append)
     jobs.run(refuse, owner=owner)
     jobs.run(refuse, owner=owner).otherwise(refused.append)
     qtbot.waitUntil(lambda: bool(unheard and refused), timeout=5000)
@@ -47,7 +51,7 @@ def test_an_error_that_nobody_asked_for_is_told_to_whoever_hears_all(qtbot: QtBo
 
 
 def test_progress_and_beginning_come_before_the_result(qtbot: QtBot) -> None:
-    jobs, owner, heard = JobRunner("jobs"), QObject(), []
+    jobs, owner, heard = JobRunner("jobs", no_error), QObject(), []
     asked = jobs.run_reporting(lambda report: [report(part) for part in (1, 2)], owner=owner)
     asked.begun(lambda: heard.append("begun")).progressed(heard.append).then(lambda _done: heard.append("done"))
     qtbot.waitUntil(lambda: "done" in heard, timeout=5000)
@@ -56,14 +60,14 @@ def test_progress_and_beginning_come_before_the_result(qtbot: QtBot) -> None:
 
 
 def test_after_the_end_nothing_is_asked_and_nothing_answered(qtbot: QtBot) -> None:
-    jobs, owner, heard = JobRunner("jobs"), QObject(), []
+    jobs, owner, heard = JobRunner("jobs", no_error), QObject(), []
     assert jobs.close(1.0)
     jobs.run(lambda: 1, owner=owner).then(heard.append)
     assert jobs._thread is None and heard == []
 
 
 def test_queries_of_a_shop_that_has_sold_nothing_yet(tmp_path: Path, qtbot: QtBot) -> None:
-    queries, owner, heard, refused = QueryRunner(tmp_path / "none.sqlite3"), QObject(), [], []
+    queries, owner, heard, refused = QueryRunner(tmp_path / "none.sqlite3", no_error), QObject(), [], []
     for query in (FindSales("2026-11-28"), LastReference(), SaleInFull(SaleId(1))):
         queries.run(query, owner=owner).then(heard.append).otherwise(refused.append)
     qtbot.waitUntil(lambda: len(heard) + len(refused) == 3, timeout=5000)
@@ -87,7 +91,7 @@ def test_a_refusal_is_shown_by_the_dialog_that_asked_and_by_no_other(window: Mai
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_a_command_whose_asker_is_gone_is_carried_out_and_told_to_nobody(
+def test_a_command_whose_asker_is_gone_is_carried_out_and_its_refusal_told_by_the_window(
     window: MainWindow, qtbot: QtBot, is_closed: bool
 ) -> None:
     asker, heard = QWidget(), []
@@ -102,4 +106,6 @@ def test_a_command_whose_asker_is_gone_is_carried_out_and_told_to_nobody(
     window.client.execute(CheckNow(AttemptId(98)), owner=window).otherwise(after.append)
     qtbot.waitUntil(lambda: bool(after), timeout=5000)
     assert heard == ([] if is_closed else ["sale.not_found"])
-    assert window.client._orders == {}
+    # The till did not do what somebody wanted: that is told, whoever is gone.
+    assert window.notice.isVisible() is is_closed
+    assert window.client._pending == {}

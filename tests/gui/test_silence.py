@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 from e2e.program import environment
+from gui.conftest import on_backend
 from gui.test_window import pay, sell, word
 from PySide6.QtCore import QObject, Qt, QTimer, qWarning
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from pos_app.cli import main as command_line
@@ -31,6 +32,7 @@ from pos_app.gui.app import Program
 from pos_app.gui.fault_window import FaultDesk
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.printing import Paper, PaperDone, PaperKey
+from pos_app.gui.problem import Problem
 from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.single import FrontDoor, bring_to_front
 from pos_app.receipts import printers
@@ -52,8 +54,8 @@ def faults_heard() -> Iterator[list[faults.Fault]]:
 def test_any_error_answers_who_asked_and_is_kept_without_secrets(
     qtbot: QtBot, faults_heard: list[faults.Fault]
 ) -> None:
-    jobs, owner = JobRunner("reports"), QObject()
     refused: list[PosError] = []
+    jobs, owner = JobRunner("reports", refused.append), QObject()
     done: list[int] = []
     jobs.run(lambda: 1 // 0, owner=owner).then(done.append).otherwise(refused.append)
     jobs.run(lambda: 7, owner=owner).then(done.append).otherwise(refused.append)
@@ -202,7 +204,7 @@ def test_a_printer_that_takes_a_part_makes_the_next_one_a_copy(window: MainWindo
     assert done[0].error is not None and done[0].error.code == "printer.failed"
     assert not window.receipts.receipt_of(row).is_copy, "no byte was taken"
     key = PaperKey(Paper.RECEIPT, str(row.sale.id))
-    window.receipts._finish(PaperDone(key, error=Outside("printer.cut_off", detail="x")))
+    window.receipts._tell(PaperDone(key, error=Outside("printer.cut_off", detail="x")))
     assert window.receipts.receipt_of(row).is_copy
 
 
@@ -306,3 +308,56 @@ def test_no_hidden_process_keeps_the_lock(tmp_path: Path, qtbot: QtBot) -> None:
         till.wait(timeout=15)
     with only_one(paths.Home(*[tmp_path / "home"] * 4)):
         pass
+
+
+@pytest.mark.logs_errors
+def test_copies_that_cannot_be_searched_are_none(tmp_path: Path, qtbot: QtBot) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    (copies / "day-2026-11-27.sqlite3").symlink_to(tmp_path / "gone")
+    problem = Problem(Outside("ledger.damaged", path="x", copies=str(copies)), lambda: None, lambda _copy: None)
+    qtbot.addWidget(problem)
+    found = problem.findChild(QLabel, "problemCopy")
+    qtbot.waitUntil(lambda: found.text().startswith("There is no good copy"), timeout=5000)
+
+
+def test_each_piece_of_paper_tells_how_it_came_out(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    sell(window, qtbot, "55", "0712345678")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    pay(window)
+    qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+    row, done = window.current.sale_at_hand, []
+    window.receipts.done.connect(done.append)
+    for target in (tmp_path / "a file" / "x.pdf", tmp_path / "good.pdf"):
+        (tmp_path / "a file").write_text("where a folder should be")
+        window.receipts.save_pdf(row, PaperKind.MM80, target)
+    qtbot.waitUntil(lambda: len(done) == 2, timeout=10_000)
+    assert [one.error is None for one in done] == [False, True]
+    assert not window.receipts._under_way
+
+
+def test_what_is_typed_into_a_question_stays_while_the_sale_is_checked(window: MainWindow, qtbot: QtBot) -> None:
+    sell(window, qtbot, "10", "0712345678")
+    qtbot.waitUntil(lambda: word(window) == "Waiting for PIN", timeout=10_000)
+    dialog = window.open_sale(1)
+    qtbot.waitUntil(dialog.check.isVisible, timeout=5000)
+    dialog.ask_claim()
+    dialog.findChild(QLineEdit, "claim0").setText("TKN7RT")
+    answered: list[object] = []
+    window.client.updates.attempt_changed.connect(answered.append)
+    dialog.check.click()
+    qtbot.waitUntil(lambda: bool(answered), timeout=5000)
+    assert dialog.claim.isVisible() and dialog.findChild(QLineEdit, "claim0").text() == "TKN7RT"
+
+
+def test_a_prompt_sent_again_from_a_dialog_that_is_closed_is_the_one_at_hand(window: MainWindow, qtbot: QtBot) -> None:
+    on_backend(window, lambda practice: practice.mpesa.faults.order("token", "reset", 3))
+    sell(window, qtbot, "10", "0712345678")
+    qtbot.waitUntil(lambda: window.current.sale_at_hand is not None, timeout=10_000)
+    dialog = window.open_sale(1)
+    qtbot.waitUntil(dialog.resend.isVisible, timeout=10_000)
+    sell(window, qtbot, "20", "0722000000")
+    qtbot.waitUntil(lambda: window.current._shown == 2, timeout=10_000)
+    dialog.resend.click()
+    dialog.close()
+    qtbot.waitUntil(lambda: window.current._shown == 1, timeout=10_000)

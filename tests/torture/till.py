@@ -141,6 +141,10 @@ class Till:
         )
         self.people = People(self.engine, Actor("Asha"))
 
+    async def start(self) -> None:
+        await self.engine.open()
+        await self.engine.start()
+
     def _on_update(self, event: Update) -> None:
         if isinstance(event, Announced) and event.news is News.PAID:
             self._on_paid(event.attempt)
@@ -149,7 +153,7 @@ class Till:
 async def sell(arguments: argparse.Namespace) -> None:
     printed: list[Attempt] = []
     till = Till(printed.append)
-    await till.engine.start()
+    await till.start()
     say(started=True)
     people = asyncio.create_task(do_as_people_do(till, random.Random(arguments.first)))
     people.add_done_callback(lambda done: None if done.cancelled() else done.result())
@@ -236,7 +240,7 @@ def _export_for_ever(ledger: Path, passes: int) -> None:
 async def follow() -> None:
     """What the next start does, and `pos-app follow`: until nothing more is to be had."""
     till = Till(lambda _attempt: None)
-    await till.engine.start()
+    await till.start()
     await till.people.recheck_closed()
     async with asyncio.timeout(60):
         while not (till.engine.is_at_rest or _only_unknowable(till)):
@@ -248,7 +252,7 @@ async def listen() -> None:
     """Reads its mailbox until it is killed, with short pauses: it meets more of the storm."""
     relay_reader.LONGEST_PAUSE_S = relay_reader.LONGEST_PAUSE_WHILE_WELL_S = 0.3  # type: ignore[misc]
     till = Till(lambda _attempt: None)
-    await till.engine.start()
+    await till.start()
     await asyncio.Event().wait()
 
 

@@ -21,7 +21,7 @@ class Permission(StrEnum):
 GRANTED: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.CASHIER: frozenset(),
     Role.MANAGER: frozenset(Permission),
-    Role.SYSTEM: frozenset(Permission),
+    Role.SYSTEM: frozenset(),
 }
 
 

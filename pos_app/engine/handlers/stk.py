@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from pos_app.common.clock import EARLIEST_MS, to_eat
+from pos_app.common.clock import CLOCK_TOLERANCE_MS, EARLIEST_MS, to_eat
 from pos_app.common.errors import Mistake
 from pos_app.common.tokens import new_address_token
 from pos_app.domain import events as ev
@@ -25,7 +25,6 @@ from pos_app.engine.commands import (
 from pos_app.engine.context import Context
 from pos_app.engine.handlers.c2b import allocate_payment
 from pos_app.engine.parts import Parts
-from pos_app.engine.status_board import CLOCK_TOLERANCE_MS
 from pos_app.ledger.writer import Applied, LedgerWriter
 
 CLOCK_USELESS_MS: Final = 12 * 3_600_000

@@ -9,7 +9,7 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from pos_app.common.errors import Mistake, Outside
-from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
+from pos_app.common.http import AsyncHttpClient, HttpResponse, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.common.mailbox import DEVICE_NAME
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import AttemptId
@@ -35,8 +35,8 @@ class CodeReservations:
         reserves_prompts: False where no other till can be: practice has a relay of its own.
     """
 
-    name = "reservations"
-    service: Service | None = None
+    name = "code reservations"
+    shows: Service | None = None
 
     def __init__(
         self, context: Context, attempts: Attempts, relay: RelayAccess, *, reserves_prompts: bool, use_proxies: bool
@@ -138,7 +138,7 @@ class CodeReservations:
             # It stays this till's at the relay: the others do not get it, and nothing is counted twice.
             return
 
-    async def ask(self, method: str, path: str) -> Any:
+    async def ask(self, method: str, path: str) -> HttpResponse:
         """One request of the relay.
 
         Raises:

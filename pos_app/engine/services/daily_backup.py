@@ -24,8 +24,8 @@ class DailyBackup:
         show_status: Shows how the ledger fares.
     """
 
-    name = "copies"
-    service = Service.LEDGER
+    name = "daily backup"
+    shows = Service.LEDGER
 
     def __init__(self, ledger: Path, clock: Clock, show_status: Callable[[ServiceStatusChanged], None]) -> None:
         self._ledger = ledger

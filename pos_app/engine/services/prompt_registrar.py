@@ -25,8 +25,8 @@ class PromptRegistrar:
     A callback whose prompt was not named is kept by the relay all the same, while there is room for strangers.
     """
 
-    name = "prompt names"
-    service = None
+    name = "prompt registrar"
+    shows = None
 
     def __init__(self, relay: RelayAccess, *, use_proxies: bool) -> None:
         self._relay = relay

@@ -64,8 +64,8 @@ class RelayReader:
         on_polled: Called when everything that waited is read, or the relay turned out to be away.
     """
 
-    name = "inbox"
-    service = Service.RELAY
+    name = "relay reader"
+    shows = Service.RELAY
 
     def __init__(
         self,

@@ -72,8 +72,8 @@ class StatusPoller:
         on_asked: Called after each query, whatever came of it.
     """
 
-    name = "poller"
-    service = Service.MPESA
+    name = "status poller"
+    shows = Service.MPESA
 
     def __init__(
         self,

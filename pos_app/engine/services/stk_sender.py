@@ -53,8 +53,8 @@ class StkSender:
         on_token: Told the token of each prompt before anything of it leaves.
     """
 
-    name = "sender"
-    service = Service.MPESA
+    name = "STK sender"
+    shows = Service.MPESA
 
     def __init__(self, context: Context, attempts: Attempts, on_token: Callable[[str], None]) -> None:
         self._context = context

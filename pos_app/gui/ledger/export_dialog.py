@@ -33,7 +33,7 @@ from pos_app.words.mistakes import reason_of
 
 
 class ExportDialog(QDialog):
-    """Writes an export on the reports thread; the window goes on selling.
+    """Writes an export on the queries' thread; the window goes on selling.
 
     Args:
         environment: Whose sales these are: the file's name says where no real money moved.

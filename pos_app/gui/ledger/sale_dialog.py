@@ -12,21 +12,20 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QPushButton, QV
 from pos_app.common.clock import to_eat
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import Attempt, SaleId
+from pos_app.domain.attempt import SaleId
 from pos_app.domain.money import format_ksh
 from pos_app.engine.commands import (
     CheckNow,
     Command,
     GiveUpAttempt,
     QuoteCode,
-    SendAgain,
     Sender,
     SettleReview,
     VoidSale,
     Withdraw,
 )
 from pos_app.gui.ledger.sale_presenter import NOTHING, possible
-from pos_app.gui.runtime.engine_client import EngineClient
+from pos_app.gui.runtime.engine_client import EngineClient, PendingCommand
 from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.tones import look_of_sale
 from pos_app.gui.widgets.announce import Answer
@@ -43,12 +42,12 @@ class SaleDialog(QDialog):
     """Stands beside the window and blocks nothing; follows its sale while it is open.
 
     Signals:
-        sent_again: the `Attempt` by which the customer is prompted again.
+        send_again_requested: this dialog, whose customer is to be prompted again.
         settling: what was to check of it is being settled.
         print_requested: a `SaleSummary`.
     """
 
-    sent_again = Signal(object)
+    send_again_requested = Signal(object)
     settling = Signal()
     print_requested = Signal(object)
 
@@ -181,7 +180,7 @@ class SaleDialog(QDialog):
         query = SaleInFull(SaleId(self.sale_id))
         self._queries.run(query, owner=self).then(self._show).otherwise(self._show_read_error)
 
-    def _show_refusal(self, error: PosError) -> None:
+    def show_refusal(self, error: PosError) -> None:
         """Why what was wanted cannot be done."""
         text = reason_of(error)
         question = next((found for found in self._questions.values() if found.isVisible()), None)
@@ -291,8 +290,11 @@ class SaleDialog(QDialog):
         return bool(text)
 
     def _execute(self, command: Command[Any], sender: Sender | None = None) -> None:
-        order = self._client.execute(command, owner=self, sender=sender)
-        order.then(self._on_done).otherwise(self._show_refusal)
+        """Sends what a question was answered with: done, the question goes."""
+        self._ask_engine(command, sender).then(self._on_done)
+
+    def _ask_engine(self, command: Command[Any], sender: Sender | None = None) -> PendingCommand[Any]:
+        return self._client.execute(command, owner=self, sender=sender).otherwise(self.show_refusal)
 
     def _on_done(self, _result: object) -> None:
         """What was asked for is done."""
@@ -304,21 +306,17 @@ class SaleDialog(QDialog):
     @Slot()
     def _check(self) -> None:
         if self._full is not None:
-            self._execute(CheckNow(self._full.row.attempt.id))
+            self._ask_engine(CheckNow(self._full.row.attempt.id))
 
     @Slot()
     def _resend(self) -> None:
         self._say("")
-        order = self._client.execute(SendAgain(SaleId(self.sale_id)), owner=self)
-        order.then(self._on_sent).otherwise(self._show_refusal)
-
-    def _on_sent(self, attempt: Attempt) -> None:
-        self.sent_again.emit(attempt)
+        self.send_again_requested.emit(self)
 
     @Slot()
     def _withdraw(self) -> None:
         if self._full is not None:
-            self._execute(Withdraw(self._full.row.attempt.id))
+            self._ask_engine(Withdraw(self._full.row.attempt.id))
 
     @Slot()
     def _print(self) -> None:

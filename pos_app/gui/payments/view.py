@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from pos_app.common.clock import SystemClock, day_of
-from pos_app.common.errors import Mistake, PosError
+from pos_app.common.errors import Mistake
 from pos_app.common.i18n import _, ngettext
 from pos_app.domain.attempt import Attempt
 from pos_app.domain.money import Cents, format_ksh
@@ -127,12 +127,9 @@ class InboxDialog(LedgerDialog):
     def reload(self) -> None:
         """Reads the list again, and the code that was checked."""
         query = UnmatchedPayments(self._clock.now_ms())
-        self.queries.run(query, owner=self).then(self._show).otherwise(self._show_error)
+        self.queries.run(query, owner=self).then(self._show).otherwise(self.show_error)
         if self._code:
             self._look_up_code()
-
-    def _show_error(self, error: PosError) -> None:
-        self._show_outcome(reason_of(error), is_good=False)
 
     def _show(self, inbox: Unmatched) -> None:
         chosen = self._payment()
@@ -140,7 +137,7 @@ class InboxDialog(LedgerDialog):
         is_gone = chosen is not None and chosen.mpesa_code not in codes
         row = codes.index(chosen.mpesa_code) if chosen is not None and not is_gone else 0
         self._unmatched = inbox
-        today = day_of(SystemClock().now_ms())
+        today = day_of(self._clock.now_ms())
         rows = [payment_cells(payment, today) for payment in inbox.payments]
         # What was chosen and is gone leaves nothing chosen: Enter must not give another payment away.
         self.payments.show_rows(rows, None if is_gone else row)
@@ -183,7 +180,7 @@ class InboxDialog(LedgerDialog):
             if payment.mpesa_code == mpesa_code:
                 self.payments.selectRow(row)
 
-    def _show_outcome(self, text: str, *, is_good: bool) -> None:
+    def show_outcome(self, text: str, *, is_good: bool) -> None:
         """What became of what was asked for: another one may be."""
         self._is_asking = False
         self._message.setText(text)
@@ -212,7 +209,7 @@ class InboxDialog(LedgerDialog):
 
     def _look_up_code(self) -> None:
         query = LookUpCode(self._code, self._clock.now_ms())
-        self.queries.run(query, owner=self).then(self._on_code).otherwise(self._show_error)
+        self.queries.run(query, owner=self).then(self._on_code).otherwise(self.show_error)
 
     def _on_code(self, known: CodeLookup) -> None:
         if known.mpesa_code == self._code:
@@ -255,14 +252,10 @@ class InboxDialog(LedgerDialog):
         self._message.setText(text.format(code=payment.mpesa_code, reference=sale.reference))
         dress(self._message, role="muted")
         command = AllocatePayment(payment.mpesa_code, sale.id)
-        self.client.execute(command, owner=self).then(self._on_allocated).otherwise(self._on_refused)
+        self.client.execute(command, owner=self).then(self._on_allocated).otherwise(self.on_refused)
 
     def _on_allocated(self, attempt: Attempt) -> None:
-        self._show_outcome(_("Added to sale {reference}.").format(reference=attempt.reference), is_good=True)
-        self.reload()
-
-    def _on_refused(self, error: PosError) -> None:
-        self._show_error(error)
+        self.show_outcome(_("Added to sale {reference}.").format(reference=attempt.reference), is_good=True)
         self.reload()
 
     def _ask_too_much(self, payment: TillPayment, sale: OpenSale) -> None:
@@ -291,11 +284,11 @@ class InboxDialog(LedgerDialog):
             return
         self._why.hide()
         command = DeallocatePayment(self._to_take_back, answers[0])
-        self.client.execute(command, owner=self).then(self._on_deallocated).otherwise(self._on_refused)
+        self.client.execute(command, owner=self).then(self._on_deallocated).otherwise(self.on_refused)
 
     def _on_deallocated(self, attempt: Attempt) -> None:
         text = _("Taken back from sale {reference}: it is free again.").format(reference=attempt.reference)
-        self._show_outcome(text, is_good=True)
+        self.show_outcome(text, is_good=True)
         self.reload()
 
 

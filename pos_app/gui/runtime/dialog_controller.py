@@ -7,12 +7,14 @@ from typing import Generic, TypeVar
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QDialog, QWidget
 
+from pos_app.common.errors import PosError
 from pos_app.gui.runtime.engine_client import EngineClient
 from pos_app.gui.runtime.query_runner import QueryRunner
+from pos_app.words.mistakes import reason_of
 
 
 class LedgerDialog(QDialog):
-    """Shows what the ledger knows and says how things went. It is deleted when it is closed."""
+    """Shows what the ledger knows, and does something about it. It is deleted when it is closed."""
 
     def __init__(self, client: EngineClient, queries: QueryRunner, parent: QWidget) -> None:
         super().__init__(parent)
@@ -23,6 +25,19 @@ class LedgerDialog(QDialog):
     def reload(self) -> None:
         """Reads it again."""
         raise NotImplementedError
+
+    def show_outcome(self, text: str, *, is_good: bool) -> None:
+        """Says what became of what was asked for."""
+        raise NotImplementedError
+
+    def show_error(self, error: PosError) -> None:
+        """Says why something could not be read, or done."""
+        self.show_outcome(reason_of(error), is_good=False)
+
+    def on_refused(self, error: PosError) -> None:
+        """What was asked for was not done, and the list may be old."""
+        self.show_error(error)
+        self.reload()
 
 
 def bring_forward(dialog: QDialog | None) -> bool:

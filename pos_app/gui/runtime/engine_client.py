@@ -18,13 +18,18 @@ from pos_app.practice.phone import PhoneCommand
 R = TypeVar("R")
 
 
-class Order(Request[R]):
+class PendingCommand(Request[R]):
     """A command on its way to the engine."""
 
     def __init__(self, client: EngineClient, number: int, owner: QObject) -> None:
         super().__init__(owner, client.refused.emit)
         self._client = client
         self._number = number
+
+    def drop(self, reply: Reply) -> None:
+        """A refusal outlives the dialog in which it was asked for: the till did not do what somebody wanted."""
+        if reply.error is not None:
+            self._client.refused.emit(reply.error)
 
     @property
     def is_held(self) -> bool:
@@ -45,7 +50,7 @@ class EngineClient(QObject):
         updates: Its signals carry what the engine tells everybody.
 
     Signals:
-        refused: a `PosError` for which the sender of a command did not ask to hear.
+        refused: a `PosError` for which the sender of a command did not ask to hear, or is not there any more.
     """
 
     refused = Signal(object)
@@ -56,14 +61,14 @@ class EngineClient(QObject):
         self.updates = Bridge(self)
         self.engine_thread = EngineThread(installation, self.updates)
         self._sent = 0
-        self._orders: dict[int, Order[Any]] = {}
+        self._pending: dict[int, PendingCommand[Any]] = {}
         self.updates.replied.connect(self._on_reply)
 
     def start(self) -> None:
         """Starts the engine."""
         self.engine_thread.start()
 
-    def execute(self, command: Command[R], *, owner: QObject, sender: Sender | None = None) -> Order[R]:
+    def execute(self, command: Command[R], *, owner: QObject, sender: Sender | None = None) -> PendingCommand[R]:
         """Sends a command; the reply comes to its owner.
 
         Args:
@@ -75,12 +80,12 @@ class EngineClient(QObject):
         """Does something on the practice customer's phone."""
         self._send(command, owner, self.cashier)
 
-    def _send(self, wish: Wish, owner: QObject, sender: Sender) -> Order[Any]:
+    def _send(self, wish: Wish, owner: QObject, sender: Sender) -> PendingCommand[Any]:
         self._sent += 1
-        order: Order[Any] = Order(self, self._sent, owner)
-        self._orders[self._sent] = order
+        pending: PendingCommand[Any] = PendingCommand(self, self._sent, owner)
+        self._pending[self._sent] = pending
         self.engine_thread.execute(self._sent, wish, sender)
-        return order
+        return pending
 
     @property
     def cashier(self) -> Sender:
@@ -96,14 +101,14 @@ class EngineClient(QObject):
         """Drops a command that still waits for the engine to start; False where it has begun."""
         if not self.engine_thread.take_back(number):
             return False
-        self._orders.pop(number, None)
+        self._pending.pop(number, None)
         return True
 
     @Slot(object)
     def _on_reply(self, reply: Reply) -> None:
-        order = self._orders.pop(reply.request, None)
-        if order is not None:
-            order.settle(reply)
+        pending = self._pending.pop(reply.request, None)
+        if pending is not None:
+            pending.settle(reply)
         elif isinstance(reply.error, PosError):
             self.refused.emit(reply.error)
 

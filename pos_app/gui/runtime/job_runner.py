@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from pos_app.common import faults
+from pos_app.common.errors import PosError
 from pos_app.gui.runtime.request import Reply, Request
 
 R = TypeVar("R")
@@ -42,17 +43,22 @@ class JobRunner(QObject):
 
     Args:
         name: Of the thread.
+        unheard: Told of an error for which whoever asked did not ask to hear.
         at_end: Lays down what the work holds open; the thread's last act.
-
-    Signals:
-        unheard: a `PosError` for which whoever asked did not ask to hear.
     """
 
-    unheard = Signal(object)
     _came = Signal(object)
 
-    def __init__(self, name: str, parent: QObject | None = None, *, at_end: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        unheard: Callable[[PosError], object],
+        parent: QObject | None = None,
+        *,
+        at_end: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(parent)
+        self._unheard = unheard
         self._name = name
         self._at_end = at_end
         self._asked = 0
@@ -68,7 +74,7 @@ class JobRunner(QObject):
 
     def run_reporting(self, job: Callable[[Report], R], *, owner: QObject) -> Request[R]:
         """Does some work that says how far it is."""
-        request: Request[R] = Request(owner, self.unheard.emit)
+        request: Request[R] = Request(owner, self._unheard)
         if not self._is_open:
             return request
         if self._thread is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtCore import QObject
 
-from pos_app.common.errors import Outside
+from pos_app.common.errors import Outside, PosError
 from pos_app.gui.runtime.job_runner import JobRunner, Report
 from pos_app.gui.runtime.request import Request
 from pos_app.ledger.queries.query import LongQuery, Query
@@ -63,12 +64,13 @@ class QueryRunner(QObject):
 
     Args:
         ledger: The ledger's file.
+        unheard: Told of an error for which whoever asked did not ask to hear.
     """
 
-    def __init__(self, ledger: Path, parent: QObject | None = None) -> None:
+    def __init__(self, ledger: Path, unheard: Callable[[PosError], object], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._source = LedgerSource(ledger)
-        self.jobs = JobRunner("queries", self, at_end=self._source.close)
+        self.jobs = JobRunner("queries", unheard, self, at_end=self._source.close)
 
     def run(self, query: Query[R], *, owner: QObject) -> Request[R]:
         """Asks the ledger; the answer comes to the owner."""

@@ -74,11 +74,14 @@ class Request(Generic[R]):
     def settle(self, reply: Reply) -> None:
         """Hands the reply over."""
         if not self.is_wanted:
-            return
-        if reply.error is not None:
+            self.drop(reply)
+        elif reply.error is not None:
             self._otherwise(reply.error)
         elif self._then is not None:
             self._then(reply.result)
+
+    def drop(self, reply: Reply) -> None:
+        """What becomes of a reply whose owner is gone: nothing."""
 
     def tell_begun(self) -> None:
         """Says that the work begins."""

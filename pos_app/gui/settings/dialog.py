@@ -68,7 +68,7 @@ class SettingsDialog(QDialog):
         self._writes = 0
         self._is_left = threading.Event()
         """What was thrown away is not written by a store that answers late."""
-        self._jobs = JobRunner("settings", self)
+        self._jobs = JobRunner("settings", self._show_error, self)
         self._make_tabs()
         self._build()
         for tab in self._pages:
@@ -118,6 +118,9 @@ class SettingsDialog(QDialog):
         column.addLayout(buttons)
         self._save.clicked.connect(self.save_all)
         cancel.clicked.connect(self.reject)
+
+    def _show_error(self, error: PosError) -> None:
+        self._message.setText(reason_of(error))
 
     # What is typed
 

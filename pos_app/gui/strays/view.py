@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _, ngettext
 from pos_app.engine.commands import ResolveMessages
 from pos_app.gui.runtime.dialog_controller import LedgerDialog
@@ -17,7 +16,6 @@ from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.row_list import RowList
-from pos_app.words.mistakes import reason_of
 
 _CHOOSE = N_("Choose the messages first (Ctrl+A: all).")
 
@@ -84,10 +82,7 @@ class StraysDialog(LedgerDialog):
     def reload(self) -> None:
         """Reads them again."""
         query = UnmatchedMessages(with_settled=self._with_settled.isChecked())
-        self.queries.run(query, owner=self).then(self._show).otherwise(self._show_error)
-
-    def _show_error(self, error: PosError) -> None:
-        self._show_outcome(reason_of(error), is_good=False)
+        self.queries.run(query, owner=self).then(self._show).otherwise(self.show_error)
 
     def _show(self, rows: list[StrayRow]) -> None:
         # All of them at first: mostly one reason stands behind all. Later what was chosen, and nothing else.
@@ -110,7 +105,7 @@ class StraysDialog(LedgerDialog):
         rows = self._rows or []
         return [rows[number].id for number in numbers if number < len(rows) and not rows[number].settled_by]
 
-    def _show_outcome(self, text: str, *, is_good: bool) -> None:
+    def show_outcome(self, text: str, *, is_good: bool) -> None:
         """What became of what was asked for."""
         self._message.setText(text)
         dress(self._message, role="good" if is_good else "error")
@@ -120,7 +115,7 @@ class StraysDialog(LedgerDialog):
         if self._chosen():
             self._ask_row.open()
         elif self._rows:
-            self._show_outcome(_(_CHOOSE), is_good=False)
+            self.show_outcome(_(_CHOOSE), is_good=False)
 
     @Slot(object)
     def _settle(self, answers: list[str]) -> None:
@@ -133,12 +128,8 @@ class StraysDialog(LedgerDialog):
             return
         self._ask_row.hide()
         command = ResolveMessages(tuple(chosen), answers[0])
-        self.client.execute(command, owner=self).then(self._on_resolved).otherwise(self._on_refused)
+        self.client.execute(command, owner=self).then(self._on_resolved).otherwise(self.on_refused)
 
     def _on_resolved(self, _nothing: None) -> None:
-        self._show_outcome(_("Settled; they stay as evidence."), is_good=True)
-        self.reload()
-
-    def _on_refused(self, error: PosError) -> None:
-        self._show_error(error)
+        self.show_outcome(_("Settled; they stay as evidence."), is_good=True)
         self.reload()

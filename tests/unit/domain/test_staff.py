@@ -14,7 +14,7 @@ from pos_app.domain.staff.permission import GRANTED, Permission, may
         (CASHIER, Permission.GIVE_UP, False), (CASHIER, Permission.SETTLE, False),
         (Actor("Asha"), Permission.GIVE_UP, False), (Actor("Asha", Role.MANAGER), Permission.GIVE_UP, True),
         (MANAGER, Permission.GIVE_UP, True), (MANAGER, Permission.SETTLE, True),
-        (ENGINE, Permission.SETTLE, True), (PRACTICE, Permission.GIVE_UP, True),
+        (ENGINE, Permission.SETTLE, False), (PRACTICE, Permission.GIVE_UP, False),
         (command_line_of("root"), Permission.GIVE_UP, False),
     ],
 )  # fmt: skip
