@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pos_app.common.clock import Clock
+from pos_app.common.errors import Outside
+from pos_app.common.threads import in_daemon_thread
 from pos_app.engine.commands import NOBODY_IN_PARTICULAR, Command, Sender
 from pos_app.engine.context import FOLLOW_ALL, Recovery, SalesContext
 from pos_app.engine.engine import Engine
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pos_app.practice.backend import PracticeBackend
 
 R = TypeVar("R")
+STORE_ANSWERS_WITHIN_S: Final = 20.0
+"""A store may ask a person for its password first."""
 AnyUpdate = Update | PhoneChanged
 _OF_PRACTICE: Final = Recovery(is_forgetful=True, mailbox="practice")
 """Its M-PESA ends with each run, and its relay has another address each time."""
@@ -31,6 +35,7 @@ class PinAuthenticator:
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
+        self._one_at_a_time = asyncio.Lock()
 
     async def check(self, sender: Sender) -> None:
         """Lets a sender through.
@@ -40,8 +45,17 @@ class PinAuthenticator:
             Outside: ``secrets.…``
         """
         installation = self._installation
-        # The store may wait for a person, and the hash is slow on purpose.
-        await asyncio.to_thread(lambda: check_pin(installation.secrets(), installation.environment, sender.pin))
+
+        def check() -> None:
+            check_pin(installation.secrets(), installation.environment, sender.pin)
+
+        # The store may wait for a person, or for ever, and the hash is slow on purpose.
+        async with self._one_at_a_time:
+            try:
+                async with asyncio.timeout(STORE_ANSWERS_WITHIN_S):
+                    await in_daemon_thread(check, "password store")
+            except TimeoutError:
+                raise Outside("secrets.no_answer") from None
 
 
 class Runtime:
@@ -122,7 +136,9 @@ class Runtime:
 
     async def stop(self) -> None:
         """Stops both; what is on its way is written down first."""
-        if self._engine is not None:
-            await self._engine.stop()
-        if self.practice is not None:
-            await self.practice.stop()
+        try:
+            if self._engine is not None:
+                await self._engine.stop()
+        finally:
+            if self.practice is not None:
+                await self.practice.stop()

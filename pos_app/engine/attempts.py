@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
@@ -90,7 +91,13 @@ class Attempts:
             except Outside as error:
                 _log.error("an event waits for the disk: %s", error.code)
                 board.show(ServiceStatusChanged(Service.LEDGER, Health.DOWN, error.code))
-                await asyncio.sleep(RETRY_WRITE_S)
+                try:
+                    await asyncio.sleep(RETRY_WRITE_S)
+                except asyncio.CancelledError:
+                    # The till closes, and the disk may be free again.
+                    with contextlib.suppress(Outside):
+                        await write()
+                    raise
             else:
                 if board.knows(Service.LEDGER):
                     board.show(ServiceStatusChanged(Service.LEDGER, Health.OK, "ledger.ready"))
@@ -129,11 +136,20 @@ class Attempts:
         resend: float | None = None
         is_said_paid = False
         if not attempt.is_live and attempt.state is not AttemptState.PAID:
-            now_ms = context.clock.now_ms()
-            wait = await context.ledger.call(LedgerWriter.wait_of, attempt.id, now_ms)
-            if wait is None:
-                resend = 0.0
-            elif wait.until_ms is not None:
-                resend = max(0.0, (wait.until_ms - now_ms) / 1000)
-            is_said_paid = wait is not None and wait.reason is WaitReason.SAID_PAID
+            resend, is_said_paid = await self._resend_of(attempt)
         context.emit(AttemptChanged(attempt, before, next_ask, resend, is_said_paid))
+
+    async def _resend_of(self, attempt: Attempt) -> tuple[float | None, bool]:
+        """Seconds until another prompt may go out, and whether "paid" was said; what cannot be read is no error.
+
+        What changed is in the ledger already: a disk that fails now must not make it look as if it were not.
+        """
+        context, now_ms = self._context, self._context.clock.now_ms()
+        try:
+            wait = await context.ledger.call(LedgerWriter.wait_of, attempt.id, now_ms)
+        except Outside:
+            return None, attempt.speaks_of_money
+        if wait is None:
+            return 0.0, False
+        seconds = max(0.0, (wait.until_ms - now_ms) / 1000) if wait.until_ms is not None else None
+        return seconds, wait.reason is WaitReason.SAID_PAID

@@ -26,10 +26,13 @@ class Sender:
 
     Args:
         pin: Of the actor, where the command wants a permission.
+        entered_s: When the actor wanted it, in monotonic seconds; None for now. A prompt leaves soon after that,
+            or not at all.
     """
 
     actor: Actor = CASHIER
     pin: str = field(default="", repr=False)
+    entered_s: float | None = None
 
 
 NOBODY_IN_PARTICULAR: Final = Sender()

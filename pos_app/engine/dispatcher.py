@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from pos_app.common import faults
-from pos_app.common.errors import Bug, Mistake, PosError
-from pos_app.domain.staff.actor import Actor
+from pos_app.common.errors import Bug, Mistake, Outside, PosError
 from pos_app.domain.staff.permission import may
 from pos_app.engine import commands as wanted
 from pos_app.engine.commands import REQUIRED_PERMISSION, Command, Sender
@@ -15,7 +16,9 @@ from pos_app.engine.handlers import c2b, messages, printing, sales, stk
 from pos_app.engine.parts import Parts
 
 R = TypeVar("R")
-Handler = Callable[[Any, Actor, Parts], Awaitable[Any]]
+Handler = Callable[[Any, Sender, Parts], Awaitable[Any]]
+FINISHES_WITHIN_S: Final = 1.0
+"""A command that waits for a relay or a password store is left behind when the till closes."""
 
 HANDLERS: Final[Mapping[type[Command[Any]], Handler]] = {
     wanted.RequestStkPayment: stk.request_payment,
@@ -57,23 +60,42 @@ class Dispatcher:
     def __init__(self, parts: Parts, authenticator: Authenticator) -> None:
         self._parts = parts
         self._authenticator = authenticator
+        self._under_way = 0
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._is_stopping = False
 
     async def execute(self, command: Command[R], sender: Sender) -> R:
         """Does what a command wants; its reply.
 
         Raises:
             Mistake: ``permission.missing`` (permission), and whatever the handler refuses.
-            Outside: As the handler.
+            Outside: As the handler; ``engine.stopping`` once `finish` was called.
             Bug: ``program.fault``, for what no handler expected: it is in the log.
         """
+        if self._is_stopping:
+            raise Outside("engine.stopping")
+        self._under_way += 1
+        self._is_idle.clear()
         try:
             await self._authorize(type(command), sender)
-            reply: R = await _handler_of(command)(command, sender.actor, self._parts)
+            reply: R = await _handler_of(command)(command, sender, self._parts)
         except PosError:
             raise
         except Exception as error:  # noqa: BLE001 - whoever asked is answered, whatever it was
             raise faults.as_error(error, "command") from None
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._is_idle.set()
         return reply
+
+    async def finish(self) -> None:
+        """Takes no more commands, and waits a moment for those that are under way."""
+        self._is_stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISHES_WITHIN_S):
+                await self._is_idle.wait()
 
     async def _authorize(self, kind: type[Command[Any]], sender: Sender) -> None:
         permission = REQUIRED_PERMISSION.get(kind)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final, TypeVar
 
+from pos_app.common import faults
 from pos_app.common.clock import Clock, SystemClock
 from pos_app.common.tokens import token_digest
 from pos_app.common.urls import is_loopback
@@ -64,11 +66,17 @@ class Engine:
         clock: Clock | None = None,
         recovery: Recovery = FOLLOW_ALL,
     ) -> None:
+        def emit(update: Update) -> None:
+            try:
+                on_update(update)
+            except Exception as error:  # noqa: BLE001 - a face that falls over stops no payment
+                faults.note(error, "update")
+
         used = clock or SystemClock()
-        board = StatusBoard(on_update)
+        board = StatusBoard(emit)
         self._context = Context(
-            ledger, access, sales, used, recovery, on_update,
-            LedgerThread(), board, Supervisor(used, board, on_update), Rules(access.pacing.confirm_gap_ms),
+            ledger, access, sales, used, recovery, emit,
+            LedgerThread(), board, Supervisor(used, board, emit), Rules(access.pacing.confirm_gap_ms),
         )  # fmt: skip
         attempts, recheck = Attempts(self._context), Recheck(self._context)
         sender = StkSender(self._context, attempts, self._name_prompt)
@@ -203,11 +211,14 @@ class Engine:
     async def stop(self) -> None:
         """Stops. A push on its way is written down as unknown; everything goes on at the next start."""
         context = self._context
-        await context.supervisor.cancel()
-        await context.supervisor.aclose()
-        if context.client is not None:
-            await context.client.aclose()
-        await context.ledger.close()
+        async with AsyncExitStack() as stack:
+            # From the last to the first: each is closed, whatever became of those before it.
+            stack.push_async_callback(context.ledger.close)
+            if context.client is not None:
+                stack.push_async_callback(context.client.aclose)
+            stack.push_async_callback(context.supervisor.aclose)
+            await self._dispatcher.finish()
+            await context.supervisor.cancel()
 
     # What it is doing
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from pos_app.common.errors import Outside
 from pos_app.common.threads import in_thread
 from pos_app.ledger.writer import LedgerWriter
 
@@ -30,14 +31,20 @@ class LedgerThread:
         self._writer = await in_thread(self._executor, lambda: LedgerWriter(path, environment))
 
     async def call(self, method: Callable[Concatenate[LedgerWriter, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Runs one method. A caller that is cancelled does not undo what is being written."""
+        """Runs one method. A caller that is cancelled does not undo what is being written.
+
+        Raises:
+            Outside: ``engine.stopping`` once it is closed, and whatever the method refuses.
+        """
         writer = self._writer
-        assert writer is not None, "open() comes first"
+        if writer is None:
+            raise Outside("engine.stopping")
         return await in_thread(self._executor, lambda: method(writer, *args, **kwargs))
 
     async def close(self) -> None:
         """Finishes what is being written and closes the file."""
-        if self._writer is not None:
-            await in_thread(self._executor, self._writer.close)
-            self._writer = None
+        # From now on nothing is begun; what is on its way comes first.
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await in_thread(self._executor, writer.close)
         self._executor.shutdown()

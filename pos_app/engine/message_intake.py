@@ -12,6 +12,7 @@ from pos_app.daraja import C2bConfirmation, CallbackUnreadable
 from pos_app.domain.money import cents_of
 from pos_app.domain.staff.actor import ENGINE
 from pos_app.domain.till_payment import TillPayment
+from pos_app.engine.commands import Sender
 from pos_app.engine.handlers.c2b import allocate_payment
 from pos_app.engine.parts import Parts
 from pos_app.engine.relay_messages import RelayMessage, read_callback
@@ -99,7 +100,7 @@ class MessageIntake:
         context.emit(PaymentArrived(taken.payment))
         if taken.claimed_sale is not None:
             try:
-                await allocate_payment(taken.payment.mpesa_code, taken.claimed_sale, ENGINE, self._parts)
+                await allocate_payment(taken.payment.mpesa_code, taken.claimed_sale, Sender(ENGINE), self._parts)
             except PosError:
                 # It stays in the list, where a person sees it.
                 return

@@ -108,6 +108,10 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def aclose(self) -> None:
-        """Lets go of what the services hold."""
+        """Lets go of what the services hold; one that cannot is in the log, and keeps no other from it."""
         for service in self._services:
-            await service.aclose()
+            try:
+                await service.aclose()
+            except Exception:  # noqa: BLE001 - the end of everything: all is tried
+                _log.exception("%s did not close", service.name)
+        self._services.clear()

@@ -79,6 +79,8 @@ SOON_MS = 2_000
 ARRIVAL = "arrival"
 """What a notice is about that says that a payment came straight to the till."""
 ENDS_WITHIN_MS = 2_500
+SHARE_OF_PAPER = 0.25
+"""Of that time, for the receipt that is being printed."""
 OF_THE_PAYMENT_AT_HAND = ("F5", "F6", "F8")
 """In a sale's own dialog these are that sale's."""
 ONE_NUMBER_MS = 2_000
@@ -352,9 +354,10 @@ class MainWindow(QMainWindow):
             Whether all of it ended in time; what hangs (a store, a printer, a disk) ends with the process.
         """
         ends = QDeadlineTimer(ENDS_WITHIN_MS)
-        has_ended = self.client.stop(ends)
-        for runner in (self.queries, self.receipts):
-            has_ended &= runner.close(max(0.05, ends.remainingTime() / 1000))
+        # A receipt that comes out now is noted by the engine, which ends after it.
+        has_ended = self.receipts.finish(ENDS_WITHIN_MS / 1000 * SHARE_OF_PAPER)
+        has_ended &= self.client.stop(ends)
+        has_ended &= self.queries.close(max(0.05, ends.remainingTime() / 1000))
         self._close_reader()
         self.has_hung = not has_ended
         return has_ended

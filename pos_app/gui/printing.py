@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -89,6 +90,17 @@ class _Job:
 
     serial: int
     work: Callable[[], Path | None]
+    once: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> Path | None:
+        """Does the work, once: a thread that was given up may have begun it at the last moment.
+
+        Raises:
+            Outside: ``printer.no_answer`` where it was begun before: nobody knows what came of it.
+        """
+        if not self.once.acquire(blocking=False):
+            raise Outside("printer.no_answer")
+        return self.work()
 
 
 class ReceiptPrinter(QObject):
@@ -116,9 +128,9 @@ class ReceiptPrinter(QObject):
         self._under_way: dict[PaperKey, _Job] = {}
         self._serial = 0
 
-    def close(self, within_s: float | None = None) -> bool:
-        """Finishes the receipt that is being printed; False where it did not end in time."""
-        return self._runner.close(within_s)
+    def finish(self, within_s: float) -> bool:
+        """Finishes the receipt that is being printed, and tells of it; False where it did not end in time."""
+        return self._runner.finish(within_s)
 
     def _ask(self, key: PaperKey, work: Callable[[], Path | None]) -> None:
         self._serial += 1
@@ -127,7 +139,7 @@ class ReceiptPrinter(QObject):
 
     def _begin(self, key: PaperKey) -> None:
         job = self._under_way[key]
-        asked = self._runner.run(job.work, owner=self)
+        asked = self._runner.run(job.run, owner=self)
         # The clock of a job runs from its own beginning, not from behind those before it.
         asked.begun(partial(self._watch, key, job.serial))
         asked.then(partial(self._on_made, key, job.serial)).otherwise(partial(self._on_failed, key, job.serial))

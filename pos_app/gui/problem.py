@@ -26,6 +26,10 @@ _MENDED_BY_A_COPY: Final = frozenset(
 )
 
 
+LEAVES_WITHIN_S: Final = 0.1
+"""What still looks for a copy is not waited for."""
+
+
 class Problem(QWidget):
     """Says why, and tries again on demand. It changes nothing by itself.
 
@@ -101,12 +105,12 @@ class Problem(QWidget):
             return
         answer = QMessageBox.question(self, _("Put a copy back"), question.format(name=self._copy.name))
         if answer is QMessageBox.StandardButton.Yes:
-            self._jobs.close()
+            self._jobs.close(LEAVES_WITHIN_S)
             self._put_back(self._copy)
 
     @Slot()
     def _again(self) -> None:
-        self._jobs.close()
+        self._jobs.close(LEAVES_WITHIN_S)
         self._try_again()
 
     @Slot()

@@ -88,6 +88,7 @@ REASONS: dict[str, str] = {
     "payment.no_relay": N_("Payments made straight to the till come through a relay. Set one in Settings, Relay."),
     "engine.too_late": N_("The till took too long to start, so nothing was sent. Send it again."),
     "engine.starting": N_("The till is still starting. Try again in a moment."),
+    "engine.stopping": N_("The till is closing: this was not done."),
     "sale.wait_phone": N_("M-PESA needs a minute between two prompts to one phone. Wait {seconds} s."),
     "sale.wait_same_amount": N_(
         "M-PESA refuses the same amount to the same phone within two minutes. Wait {seconds} s."

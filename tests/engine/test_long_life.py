@@ -121,7 +121,9 @@ class Street:
         await self._engine.open()
         await self._engine.start()
         self.seen["starts"] += 1
-        self._duties = {"poller", "copies"} | ({"inbox"} if with_relay else set())
+        self._duties = {"status poller", "daily backup", "STK sender"}
+        if with_relay:
+            self._duties |= {"relay reader", "prompt registrar", "code reservations"}
 
     def _hear(self, event: Update) -> None:
         if isinstance(event, EngineFailed):

@@ -25,7 +25,7 @@ from pytestqt.qtbot import QtBot
 from pos_app.cli import main as command_line
 from pos_app.common import faults, paths
 from pos_app.common.errors import Mistake, Outside, PosError
-from pos_app.domain.attempt import AttemptId
+from pos_app.domain.attempt import AttemptId, SaleId
 from pos_app.engine import dispatcher
 from pos_app.engine.commands import CheckNow
 from pos_app.gui.app import Program
@@ -35,6 +35,7 @@ from pos_app.gui.printing import Paper, PaperDone, PaperKey
 from pos_app.gui.problem import Problem
 from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.single import FrontDoor, bring_to_front
+from pos_app.ledger.reader import LedgerReader
 from pos_app.receipts import printers
 from pos_app.receipts.layout import Text
 from pos_app.receipts.paper import PaperKind
@@ -146,7 +147,7 @@ def test_what_hangs_does_not_keep_the_window(window: MainWindow, monkeypatch: py
     gate = threading.Event()
     for runner in (window.queries.jobs, window.receipts._runner):
         runner.run(lambda: gate.wait(30), owner=window)
-    monkeypatch.setattr("pos_app.gui.main_window.ENDS_WITHIN_MS", 300)
+    monkeypatch.setattr("pos_app.gui.main_window.ENDS_WITHIN_MS", 1500)
     window.close_without_asking()
     assert window.has_hung and not window.isVisible()
     gate.set()
@@ -361,3 +362,53 @@ def test_a_prompt_sent_again_from_a_dialog_that_is_closed_is_the_one_at_hand(win
     dialog.resend.click()
     dialog.close()
     qtbot.waitUntil(lambda: window.current._shown == 1, timeout=10_000)
+
+
+def test_a_receipt_that_comes_out_while_the_window_closes_is_noted(
+    home: Path, open_till: Callable[[], Program], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_till().window
+    assert isinstance(window, MainWindow)
+    qtbot.waitUntil(lambda: window._has_started, timeout=10_000)
+    sell(window, qtbot, "55", "0712345678")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    pay(window)
+    qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+    begun, gate = threading.Event(), threading.Event()
+
+    class Slow:
+        def print(self, *_: object) -> None:
+            begun.set()
+            gate.wait(10)
+
+    monkeypatch.setattr(window.receipts, "_printers", lambda _name: Slow())
+    window.receipts.print(window.current.sale_at_hand, PaperKind.MM80, "slow")
+    assert begun.wait(5)
+    threading.Timer(0.2, gate.set).start()
+    window.close_without_asking()
+    assert not window.has_hung
+    with closing(LedgerReader(home / "practice" / "ledger.sqlite3")) as reader:
+        assert reader.sale(SaleId(1)).has_receipt
+
+
+def test_a_job_that_a_thread_began_as_it_was_given_up_is_not_done_twice(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pos_app.gui.printing.ANSWERS_WITHIN_MS", 60_000)
+    gate, printed, done = threading.Event(), [], []
+    window.receipts.done.connect(done.append)
+
+    def work() -> None:
+        printed.append(1)
+        gate.wait(10)
+
+    key = PaperKey(Paper.RECEIPT, "7")
+    window.receipts._ask(key, work)
+    qtbot.waitUntil(lambda: bool(printed), timeout=5000)
+    # The thread is given up for the one before it, and those behind begin anew: this one has begun already.
+    window.receipts._runner.close(0.0)
+    window.receipts._runner = JobRunner("printer", window.receipts._ignore, window.receipts)
+    window.receipts._begin(key)
+    qtbot.waitUntil(lambda: len(done) == 1, timeout=5000)
+    assert printed == [1] and done[0].error.code == "printer.no_answer", "whether it came out nobody knows"
+    gate.set()

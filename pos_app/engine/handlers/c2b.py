@@ -8,8 +8,7 @@ from pos_app.common.errors import Mistake, Outside
 from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.daraja import MpesaApiException
 from pos_app.domain.attempt import Attempt, SaleId
-from pos_app.domain.staff.actor import Actor
-from pos_app.engine.commands import AllocatePayment, C2bRegistration, DeallocatePayment, RegisterC2bUrls
+from pos_app.engine.commands import AllocatePayment, C2bRegistration, DeallocatePayment, RegisterC2bUrls, Sender
 from pos_app.engine.parts import Parts
 from pos_app.engine.services.code_reservations import CodeReservations
 from pos_app.engine.updates import PaymentArrived
@@ -18,34 +17,34 @@ from pos_app.ledger.writer import Applied, LedgerWriter
 ALREADY: Final = "already registered"
 
 
-async def allocate(command: AllocatePayment, actor: Actor, parts: Parts) -> Attempt:
+async def allocate(command: AllocatePayment, sender: Sender, parts: Parts) -> Attempt:
     """Gives a payment to a sale, once no other till of the shop can.
 
     Raises:
         Mistake: ``payment.…`` or ``sale.…``
         Outside: ``payment.no_claim`` where the relay cannot be asked; ``ledger.…``
     """
-    return await allocate_payment(command.mpesa_code, command.sale_id, actor, parts)
+    return await allocate_payment(command.mpesa_code, command.sale_id, sender, parts)
 
 
-async def allocate_payment(mpesa_code: str, sale_id: SaleId, actor: Actor, parts: Parts) -> Attempt:
+async def allocate_payment(mpesa_code: str, sale_id: SaleId, sender: Sender, parts: Parts) -> Attempt:
     """As `allocate`."""
     reservations = _reservations(parts)
     async with reservations.one_at_a_time(mpesa_code):
-        applied = await _allocate(mpesa_code, sale_id, actor, parts, reservations)
+        applied = await _allocate(mpesa_code, sale_id, sender, parts, reservations)
     await parts.attempts.follow_up(applied, always_emit=True)
     parts.context.emit(PaymentArrived(None))
     return applied.attempt
 
 
 async def _allocate(
-    mpesa_code: str, sale_id: SaleId, actor: Actor, parts: Parts, reservations: CodeReservations
+    mpesa_code: str, sale_id: SaleId, sender: Sender, parts: Parts, reservations: CodeReservations
 ) -> Applied:
     context = parts.context
     await reservations.reserve(mpesa_code)
     try:
         return await context.ledger.call(
-            LedgerWriter.attach_payment, mpesa_code, sale_id, actor.name, context.clock.now_ms()
+            LedgerWriter.attach_payment, mpesa_code, sale_id, sender.actor.name, context.clock.now_ms()
         )
     except Mistake as mistake:
         if mistake.code != "payment.used":
@@ -53,7 +52,7 @@ async def _allocate(
         raise
 
 
-async def deallocate(command: DeallocatePayment, actor: Actor, parts: Parts) -> Attempt:
+async def deallocate(command: DeallocatePayment, sender: Sender, parts: Parts) -> Attempt:
     """Takes a payment back from its sale; every till of the shop may have it again.
 
     Raises:
@@ -63,7 +62,7 @@ async def deallocate(command: DeallocatePayment, actor: Actor, parts: Parts) -> 
     context, reservations = parts.context, _reservations(parts)
     async with reservations.one_at_a_time(command.mpesa_code):
         applied = await context.ledger.call(
-            LedgerWriter.detach_payment, command.mpesa_code, actor.name, command.reason, context.clock.now_ms()
+            LedgerWriter.detach_payment, command.mpesa_code, sender.actor.name, command.reason, context.clock.now_ms()
         )
         await reservations.release(command.mpesa_code)
     await parts.attempts.follow_up(applied, always_emit=True)
@@ -71,7 +70,7 @@ async def deallocate(command: DeallocatePayment, actor: Actor, parts: Parts) -> 
     return applied.attempt
 
 
-async def register_urls(_command: RegisterC2bUrls, _actor: Actor, parts: Parts) -> C2bRegistration:
+async def register_urls(_command: RegisterC2bUrls, _sender: Sender, parts: Parts) -> C2bRegistration:
     """Has M-PESA send the payments of the shop's number to its mailbox.
 
     Raises:

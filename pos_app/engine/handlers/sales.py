@@ -5,13 +5,12 @@ from __future__ import annotations
 from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptState
-from pos_app.domain.staff.actor import Actor
-from pos_app.engine.commands import SettleReview, VoidSale
+from pos_app.engine.commands import Sender, SettleReview, VoidSale
 from pos_app.engine.parts import Parts
 from pos_app.ledger.writer import LedgerWriter
 
 
-async def void(command: VoidSale, actor: Actor, parts: Parts) -> Attempt:
+async def void(command: VoidSale, sender: Sender, parts: Parts) -> Attempt:
     """Takes a sale back that is not paid; an attempt that never left is withdrawn with it.
 
     Raises:
@@ -20,11 +19,11 @@ async def void(command: VoidSale, actor: Actor, parts: Parts) -> Attempt:
     last = await parts.context.ledger.call(LedgerWriter.last_attempt_of, command.sale_id)
     if last.state is AttemptState.READY:
         await parts.attempts.apply(last.id, ev.Withdrawn())
-    event = ev.SaleVoided(actor.name, command.reason)
+    event = ev.SaleVoided(sender.actor.name, command.reason)
     return (await parts.attempts.apply(last.id, event, always_emit=True)).attempt
 
 
-async def settle_review(command: SettleReview, actor: Actor, parts: Parts) -> None:
+async def settle_review(command: SettleReview, sender: Sender, parts: Parts) -> None:
     """Notes that a person settled what needed one, for every attempt of a sale. What was heard stays in the events.
 
     Raises:
@@ -34,7 +33,7 @@ async def settle_review(command: SettleReview, actor: Actor, parts: Parts) -> No
         raise Mistake("review.no_reason")
     context = parts.context
     settled = await context.ledger.call(
-        LedgerWriter.settle_review, command.sale_id, actor.name, command.reason, context.clock.now_ms()
+        LedgerWriter.settle_review, command.sale_id, sender.actor.name, command.reason, context.clock.now_ms()
     )
     for applied in settled:
         await parts.attempts.follow_up(applied)

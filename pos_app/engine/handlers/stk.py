@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 from pos_app.common.clock import CLOCK_TOLERANCE_MS, EARLIEST_MS, to_eat
@@ -11,7 +12,6 @@ from pos_app.common.tokens import new_address_token
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptState
 from pos_app.domain.mpesa_code import parse_mpesa_code
-from pos_app.domain.staff.actor import Actor
 from pos_app.domain.till_payment import Use
 from pos_app.engine.commands import (
     CheckNow,
@@ -20,47 +20,52 @@ from pos_app.engine.commands import (
     RecheckClosed,
     RequestStkPayment,
     SendAgain,
+    Sender,
     Withdraw,
 )
 from pos_app.engine.context import Context
 from pos_app.engine.handlers.c2b import allocate_payment
 from pos_app.engine.parts import Parts
-from pos_app.ledger.writer import Applied, LedgerWriter
+from pos_app.ledger.writer import LedgerWriter
 
 CLOCK_USELESS_MS: Final = 12 * 3_600_000
 """A clock that is off by more dates sales on another day."""
 
 
-async def request_payment(command: RequestStkPayment, _actor: Actor, parts: Parts) -> Attempt:
+async def request_payment(command: RequestStkPayment, sender: Sender, parts: Parts) -> Attempt:
     """Records a sale and sends its prompt; returns when both are in the ledger, before any byte left.
 
     Raises:
         Mistake: ``sale.same_open``, ``sale.wait_…``, ``clock.…`` or ``settings.missing``.
         Outside: ``ledger.…``; then nothing was recorded and nothing is sent.
     """
-    context, entered_s = parts.context, time.monotonic()
+    context, entered_s = parts.context, _entered_s(sender)
     await _refuse_wrong_clock(context)
     token, sales = new_address_token(), context.sales
-    applied = await context.ledger.call(
-        LedgerWriter.begin_sale,
-        command.draft,
+    return await parts.sender.begin(
+        partial(
+            context.ledger.call,
+            LedgerWriter.begin_sale,
+            command.draft,
+            token,
+            context.clock.now_ms(),
+            cashier=sales.cashier,
+            till_label=sales.till_label,
+            anyway=command.anyway,
+        ),
         token,
-        context.clock.now_ms(),
-        cashier=sales.cashier,
-        till_label=sales.till_label,
-        anyway=command.anyway,
+        entered_s,
     )
-    return await _send(applied, token, entered_s, parts)
 
 
-async def send_again(command: SendAgain, _actor: Actor, parts: Parts) -> Attempt:
+async def send_again(command: SendAgain, sender: Sender, parts: Parts) -> Attempt:
     """Prompts again: the same attempt if it never left, else a new one once the old is settled.
 
     Raises:
         Mistake: ``sale.…`` or ``settings.missing``.
         Outside: ``ledger.…``
     """
-    context, entered_s = parts.context, time.monotonic()
+    context, entered_s = parts.context, _entered_s(sender)
     await _refuse_wrong_clock(context)
     last = await context.ledger.call(LedgerWriter.last_attempt_of, command.sale_id)
     if last.state is AttemptState.READY:
@@ -73,21 +78,21 @@ async def send_again(command: SendAgain, _actor: Actor, parts: Parts) -> Attempt
                     raise
         await parts.attempts.apply(last.id, ev.Withdrawn())
     token = new_address_token()
-    applied = await context.ledger.call(
-        LedgerWriter.begin_attempt, command.sale_id, token, context.clock.now_ms(), msisdn=command.msisdn
+    now_ms = context.clock.now_ms()
+    write = partial(
+        context.ledger.call, LedgerWriter.begin_attempt, command.sale_id, token, now_ms, msisdn=command.msisdn
     )
-    return await _send(applied, token, entered_s, parts)
+    return await parts.sender.begin(write, token, entered_s)
 
 
-async def _send(applied: Applied, token: str, entered_s: float, parts: Parts) -> Attempt:
-    parts.sender.expect(applied.attempt.id, token, entered_s)
-    await parts.attempts.follow_up(applied)
-    return applied.attempt
+def _entered_s(sender: Sender) -> float:
+    return time.monotonic() if sender.entered_s is None else sender.entered_s
 
 
 async def _send_same(attempt: Attempt, token: str, entered_s: float, parts: Parts) -> Attempt:
-    parts.sender.expect(attempt.id, token, entered_s)
-    return (await parts.attempts.apply(attempt.id, ev.SendRequested())).attempt
+    context, event = parts.context, ev.SendRequested()
+    write = partial(context.ledger.call, LedgerWriter.apply, attempt.id, event, context.clock.now_ms(), context.rules)
+    return await parts.sender.begin(write, token, entered_s)
 
 
 async def _refuse_wrong_clock(context: Context) -> None:
@@ -117,7 +122,7 @@ def _spoken(at_ms: int) -> str:
     return to_eat(at_ms).strftime("%Y-%m-%d %H:%M")
 
 
-async def check_now(command: CheckNow, _actor: Actor, parts: Parts) -> Attempt:
+async def check_now(command: CheckNow, _sender: Sender, parts: Parts) -> Attempt:
     """Asks M-PESA as soon as the limiter allows."""
     attempt = await parts.context.ledger.call(LedgerWriter.attempt, command.attempt_id)
     if parts.poller is not None:
@@ -127,13 +132,13 @@ async def check_now(command: CheckNow, _actor: Actor, parts: Parts) -> Attempt:
     return attempt
 
 
-async def recheck_closed(_command: RecheckClosed, _actor: Actor, parts: Parts) -> None:
+async def recheck_closed(_command: RecheckClosed, _sender: Sender, parts: Parts) -> None:
     """Asks at once for every closed attempt that would be asked about later: it may have been paid since."""
     if parts.poller is not None and not parts.context.recovery.is_forgetful:
         await parts.recheck.begin(parts.poller)
 
 
-async def withdraw(command: Withdraw, _actor: Actor, parts: Parts) -> Attempt:
+async def withdraw(command: Withdraw, _sender: Sender, parts: Parts) -> Attempt:
     """Takes back an attempt that never left, also one that is still on its way to leaving.
 
     Raises:
@@ -143,25 +148,25 @@ async def withdraw(command: Withdraw, _actor: Actor, parts: Parts) -> Attempt:
     return (await parts.attempts.apply(command.attempt_id, ev.Withdrawn())).attempt
 
 
-async def quote_code(command: QuoteCode, actor: Actor, parts: Parts) -> Attempt:
+async def quote_code(command: QuoteCode, sender: Sender, parts: Parts) -> Attempt:
     """Notes a code that the customer shows; it proves nothing and is compared when proof comes.
 
     Raises:
         Mistake: ``claim.…``
     """
     mpesa_code = parse_mpesa_code(command.code)
-    quoted = (await parts.attempts.apply(command.attempt_id, ev.CodeClaimed(mpesa_code, actor.name))).attempt
+    quoted = (await parts.attempts.apply(command.attempt_id, ev.CodeClaimed(mpesa_code, sender.actor.name))).attempt
     payment = await parts.context.ledger.call(LedgerWriter.payment, mpesa_code)
     if payment is not None and payment.use is Use.FREE:
         # The money has come already, straight to the till.
-        return await allocate_payment(mpesa_code, quoted.sale_id, actor, parts)
+        return await allocate_payment(mpesa_code, quoted.sale_id, sender, parts)
     return quoted
 
 
-async def give_up(command: GiveUpAttempt, actor: Actor, parts: Parts) -> Attempt:
+async def give_up(command: GiveUpAttempt, sender: Sender, parts: Parts) -> Attempt:
     """Stops waiting for an attempt that is not known. Late proof still counts.
 
     Raises:
         Mistake: ``attempt.not_unknown``.
     """
-    return (await parts.attempts.apply(command.attempt_id, ev.GivenUp(actor.name, command.reason))).attempt
+    return (await parts.attempts.apply(command.attempt_id, ev.GivenUp(sender.actor.name, command.reason))).attempt

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +18,7 @@ from pos_app.domain.schedule import LEAVES_WITHIN_MS
 from pos_app.engine.attempts import Attempts
 from pos_app.engine.context import Context
 from pos_app.engine.updates import Service
+from pos_app.ledger.writer import Applied
 from pos_app.settings.effective import MpesaAccess
 
 STOPPED: Final = Outcome(OutcomeKind.NO_ANSWER, "STOPPED", "the till was closed", is_final=False)
@@ -62,16 +64,33 @@ class StkSender:
         self._on_token = on_token
         self._departures: dict[AttemptId, _Departure] = {}
         self._waiting: dict[AttemptId, Attempt] = {}
+        self._beginning: set[asyncio.Task[Attempt]] = set()
         self._changed = asyncio.Event()
 
-    def expect(self, attempt_id: AttemptId, token: str, entered_s: float) -> None:
-        """Takes note of a prompt that the cashier wants, before its effect comes.
+    async def begin(self, write: Callable[[], Awaitable[Applied]], token: str, entered_s: float) -> Attempt:
+        """Writes a prompt as *sending*, and has it sent. Whoever is cancelled meanwhile leaves none half begun.
 
         Args:
+            write: Puts it into the ledger.
             entered_s: When the cashier wanted it, in monotonic seconds: it leaves soon after, or not at all.
         """
-        self._departures[attempt_id] = _Departure(token, entered_s)
+        beginning = asyncio.create_task(self._begin(write, token, entered_s))
+        self._beginning.add(beginning)
+        beginning.add_done_callback(self._on_begun)
+        return await asyncio.shield(beginning)
+
+    def _on_begun(self, beginning: asyncio.Task[Attempt]) -> None:
+        self._beginning.discard(beginning)
+        # A refusal is raised to whoever waits; where nobody does any more it is no fault.
+        if not beginning.cancelled():
+            beginning.exception()
+
+    async def _begin(self, write: Callable[[], Awaitable[Applied]], token: str, entered_s: float) -> Attempt:
+        applied = await write()
+        self._departures[applied.attempt.id] = _Departure(token, entered_s)
         self._on_token(token)
+        await self._attempts.follow_up(applied)
+        return applied.attempt
 
     def token_of(self, attempt_id: AttemptId) -> str | None:
         """The token of a prompt that never left; None where another must be made."""
@@ -94,7 +113,7 @@ class StkSender:
             await asyncio.gather(departure.task, return_exceptions=True)
         if self._waiting.pop(attempt_id, None) is not None:
             # It did not even begin.
-            await self._attempts.apply(attempt_id, _TAKEN_BACK_EVENT)
+            await self._attempts.apply_surely(attempt_id, _TAKEN_BACK_EVENT)
 
     async def run(self) -> None:
         """Starts what waits, until cancelled."""
@@ -107,10 +126,17 @@ class StkSender:
             await self._changed.wait()
 
     async def aclose(self) -> None:
-        """Writes down what did not even begin to leave."""
-        for attempt_id in list(self._waiting):
-            del self._waiting[attempt_id]
-            await self._attempts.apply(attempt_id, _STOPPED_EARLY_EVENT)
+        """Writes down what did not even begin to leave.
+
+        Raises:
+            Outside: ``ledger.…`` for the first that could not be written; all were tried.
+        """
+        # As long as the ledger takes: it would be waited for all the same.
+        await asyncio.gather(*self._beginning, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            for attempt_id in list(self._waiting):
+                stack.push_async_callback(self._attempts.apply, attempt_id, _STOPPED_EARLY_EVENT)
+            self._waiting.clear()
 
     async def _push(self, attempt: Attempt) -> None:
         context, departure = self._context, self._departures[attempt.id]
@@ -129,12 +155,15 @@ class StkSender:
             raise
         finally:
             departure.task = None
-            if event in (_STOPPED_EVENT, _STOPPED_EARLY_EVENT, _TAKEN_BACK_EVENT):
+            if event is _TAKEN_BACK_EVENT:
+                await self._attempts.apply_surely(attempt.id, event)
+            elif event in (_STOPPED_EVENT, _STOPPED_EARLY_EVENT):
+                # The till closes: what cannot be written now is found by the next start.
                 await self._attempts.apply(attempt.id, _with_first_byte(event, departure.left_at_ms))
         if not isinstance(event, ev.PushNotSent):
             del self._departures[attempt.id]
-        context.board.show_push(event, context.client)
         await self._attempts.apply_surely(attempt.id, _with_first_byte(event, departure.left_at_ms))
+        context.board.show_push(event, context.client)
 
 
 def _with_first_byte(event: ev.Event, left_at_ms: int | None) -> ev.Event:

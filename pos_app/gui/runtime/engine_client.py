@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QDeadlineTimer, QObject, Signal, Slot
@@ -82,9 +84,10 @@ class EngineClient(QObject):
 
     def _send(self, wish: Wish, owner: QObject, sender: Sender) -> PendingCommand[Any]:
         self._sent += 1
+        entered = replace(sender, entered_s=time.monotonic())
         pending: PendingCommand[Any] = PendingCommand(self, self._sent, owner)
         self._pending[self._sent] = pending
-        self.engine_thread.execute(self._sent, wish, sender)
+        self.engine_thread.execute(self._sent, wish, entered)
         return pending
 
     @property

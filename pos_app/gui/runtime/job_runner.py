@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 
 from pos_app.common import faults
 from pos_app.common.errors import PosError
@@ -65,7 +65,8 @@ class JobRunner(QObject):
         self._requests: dict[int, Request[Any]] = {}
         self._waiting: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._is_open = True
+        self._is_open = self._takes_more = True
+        self._taking = threading.Lock()
         self._came.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     def run(self, job: Callable[[], R], *, owner: QObject) -> Request[R]:
@@ -85,9 +86,23 @@ class JobRunner(QObject):
         self._waiting.put(_Job(self._asked, job))
         return request
 
-    def close(self, within_s: float | None = None) -> bool:
-        """Finishes what is being done, drops the rest; False where it did not end in time."""
+    def finish(self, within_s: float) -> bool:
+        """Finishes what is being done and tells it, drops the rest; False where it did not end in time."""
+        with self._taking:
+            self._takes_more = False
+        if self._thread is None:
+            return True
+        self._waiting.put(None)
+        self._thread.join(within_s)
+        # What the thread told last waits for the loop, which will not run again.
+        QCoreApplication.sendPostedEvents(self)
         self._is_open = False
+        return not self._thread.is_alive()
+
+    def close(self, within_s: float | None = None) -> bool:
+        """Finishes what is being done, drops the rest and tells nothing; False where it did not end in time."""
+        with self._taking:
+            self._is_open = self._takes_more = False
         if self._thread is None:
             return True
         self._waiting.put(None)
@@ -96,7 +111,9 @@ class JobRunner(QObject):
 
     def _work(self) -> None:
         while (job := self._waiting.get()) is not None:
-            if self._is_open:
+            with self._taking:
+                is_taken = self._takes_more
+            if is_taken:
                 self._do(job)
         self._at_end()
 
