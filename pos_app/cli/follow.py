@@ -6,9 +6,9 @@ import argparse
 import asyncio
 
 from pos_app.cli import exits
+from pos_app.cli.arguments import seconds
 from pos_app.cli.context import open_installation
 from pos_app.cli.lines import print_line
-from pos_app.cli.request import seconds
 from pos_app.cli.session import Session, run
 from pos_app.common.i18n import _
 from pos_app.domain.attempt import FOLLOWED, AttemptState

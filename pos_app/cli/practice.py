@@ -6,8 +6,8 @@ import argparse
 import asyncio
 
 from pos_app.cli import exits
+from pos_app.cli.arguments import port, seconds
 from pos_app.cli.lines import print_line
-from pos_app.cli.request import seconds
 from pos_app.cli.stopping import until_stopped
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ),
         epilog=_('Example: curl -d \'{"target": "push", "fault": "accept_lost"}\' 127.0.0.1:8200/practice/faults'),
     )
-    parser.add_argument("--port", metavar="N", type=int, default=8200, help=_("default 8200; 0 for any free one"))
+    parser.add_argument("--port", metavar="N", type=port, default=8200, help=_("default 8200; 0 for any free one"))
     parser.add_argument(
         "--customers",
         choices=[str(habit) for habit in CustomerBehaviour],

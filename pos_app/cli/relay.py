@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 
 from pos_app.cli import exits
+from pos_app.cli.arguments import port
 from pos_app.cli.lines import print_error, print_line
 from pos_app.cli.stopping import until_stopped
 from pos_app.common import logs, paths
@@ -76,7 +77,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _add_serve_options(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--host", metavar="H", default="127.0.0.1")
-    serve.add_argument("--port", metavar="P", type=int, default=8300, help=_("default 8300; 0 for any free one"))
+    serve.add_argument("--port", metavar="P", type=port, default=8300, help=_("default 8300; 0 for any free one"))
     serve.add_argument(
         "--proxy",
         metavar="NET",

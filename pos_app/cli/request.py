@@ -7,6 +7,7 @@ import asyncio
 from contextlib import closing
 
 from pos_app.cli import exits
+from pos_app.cli.arguments import seconds
 from pos_app.cli.context import open_installation
 from pos_app.cli.lines import advice, print_error
 from pos_app.cli.session import Session, is_settled, run
@@ -51,14 +52,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--json", action="store_true", help=_("one JSON object a line for each change"))
     parser.set_defaults(run=command)
-
-
-def seconds(text: str) -> float:
-    """A number of seconds, for argparse."""
-    value = float(text)
-    if not 0 <= value <= 86_400:
-        raise ValueError(text)
-    return value
 
 
 def command(arguments: argparse.Namespace) -> int:

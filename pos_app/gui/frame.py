@@ -183,7 +183,7 @@ class Notice(QFrame):
     @Slot()
     def clear_all(self) -> None:
         """Takes it away, whatever it says; what has waited comes now."""
-        self._about, self._patient = "", None
+        self._about, self._patient, self._sale_id = "", None, None
         self.hide()
         self._text.clear()
         if self._later is not None:
@@ -195,6 +195,11 @@ class Notice(QFrame):
         """Takes away what was about the moment before; what is in no hurry stays until it is read."""
         if self._patient is None:
             self.clear_all()
+
+    def clear_of_sale(self, sale_id: int) -> None:
+        """Takes it away where it is about this sale."""
+        if self._sale_id == sale_id:
+            self.clear_moment()
 
     def clear(self, about: str) -> None:
         """Takes it away where it is about this."""

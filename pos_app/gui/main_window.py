@@ -244,7 +244,7 @@ class MainWindow(QMainWindow):
         actions: dict[str, Callable[[], None]] = {
             "F1": self.open_help,
             "F2": self.start_new,
-            "F4": self.unmatched_payments.open,
+            "F4": self.open_code_check,
             "F5": self.check_selected,
             "F6": self.open_receipt,
             "F7": self.open_export,
@@ -653,7 +653,7 @@ class MainWindow(QMainWindow):
             dialog.close()
         dialog = SaleDialog(sale_id, self.client, self.queries, self, is_practice=self.installation.is_practice)
         dialog.send_again_requested.connect(self._send_again_from)
-        dialog.settling.connect(self.notice.clear_moment)
+        dialog.settled.connect(partial(self.notice.clear_of_sale, sale_id))
         dialog.print_requested.connect(self._open_receipt_of)
         dialog.show()
         return dialog
@@ -683,6 +683,14 @@ class MainWindow(QMainWindow):
         ReceiptDialog(row, self.receipts, self.installation, self).show()
 
     @Slot()
+    def open_code_check(self) -> None:
+        """F4: the code that a customer shows, ready to be typed."""
+        self.unmatched_payments.open()
+        dialog = self.unmatched_payments.dialog()
+        if dialog is not None:
+            dialog.code.line.setFocus()
+
+    @Slot()
     def open_export(self) -> None:
         """F7."""
         if bring_forward(self.findChild(ExportDialog)):
@@ -705,6 +713,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_paper(self, done: PaperDone) -> None:
         if done.key.kind is not Paper.CLOSING:
+            self._say_of_receipt(done)
             return
         if done.error is not None:
             text = reason_of(done.error)
@@ -712,6 +721,13 @@ class MainWindow(QMainWindow):
             text = _("Saved as {path}").format(path=done.path) if done.path else _("Handed to the printer.")
         for dialog in self.findChildren(ExportDialog):
             dialog.say_of_closing(text, is_good=done.error is None)
+
+    def _say_of_receipt(self, done: PaperDone) -> None:
+        """A customer who waits for a receipt that did not come out: its dialog says so, and without one the notice."""
+        is_told = any(dialog.is_of(done.key) for dialog in self.findChildren(ReceiptDialog))
+        if done.error is not None and not is_told:
+            text = _("The receipt was not printed: {reason}").format(reason=reason_of(done.error))
+            self.notice.say(text, is_bad=True, sale_id=int(done.key.of))
 
     @Slot()
     def open_settings(self) -> None:

@@ -349,9 +349,13 @@ class ReceiptDialog(QDialog):
         """Saves without asking where."""
         self._receipts.save_pdf(self._row, self._chosen_paper(), target)
 
+    def is_of(self, key: PaperKey) -> bool:
+        """Whether a piece of paper is this sale's."""
+        return key.of == str(self._row.sale.id)
+
     @Slot(object)
     def _on_paper(self, done: PaperDone) -> None:
-        if done.key.of != str(self._row.sale.id):
+        if not self.is_of(done.key):
             return
         self._print.setEnabled(self._printer.count() > 0)
         if done.error is not None:

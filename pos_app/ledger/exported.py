@@ -20,6 +20,13 @@ KEPT_DAYS: Final = 62
 """Two months: by then an accountant has closed the books."""
 
 
+_FINGERPRINTED: Final = (
+    "date", "time", "sale", "reference", "phone", "amount", "received", "state", "payment", "mpesa_codes",
+    "needs_review", "cashier", "till",
+)  # fmt: skip
+"""What counts as a change of a day. A column that comes later is none: files that were made before it are no other."""
+
+
 class DayPrint:
     """A fingerprint of all that an export says of one day.
 
@@ -32,7 +39,8 @@ class DayPrint:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """One more row of that day."""
-        self._digest.update(json.dumps(record, sort_keys=True).encode())
+        known = {name: record[name] for name in _FINGERPRINTED}
+        self._digest.update(json.dumps(known, sort_keys=True).encode())
 
     def __str__(self) -> str:
         return self._digest.hexdigest()

@@ -16,7 +16,8 @@ from fakes.till import Till, draft
 from pos_app.bootstrap import PinAuthenticator
 from pos_app.common.errors import Bug, Mistake
 from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.staff.actor import CASHIER, MANAGER, Actor
+from pos_app.domain.staff.actor import CASHIER, MANAGER, Actor, Role
+from pos_app.domain.staff.permission import GRANTED, Permission
 from pos_app.engine import commands, dispatcher, supervisor
 from pos_app.engine.commands import Command, GiveUpAttempt, RequestStkPayment, Sender, SettleReview
 from pos_app.engine.updates import EngineFailed, Health, Service, ServiceStatusChanged
@@ -33,7 +34,18 @@ def test_every_command_has_its_handler_and_is_frozen_data() -> None:
     assert set(ALL_COMMANDS) == set(dispatcher.HANDLERS), "a command that nobody handles, or a handler of no command"
     for command in ALL_COMMANDS:
         assert command.__dataclass_params__.frozen and dataclasses.is_dataclass(command), command
-    assert set(commands.REQUIRED_PERMISSION) <= set(ALL_COMMANDS)
+
+
+def test_who_may_send_what_is_a_table_and_changes_here_too() -> None:
+    assert dict(commands.REQUIRED_PERMISSION) == {
+        GiveUpAttempt: Permission.GIVE_UP,
+        SettleReview: Permission.SETTLE,
+    }
+    assert {role: set(granted) for role, granted in GRANTED.items()} == {
+        Role.CASHIER: set(),
+        Role.MANAGER: {Permission.GIVE_UP, Permission.SETTLE},
+        Role.SYSTEM: set(),
+    }
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: command.__name__)

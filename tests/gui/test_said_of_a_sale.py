@@ -14,7 +14,7 @@ from gui.test_window import pay, sell, word
 from pypdf import PdfReader
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QLabel, QMessageBox, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QLabel, QLineEdit, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from pos_app.common import paths
@@ -300,3 +300,37 @@ def test_a_paid_card_names_amount_code_and_payer(window: MainWindow, qtbot: QtBo
     assert payer
     qtbot.waitUntil(lambda: label(window, "currentLine").endswith(f"{code} · {payer}"), timeout=5000)
     assert label(window, "currentAmount") == "KSh 55"
+
+
+def test_a_receipt_that_did_not_come_out_is_said_where_nobody_looks_at_it(window: MainWindow, qtbot: QtBot) -> None:
+    sell(window, qtbot, "55", "0712345678")
+    qtbot.waitUntil(window.dock.cancel.isEnabled, timeout=5000)
+    pay(window)
+    qtbot.waitUntil(lambda: word(window) == "Paid", timeout=10_000)
+    window.receipts.print(window.current.sale_at_hand, PaperKind.MM80, "escpos:")
+    qtbot.waitUntil(window.notice.isVisible, timeout=5000)
+    assert label(window, "noticeText").startswith("The receipt was not printed: A printer's address")
+
+
+def test_a_wrong_pin_takes_no_notice_away(window: MainWindow, qtbot: QtBot) -> None:
+    cancelled(window, qtbot)
+    dialog = window.open_sale(1)
+    qtbot.waitUntil(lambda: dialog._full is not None, timeout=5000)
+    window.notice.say("Sale A9 is to check", is_bad=True, sale_id=9)
+    dialog._ask(dialog.settle)
+    refused = dialog.findChild(QLabel, "settleReason")
+    for pin, note in (("1111", "looked"), ("0000", "looked")):
+        dialog.findChild(QLineEdit, "settle0").setText(pin)
+        dialog.findChild(QLineEdit, "settle1").setText(note)
+        dialog.findChild(QAbstractButton, "settleConfirm").click()
+        qtbot.waitUntil(lambda: refused.isVisible() or not dialog.settle.isVisible(), timeout=5000)
+        assert window.notice.isVisible(), "it is about another sale"
+
+
+def test_f9_goes_to_the_payments_and_f4_to_the_code(window: MainWindow, qtbot: QtBot) -> None:
+    QTest.keyClick(window, Qt.Key.Key_F9)
+    dialog = window.unmatched_payments.dialog()
+    qtbot.waitUntil(dialog.isVisible, timeout=5000)
+    assert dialog.focusWidget() is dialog.payments
+    window.open_code_check()
+    assert dialog.focusWidget() is dialog.code.line

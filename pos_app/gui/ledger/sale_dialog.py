@@ -43,12 +43,12 @@ class SaleDialog(QDialog):
 
     Signals:
         send_again_requested: this dialog, whose customer is to be prompted again.
-        settling: what was to check of it is being settled.
+        settled: what was to check of it is settled.
         print_requested: a `SaleSummary`.
     """
 
     send_again_requested = Signal(object)
-    settling = Signal()
+    settled = Signal()
     print_requested = Signal(object)
 
     def __init__(
@@ -280,8 +280,12 @@ class SaleDialog(QDialog):
     def _settle(self, answer: list[str]) -> None:
         pin, how = answer
         if self._has_reason(self.settle, how):
-            self._execute(SettleReview(SaleId(self.sale_id), how), self._client.manager(pin))
-            self.settling.emit()
+            command = SettleReview(SaleId(self.sale_id), how)
+            self._ask_engine(command, self._client.manager(pin)).then(self._on_settled)
+
+    def _on_settled(self, _nothing: None) -> None:
+        self._on_done(None)
+        self.settled.emit()
 
     @staticmethod
     def _has_reason(question: AskRow, text: str) -> bool:

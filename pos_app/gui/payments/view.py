@@ -56,7 +56,8 @@ class InboxDialog(LedgerDialog):
         self._is_new_answer = False
         self._build()
         self.reload()
-        self.code.line.setFocus()
+        # F9: the newest payment, and Enter gives it to its likeliest sale. F4 goes to the code.
+        self.payments.setFocus()
 
     # Layout
 

@@ -91,7 +91,7 @@ def card_of(
         customer,
         words.step,
         _footer(change, heard_s, also_waiting, can_be_resent=bool(resend_text)),
-        offer_by_hand(paid_by_hand) if resend_text and not can_resend else "",
+        offer_by_hand(paid_by_hand) if resend_text and not can_resend and not _may_still_be_paid(attempt) else "",
         count,
         share,
         can_check=(attempt.state in FOLLOWED or attempt.speaks_of_money) and attempt.checkout_request_id is not None,
@@ -101,6 +101,12 @@ def card_of(
         can_take_back=attempt.state is AttemptState.SENDING,
         has_receipt=sale.sale.received_cents > 0,
     )
+
+
+def _may_still_be_paid(attempt: Attempt) -> bool:
+    """Whether the prompt may still be paid: whoever pays by hand beside it may pay twice."""
+    is_given_up = attempt.state is AttemptState.ABANDONED
+    return is_given_up or (attempt.outcome is not None and attempt.outcome.may_turn_paid)
 
 
 def _is_settled(sale: SaleSummary) -> bool:
