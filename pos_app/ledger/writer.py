@@ -660,6 +660,9 @@ class LedgerWriter:
             else:
                 free_code = event.mpesa_code
         self._refuse_for_sale(before, event, now_ms)
+        own = self._own_in_list(before) if isinstance(event, ev.QueryAnswered) else None
+        if own is not None:
+            before = self._without(before, own)
         decision = step(before, event, now_ms, rules)
         after = decision.attempt
         if after.mpesa_code != free_code:
@@ -676,7 +679,30 @@ class LedgerWriter:
         self._store(before, after, changed)
         if after.mpesa_code not in (None, before.mpesa_code):
             self._payments.prove(after, now_ms)
-        return Applied(before, after, self._effects_of(decision, after))
+        applied = Applied(before, after, self._effects_of(decision, after))
+        if own is not None and after.state is AttemptState.PAID and after.mpesa_code is None:
+            # Queries bring no code; its own message had named one, whose money this sale has already: it is the same.
+            merged = self._apply(after, ev.TwinArrived(own.mpesa_code), now_ms, rules)
+            return Applied(before, merged.attempt, (*applied.effects, *merged.effects))
+        return applied
+
+    def _own_in_list(self, attempt: Attempt) -> TillPayment | None:
+        """The payment straight to the till that an attempt's own message had named, and that was given to its sale."""
+        if attempt.heard_code is None or attempt.state is AttemptState.PAID:
+            return None
+        found = self._payments.find(attempt.heard_code)
+        is_own = (
+            found is not None
+            and found.use is Use.PAYS
+            and (found.sale_id, found.amount_cents) == (attempt.sale_id, attempt.amount_cents)
+        )
+        return found if is_own else None
+
+    def _without(self, attempt: Attempt, own: TillPayment) -> Attempt:
+        """The attempt as it is but for a payment that is its own money: that pays the sale by no other way."""
+        query = "SELECT received_cents - ? + ? > amount_cents FROM sales WHERE id = ?"
+        row = self._db.execute(query, (own.amount_cents, attempt.amount_cents, attempt.sale_id)).fetchone()
+        return replace(attempt, paid_elsewhere=bool(row[0]))
 
     def _refuse_for_sale(self, attempt: Attempt, event: ev.Event, now_ms: int) -> None:
         """What the sale forbids, or another one: an attempt alone cannot know it."""

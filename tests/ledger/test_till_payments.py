@@ -15,6 +15,7 @@ from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Mistake
 from pos_app.domain import events as ev
 from pos_app.domain.attempt import Attempt, AttemptState, Review
+from pos_app.domain.effects import Announce, News
 from pos_app.domain.money import Cents
 from pos_app.domain.outcome import Outcome, OutcomeKind
 from pos_app.domain.phone import Msisdn
@@ -175,6 +176,28 @@ def test_a_twin_that_was_given_to_its_own_sale_counts_once(ledger: LedgerWriter,
     paid = ledger.apply(attempt.id, callback(attempt), T).attempt
     assert paid.state is AttemptState.PAID
     assert sale(path).sale.state is SaleState.PAID and totals(path) == (1, 25_000, 0, 0)
+
+
+@pytest.mark.parametrize("more_cents", [0, 5_000])
+def test_its_own_money_given_to_its_sale_and_then_said_by_queries_alone_counts_once(
+    ledger: LedgerWriter, path: Path, more_cents: int
+) -> None:
+    """A callback with another amount proves nothing; its code came straight to the till, and a person gave it to the sale."""
+    attempt = prompt(ledger, 1)
+    wrong = replace(callback(attempt), amount_cents=Cents(150))
+    assert ledger.apply(attempt.id, wrong, T).attempt.review == {Review.OTHER_AMOUNT}
+    arrive(ledger, replace(PAYMENT, amount_cents=Cents(25_000 + more_cents)))
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    for at_ms in (T + 1, T + 20_000):
+        paid = ledger.apply(attempt.id, ev.QueryAnswered(PAID), at_ms).attempt
+    assert paid.state is AttemptState.PAID
+    if more_cents:
+        # Another amount is other money, or nobody knows: both count, and a person looks.
+        assert Review.PAID_TWICE in paid.review and totals(path) == (1, 55_000, 0, 0)
+        return
+    assert (paid.mpesa_code, paid.review) == (PAYMENT.mpesa_code, {Review.OTHER_AMOUNT})
+    assert sale(path).sale.state is SaleState.PAID and totals(path) == (1, 25_000, 0, 0)
+    assert ledger.payment(PAYMENT.mpesa_code).use is Use.PROVES
 
 
 def test_a_code_that_pays_another_sale_is_for_a_person(ledger: LedgerWriter, path: Path) -> None:
@@ -509,3 +532,46 @@ def test_where_two_sales_heard_one_code_a_person_may_settle_both(ledger: LedgerW
         settled = ledger.settle_review(attempt.sale_id, "manager", "asked M-PESA", T)
         assert [applied.attempt.speaks_of_money for applied in settled] == [False]
     assert verify(path).findings == ()
+
+
+def test_a_sale_that_has_its_own_money_from_the_list_is_not_voided(ledger: LedgerWriter) -> None:
+    attempt = prompt(ledger, 1)
+    ledger.apply(attempt.id, replace(callback(attempt), amount_cents=Cents(150)), T)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T + 1)
+    with pytest.raises(Mistake) as caught:
+        ledger.apply(attempt.id, ev.SaleVoided("Asha", "gone"), T + 2)
+    assert caught.value.code == "sale.not_voidable"
+
+
+def test_what_a_person_did_and_why_stands_in_the_history(ledger: LedgerWriter, path: Path) -> None:
+    attempt = prompt(ledger, 1)
+    with pytest.raises(Mistake) as unknown:
+        ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    assert unknown.value.code == "payment.unknown"
+    arrive(ledger)
+    with pytest.raises(Mistake) as free:
+        ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    assert free.value.code == "payment.not_attached"
+    given = ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    assert given.effects == () and given.before.id == given.attempt.id == attempt.id
+    taken = ledger.detach_payment(PAYMENT.mpesa_code, "Njeri", "wrong sale", T)
+    assert taken.effects == () and taken.before.id == taken.attempt.id == attempt.id
+    ledger.apply(attempt.id, replace(callback(attempt, "OTHERCODE1"), amount_cents=Cents(150)), T)
+    settled = ledger.settle_review(attempt.sale_id, "Njeri", "not in the statement", T)
+    assert [one.attempt.review for one in settled] == [frozenset()]
+    with closing(LedgerReader(path)) as reader:
+        history = {entry.kind: entry.details for entry in reader.timeline(attempt.sale_id)}
+    assert history["till_payment"] | {"by": "Njeri", "reason": "wrong sale", "use": ""} == history["till_payment"]
+    assert history["review_settled"] | {"by": "Njeri", "reason": "not in the statement"} == history["review_settled"]
+
+
+def test_a_code_that_two_want_brings_a_person_and_rings_once(ledger: LedgerWriter) -> None:
+    first, second = prompt(ledger, 1), prompt(ledger, 2)
+    arrive(ledger)
+    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    rung = ledger.apply(first.id, callback(first), T)
+    assert [effect for effect in rung.effects if effect == Announce(News.NEEDS_YOU)] == [Announce(News.NEEDS_YOU)]
+    again = ledger.apply(first.id, callback(first), T + 1)
+    assert Announce(News.NEEDS_YOU) not in again.effects
