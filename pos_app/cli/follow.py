@@ -11,7 +11,7 @@ from pos_app.cli.context import open_installation
 from pos_app.cli.lines import print_line
 from pos_app.cli.session import Session, run
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import FOLLOWED, AttemptState
+from pos_app.domain.stk.attempt import FOLLOWED, AttemptState
 from pos_app.engine.commands import RecheckClosed
 from pos_app.ledger.db import key_file
 from pos_app.settings.lock import only_one

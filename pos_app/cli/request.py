@@ -13,11 +13,11 @@ from pos_app.cli.lines import advice, print_error
 from pos_app.cli.session import Session, is_settled, run
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import AttemptId, AttemptState
-from pos_app.domain.money import parse_amount
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.reference import Reference, next_reference, parse_reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.stk.attempt import AttemptId, AttemptState
+from pos_app.domain.values.money import parse_amount
+from pos_app.domain.values.order_reference import Reference, next_reference, parse_reference
+from pos_app.domain.values.phone import parse_phone
 from pos_app.engine.commands import RequestStkPayment
 from pos_app.installation.installation import Installation
 from pos_app.ledger.reader import LedgerReader

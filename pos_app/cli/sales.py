@@ -11,7 +11,7 @@ from pos_app.cli.lines import as_line, print_line, sale_json, sale_text
 from pos_app.common.clock import SystemClock, day_of, parse_day
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.i18n import _
-from pos_app.domain.money import format_ksh
+from pos_app.domain.values.money import format_ksh
 from pos_app.ledger.reader import LedgerReader
 from pos_app.receipts.code import search_of
 

@@ -19,7 +19,7 @@ from pos_app.daraja.errors import (
     Throttled,
 )
 from pos_app.daraja.wire import ErrorBody, StkPushResponse, StkQueryResponse, parse_json
-from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 
 LONGEST_AFTER_S = 600.0
 _OK = range(200, 300)

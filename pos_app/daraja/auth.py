@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pos_app.common.http import HttpResponse, Request
 from pos_app.daraja.errors import CallbackUnreadable, MpesaError, NotSent
 from pos_app.daraja.wire import ErrorBody, parse_json
-from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 
 TOKEN_PATH = "/oauth/v1/generate?grant_type=client_credentials"  # noqa: S105 - an address
 RENEW_EARLY_S = 60.0

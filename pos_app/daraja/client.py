@@ -35,7 +35,7 @@ from pos_app.daraja.errors import InvalidRequest, MaybeSent, NotSent
 from pos_app.daraja.pace import Pacer
 from pos_app.daraja.requests import PUSH_PATH, QUERY_PATH, as_request, build_push, build_query
 from pos_app.daraja.wire import StkPushResponse, StkQueryResponse, TransactionType
-from pos_app.domain.money import MAX_SHILLINGS
+from pos_app.domain.values.money import MAX_SHILLINGS
 
 HOSTS: Final = {
     "sandbox": "https://sandbox.safaricom.co.ke",

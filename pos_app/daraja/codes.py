@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from pos_app.common.redact import hide_phones
-from pos_app.domain.outcome import Outcome
-from pos_app.domain.outcome import OutcomeKind as K
+from pos_app.domain.mpesa.outcome import Outcome
+from pos_app.domain.mpesa.outcome import OutcomeKind as K
 from pos_app.words.outcomes import OutcomeWords, words_of
 
 RESULTS: Final[dict[str, K]] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pos_app.common.errors import Mistake
-from pos_app.domain.outcome import Outcome
+from pos_app.domain.mpesa.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

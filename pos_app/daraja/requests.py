@@ -11,9 +11,9 @@ from pos_app.common.http import Request
 from pos_app.common.urls import is_safe_address
 from pos_app.daraja.errors import InvalidRequest
 from pos_app.daraja.wire import TransactionType, stk_password
-from pos_app.domain.money import MAX_SHILLINGS, parse_amount, shillings_of
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.reference import MAX_DESCRIPTION, parse_reference
+from pos_app.domain.values.money import MAX_SHILLINGS, parse_amount, shillings_of
+from pos_app.domain.values.order_reference import MAX_DESCRIPTION, parse_reference
+from pos_app.domain.values.phone import parse_phone
 
 PUSH_PATH = "/mpesa/stkpush/v1/processrequest"
 QUERY_PATH = "/mpesa/stkpushquery/v1/query"

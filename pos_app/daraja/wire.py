@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from pos_app.daraja.codes import ErrorMeaning, Speaker, error_meaning, result_outcome, spell_code
 from pos_app.daraja.errors import CallbackUnreadable
-from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 
 MAX_CALLBACK_BYTES = 64 * 1024
 

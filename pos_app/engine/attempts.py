@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from pos_app.common.errors import Outside
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
-from pos_app.domain.effects import Announce, AskSoon, SendPush
-from pos_app.domain.schedule import WaitReason
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.effects import Announce, AskSoon, SendPush
+from pos_app.domain.stk.schedule import WaitReason
 from pos_app.engine.context import Context
 from pos_app.engine.updates import Announced, AttemptChanged, Health, Service, ServiceStatusChanged
 from pos_app.ledger.writer import Applied, LedgerWriter
@@ -64,7 +64,7 @@ class Attempts:
         """Writes one event and carries out its effects.
 
         Raises:
-            Mistake: as `pos_app.domain.flow.step`.
+            Mistake: as `pos_app.domain.stk.transitions.step`.
             Outside: ``ledger.…``; then nothing was written.
         """
         context = self._context

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from pos_app.domain.attempt import Attempt, AttemptId, SaleId
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
 from pos_app.domain.staff.actor import CASHIER, Actor
 from pos_app.domain.staff.permission import Permission
+from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.values.phone import Msisdn
 
 R = TypeVar("R")
 

@@ -12,11 +12,11 @@ from pos_app.common.clock import Clock, SystemClock
 from pos_app.common.tokens import token_digest
 from pos_app.common.urls import is_loopback
 from pos_app.daraja import AsyncMpesaClient, Pacer
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
-from pos_app.domain.flow import Rules
-from pos_app.domain.schedule import RECENT_MS
 from pos_app.domain.staff.actor import PRACTICE
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.schedule import RECENT_MS
+from pos_app.domain.stk.transitions import Rules
 from pos_app.engine.attempts import Attempts
 from pos_app.engine.commands import NOBODY_IN_PARTICULAR, Command, Sender
 from pos_app.engine.context import FOLLOW_ALL, Context, Recovery, SalesContext

@@ -9,9 +9,9 @@ from typing import Any, Final
 from pos_app.common.errors import PosError
 from pos_app.common.mailbox import MessageKind
 from pos_app.daraja import C2bConfirmation, CallbackUnreadable
-from pos_app.domain.money import cents_of
+from pos_app.domain.c2b.payment import TillPayment
 from pos_app.domain.staff.actor import ENGINE
-from pos_app.domain.till_payment import TillPayment
+from pos_app.domain.values.money import cents_of
 from pos_app.engine.commands import Sender
 from pos_app.engine.handlers.c2b import allocate_payment
 from pos_app.engine.parts import Parts

@@ -12,9 +12,9 @@ from typing import Any, Final
 from pos_app.common.mailbox import MessageKind
 from pos_app.daraja import CallbackUnreadable, StkCallback
 from pos_app.daraja.recognise import Recognised, recognise
-from pos_app.domain.events import CallbackArrived, CallbackUnclear
-from pos_app.domain.money import Cents, cents_of
-from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.mpesa.outcome import OutcomeKind
+from pos_app.domain.stk.events import CallbackArrived, CallbackUnclear
+from pos_app.domain.values.money import Cents, cents_of
 from pos_app.ledger.writer import Cursor
 
 _log = logging.getLogger("pos_app.engine.relay_messages")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pos_app.common.clock import minutes_wrong
 from pos_app.daraja import AsyncMpesaClient
-from pos_app.domain import events as ev
+from pos_app.domain.stk import events as ev
 from pos_app.engine.updates import Health, Service, ServiceStatusChanged
 
 

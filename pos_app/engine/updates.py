@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pos_app.domain.attempt import Attempt, AttemptState
-from pos_app.domain.effects import News
-from pos_app.domain.till_payment import TillPayment
+from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.stk.attempt import Attempt, AttemptState
+from pos_app.domain.stk.effects import News
 
 
 @dataclass(frozen=True, slots=True)

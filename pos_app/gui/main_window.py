@@ -24,12 +24,12 @@ from PySide6.QtWidgets import (
 from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _, ngettext
-from pos_app.domain.attempt import Attempt, AttemptId, SaleId
-from pos_app.domain.effects import News
-from pos_app.domain.phone import format_phone
-from pos_app.domain.sale import Draft, SaleState, SaleSummary, summary_of
-from pos_app.domain.till_payment import TillPayment
-from pos_app.domain.totals import Totals
+from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.sales.sale import Draft, SaleState, SaleSummary, summary_of
+from pos_app.domain.sales.totals import Totals
+from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.stk.effects import News
+from pos_app.domain.values.phone import format_phone
 from pos_app.engine.commands import CheckNow, NoteReceipt, RequestStkPayment, SendAgain, Withdraw
 from pos_app.engine.updates import (
     Announced,

@@ -24,8 +24,8 @@ from PySide6.QtWidgets import (
 
 from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _
-from pos_app.domain.receipt import Closing, Receipt
-from pos_app.domain.sale import SaleSummary
+from pos_app.domain.printing.receipt import Closing, Receipt
+from pos_app.domain.sales.sale import SaleSummary
 from pos_app.engine.updates import Health, Service, ServiceStatusChanged
 from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.widgets.announce import Answer

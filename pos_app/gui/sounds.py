@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QProcess
 
 from pos_app.common import paths
-from pos_app.domain.effects import News
+from pos_app.domain.stk.effects import News
 
 _FILES = {News.PAID: "paid.wav", News.NOT_PAID: "not_paid.wav", News.NEEDS_YOU: "not_paid.wav"}
 _PLAYERS = (("paplay", ()), ("pw-play", ()), ("aplay", ("-q",)), ("afplay", ()))

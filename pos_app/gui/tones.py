@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pos_app.domain.attempt import AttemptState
-from pos_app.domain.sale import SaleState, SaleSummary
+from pos_app.domain.sales.sale import SaleState, SaleSummary
+from pos_app.domain.stk.attempt import AttemptState
 from pos_app.gui.theme import Tone
 from pos_app.words.states import words_of_sale
 

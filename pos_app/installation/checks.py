@@ -14,7 +14,7 @@ from pos_app.common.clock import minutes_wrong
 from pos_app.common.errors import Mistake
 from pos_app.common.http import AsyncHttpClient, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.daraja import MpesaClient, NotSent
-from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.receipts.printer_names import THERMAL
 from pos_app.receipts.thermal_printer import ThermalPrinter
 from pos_app.settings.effective import RelayAccess

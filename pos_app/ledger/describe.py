@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt
-from pos_app.domain.outcome import Outcome
+from pos_app.domain.mpesa.outcome import Outcome
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt
 
 _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.SendRequested: "sending",

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Mistake
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
-from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.ledger.rows import PAYMENT_COLUMNS, payment_of
 from pos_app.ledger.vault import Vault
 

@@ -11,15 +11,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from pos_app.common.errors import Mistake, Outside
-from pos_app.domain.attempt import AttemptId, AttemptState, SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.mpesa_code import is_look_alike
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import SaleSummary
-from pos_app.domain.sale_history import HistoryEntry
-from pos_app.domain.till_payment import OpenSale, TillPayment
-from pos_app.domain.totals import Totals
-from pos_app.domain.unmatched_message import UnmatchedMessage
+from pos_app.domain.c2b.payment import OpenSale, TillPayment
+from pos_app.domain.mpesa.mpesa_code import is_look_alike
+from pos_app.domain.mpesa.unmatched_message import UnmatchedMessage
+from pos_app.domain.sales.history import HistoryEntry
+from pos_app.domain.sales.sale import SaleSummary
+from pos_app.domain.sales.totals import Totals
+from pos_app.domain.stk.attempt import AttemptId, AttemptState, SaleId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
 from pos_app.ledger.db import converting, key_file, open_reader
 from pos_app.ledger.rows import (
     ATTEMPT_COLUMNS,

@@ -6,13 +6,13 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Sale
-from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.sale import Sale
+from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.vault import Vault
 
 ATTEMPT_COLUMNS: Final = (

@@ -17,8 +17,8 @@ from typing import Any, Final
 from pos_app.common.clock import EARLIEST_MS, EAT, day_of
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import AttemptState
-from pos_app.domain.money import cents_of
+from pos_app.domain.stk.attempt import AttemptState
+from pos_app.domain.values.money import cents_of
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_beside, open_reader, schema_of, schema_of_version
 from pos_app.ledger.describe import SET_COLUMNS

@@ -14,15 +14,15 @@ from typing import Any, Final
 from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.effects import Announce, Effect, News
-from pos_app.domain.flow import DEFAULT_RULES, Decision, Rules, step
-from pos_app.domain.money import whole_shillings
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.sale import Draft, is_said_paid, refuse_while_paid_is_said
-from pos_app.domain.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, WaitReason, left_ms, resend_wait
-from pos_app.domain.till_payment import TillPayment, Use, claim_subject
+from pos_app.domain.c2b.payment import TillPayment, Use, claim_subject
+from pos_app.domain.sales.sale import Draft, is_said_paid, refuse_while_paid_is_said
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.effects import Announce, Effect, News
+from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, WaitReason, left_ms, resend_wait
+from pos_app.domain.stk.transitions import DEFAULT_RULES, Decision, Rules, step
+from pos_app.domain.values.money import whole_shillings
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
 from pos_app.ledger.describe import changed_columns, describe
@@ -363,7 +363,7 @@ class LedgerWriter:
         """Decides what an event means for an attempt and writes it down.
 
         Raises:
-            Mistake: as `pos_app.domain.flow.step`.
+            Mistake: as `pos_app.domain.stk.transitions.step`.
             Outside: ``ledger.…``; then nothing was written.
         """
         with self._transaction():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pos_app.domain.mpesa_code import code_in_message
+from pos_app.domain.mpesa.mpesa_code import code_in_message
 
 _TEXT = re.compile(r"POS1/([A-Za-z0-9]{1,12})/([0-9]{8})/([0-9]+)/([0-9]+)(?:/([A-Z0-9]+))?\Z")
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from pos_app.common.clock import to_eat
 from pos_app.common.i18n import _
-from pos_app.domain.money import Cents
-from pos_app.domain.receipt import Closing, Receipt
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import SaleSummary
-from pos_app.domain.totals import Totals
+from pos_app.domain.printing.receipt import Closing, Receipt
+from pos_app.domain.sales.sale import SaleSummary
+from pos_app.domain.sales.totals import Totals
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pos_app.common.i18n import _
-from pos_app.domain.money import format_ksh
-from pos_app.domain.receipt import Closing, Receipt
+from pos_app.domain.printing.receipt import Closing, Receipt
+from pos_app.domain.values.money import format_ksh
 
 
 class Size(StrEnum):

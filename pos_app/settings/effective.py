@@ -10,8 +10,8 @@ from typing import Final
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.redact import keep_secret
 from pos_app.common.urls import is_safe_address
-from pos_app.domain.callback_address import refused_word
-from pos_app.domain.schedule import DEFAULT_PACING, Pacing
+from pos_app.domain.mpesa.callback_url import refused_word
+from pos_app.domain.stk.schedule import DEFAULT_PACING, Pacing
 from pos_app.settings.environment import given
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretName, SecretStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pos_app.common.i18n import N_, _
-from pos_app.domain.outcome import OutcomeKind as K
+from pos_app.domain.mpesa.outcome import OutcomeKind as K
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pos_app.common.i18n import N_, _
-from pos_app.domain.attempt import FOLLOWED, OF_MONEY, Attempt, AttemptState, Review
-from pos_app.domain.money import format_ksh
-from pos_app.domain.outcome import OutcomeKind
-from pos_app.domain.sale import SaleState, SaleSummary
+from pos_app.domain.mpesa.outcome import OutcomeKind
+from pos_app.domain.sales.sale import SaleState, SaleSummary
+from pos_app.domain.stk.attempt import FOLLOWED, OF_MONEY, Attempt, AttemptState, Review
+from pos_app.domain.values.money import format_ksh
 from pos_app.words.mistakes import reason
 from pos_app.words.outcomes import words_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pos_app.common.i18n import N_, _
-from pos_app.domain.attempt import Review
-from pos_app.domain.money import format_ksh
-from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.mpesa.outcome import OutcomeKind
+from pos_app.domain.stk.attempt import Review
+from pos_app.domain.values.money import format_ksh
 from pos_app.words.outcomes import words_of
 from pos_app.words.states import review_word
 

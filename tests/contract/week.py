@@ -46,11 +46,11 @@ from fakes.till import FAST, Till
 
 from pos_app.common.clock import SystemClock
 from pos_app.common.errors import Mistake
-from pos_app.domain.attempt import Attempt, AttemptId, SaleId
-from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.schedule import Pacing, is_to_be_checked
-from pos_app.domain.till_payment import Use
+from pos_app.domain.c2b.payment import Use
+from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.stk.attempt import AttemptState as S
+from pos_app.domain.stk.schedule import Pacing, is_to_be_checked
+from pos_app.domain.values.phone import parse_phone
 from pos_app.engine.updates import EngineFailed
 from pos_app.ledger.reader import LedgerReader
 from pos_app.practice.simulator import app as practice_app

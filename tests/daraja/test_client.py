@@ -26,7 +26,7 @@ from pos_app.daraja import (
     Throttled,
     TransactionType,
 )
-from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.practice.simulator.customers import CustomerBehaviour
 from pos_app.practice.simulator.shop import (
     PRACTICE_KEY,

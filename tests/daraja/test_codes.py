@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pos_app.daraja import CallbackUnreadable, StkCallback, explain
 from pos_app.daraja.codes import RESULTS, error_meaning, result_outcome, spell_code
 from pos_app.daraja.wire import ErrorBody, StkQueryResponse, parse_json
-from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.words.outcomes import WORDS
 
 

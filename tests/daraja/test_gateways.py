@@ -35,7 +35,7 @@ from pos_app.daraja import (
     Throttled,
 )
 from pos_app.daraja.recognise import recognise
-from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.mpesa.outcome import OutcomeKind
 
 WORDS = "upstream timed out; rate limit or quota exceeded; Spike arrest violation; Invalid Access Token"
 SOAP = {"Envelope": {"Body": {"Fault": {"faultcode": "soap:Server", "faultstring": WORDS}}}}

@@ -230,8 +230,8 @@ def test_two_attempts_of_one_sale_both_paid(home: Path, tmp_path: Path) -> None:
     """The first was declined as not reached, the second paid; then the first is paid after all."""
     from fakes.till import Till
 
-    from pos_app.domain.attempt import AttemptState, Review
-    from pos_app.domain.schedule import Pacing
+    from pos_app.domain.stk.attempt import AttemptState, Review
+    from pos_app.domain.stk.schedule import Pacing
 
     slow = Pacing(60_000, 60_000, 60_000)
     with (
@@ -284,7 +284,7 @@ def test_a_clock_that_is_set_or_a_pc_that_slept_while_it_waits(tmp_path: Path, b
     from fakes.till import Till
 
     from pos_app.common.clock import SystemClock
-    from pos_app.domain.attempt import AttemptState
+    from pos_app.domain.stk.attempt import AttemptState
 
     class Stepping(SystemClock):
         back_ms = 0

@@ -30,10 +30,10 @@ WINDOW = """
 import json, sys
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
-from pos_app.domain.money import parse_amount
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.reference import parse_reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.values.money import parse_amount
+from pos_app.domain.values.phone import parse_phone
+from pos_app.domain.values.order_reference import parse_reference
+from pos_app.domain.sales.sale import Draft
 from pos_app.engine.commands import RequestStkPayment
 from pos_app.gui import theme
 from pos_app.gui.app import Program

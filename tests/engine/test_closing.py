@@ -17,10 +17,10 @@ from fakes.till import Till, draft
 from pos_app import bootstrap
 from pos_app.bootstrap import PinAuthenticator
 from pos_app.common.errors import Mistake, Outside
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.attempt import SaleId
 from pos_app.domain.staff.actor import CASHIER, MANAGER
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import AttemptState as S
+from pos_app.domain.stk.attempt import SaleId
 from pos_app.engine.commands import CheckNow, RequestStkPayment, Sender
 from pos_app.engine.services.stk_sender import StkSender
 from pos_app.engine.updates import Update

@@ -15,9 +15,9 @@ from fakes.till import Till, draft
 
 from pos_app.bootstrap import PinAuthenticator
 from pos_app.common.errors import Bug, Mistake
-from pos_app.domain.attempt import AttemptState as S
 from pos_app.domain.staff.actor import CASHIER, MANAGER, Actor, Role
 from pos_app.domain.staff.permission import GRANTED, Permission
+from pos_app.domain.stk.attempt import AttemptState as S
 from pos_app.engine import commands, dispatcher, supervisor
 from pos_app.engine.commands import Command, GiveUpAttempt, RequestStkPayment, Sender, SettleReview
 from pos_app.engine.updates import EngineFailed, Health, Service, ServiceStatusChanged

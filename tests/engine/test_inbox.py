@@ -19,8 +19,8 @@ from fakes.till import Till
 from torture.storm import body_of
 
 from pos_app.common.http import MAX_BODY_BYTES, HttpClient, Request, Timeouts
-from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.schedule import Pacing
+from pos_app.domain.stk.attempt import AttemptState as S
+from pos_app.domain.stk.schedule import Pacing
 from pos_app.engine.services import relay_reader
 from pos_app.engine.updates import EngineFailed, Service, ServiceStatusChanged
 from pos_app.ledger.writer import LedgerWriter

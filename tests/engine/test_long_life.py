@@ -30,7 +30,7 @@ from pos_app.common.errors import Mistake
 from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.daraja import client as daraja_client
 from pos_app.daraja import pace
-from pos_app.domain.schedule import DEFAULT_PACING
+from pos_app.domain.stk.schedule import DEFAULT_PACING
 from pos_app.engine import attempts, ledger_thread, supervisor
 from pos_app.engine.context import SalesContext
 from pos_app.engine.engine import Engine

@@ -14,7 +14,7 @@ from fakes.till import Till
 from pos_app.common.clock import SystemClock
 from pos_app.common.errors import Outside
 from pos_app.common.paths import Home
-from pos_app.domain.attempt import AttemptState
+from pos_app.domain.stk.attempt import AttemptState
 from pos_app.engine.support import support_report, write_bundle
 from pos_app.settings.model import Settings
 

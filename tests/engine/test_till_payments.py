@@ -13,11 +13,11 @@ from fakes.servers import Canned, Mpesa, Relay
 from fakes.till import Till
 
 from pos_app.common.errors import Mistake, Outside
-from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.attempt import Review
-from pos_app.domain.sale import SaleState
-from pos_app.domain.schedule import Pacing
-from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.sales.sale import SaleState
+from pos_app.domain.stk.attempt import AttemptState as S
+from pos_app.domain.stk.attempt import Review
+from pos_app.domain.stk.schedule import Pacing
 from pos_app.engine.message_intake import read_payment
 from pos_app.engine.services.code_reservations import CodeReservations
 from pos_app.engine.updates import PaymentArrived

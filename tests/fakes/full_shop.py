@@ -7,13 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from fakes.recording import record_sale
-from pos_app.domain import events as ev
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft
-from pos_app.domain.till_payment import TillPayment
+from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.stk import events as ev
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.writer import Cursor, LedgerWriter
 
 PAID = Outcome(OutcomeKind.PAID, "0")

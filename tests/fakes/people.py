@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_app.domain.attempt import Attempt, AttemptId, SaleId
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
 from pos_app.domain.staff.actor import CASHIER, MANAGER, Actor
+from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.values.phone import Msisdn
 from pos_app.engine import commands
 from pos_app.engine.commands import C2bRegistration, Sender
 from pos_app.engine.engine import Engine

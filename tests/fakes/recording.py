@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pos_app.domain.attempt import Attempt, SaleId
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.stk.attempt import Attempt, SaleId
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.writer import LedgerWriter
 
 

@@ -11,13 +11,13 @@ from typing import Any, Self
 from fakes.people import Anyone, People
 from fakes.servers import Loop, Mpesa, Relay
 from pos_app.common.clock import Clock
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
-from pos_app.domain.money import parse_amount
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.reference import parse_reference
-from pos_app.domain.sale import Draft
-from pos_app.domain.schedule import Pacing
+from pos_app.domain.sales.sale import Draft
 from pos_app.domain.staff.actor import Actor
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.schedule import Pacing
+from pos_app.domain.values.money import parse_amount
+from pos_app.domain.values.order_reference import parse_reference
+from pos_app.domain.values.phone import parse_phone
 from pos_app.engine.context import FOLLOW_ALL, SalesContext
 from pos_app.engine.engine import Engine
 from pos_app.engine.updates import AttemptChanged, Update

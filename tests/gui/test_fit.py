@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from pos_app.domain.totals import Totals
+from pos_app.domain.sales.totals import Totals
 from pos_app.gui import theme
 from pos_app.gui.app import Program
 from pos_app.gui.ledger.delegate import ICON_ROOM, PADDING

@@ -12,7 +12,7 @@ from gui.test_window import sale_dialog, sell, word
 from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
-from pos_app.domain.attempt import AttemptState as S
+from pos_app.domain.stk.attempt import AttemptState as S
 from pos_app.gui.app import Program
 from pos_app.gui.main_window import MainWindow
 from pos_app.ledger.reader import LedgerReader

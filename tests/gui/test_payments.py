@@ -9,10 +9,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from pos_app.domain.attempt import SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.reference import Reference
-from pos_app.domain.till_payment import OpenSale, TillPayment, Use
+from pos_app.domain.c2b.payment import OpenSale, TillPayment, Use
+from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
 from pos_app.engine.commands import AllocatePayment
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.payments.presenter import verdict_of

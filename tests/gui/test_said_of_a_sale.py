@@ -18,9 +18,9 @@ from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QLabel, QLine
 from pytestqt.qtbot import QtBot
 
 from pos_app.common import paths
-from pos_app.domain.attempt import AttemptState
-from pos_app.domain.receipt import Receipt
-from pos_app.domain.sale import SaleState
+from pos_app.domain.printing.receipt import Receipt
+from pos_app.domain.sales.sale import SaleState
+from pos_app.domain.stk.attempt import AttemptState
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow

@@ -15,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
-from pos_app.domain.effects import News
+from pos_app.domain.stk.effects import News
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.sounds import Sounds
 from pos_app.practice.simulator.customers import CustomerBehaviour

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from pos_app.common.http import HttpClient, Request, Timeouts
-from pos_app.domain.unmatched_message import UnmatchedMessage
+from pos_app.domain.mpesa.unmatched_message import UnmatchedMessage
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.strays.presenter import StrayRow, row_of
 from pos_app.gui.strays.view import StraysDialog

@@ -32,10 +32,10 @@ from pytestqt.qtbot import QtBot
 
 from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import Outside
-from pos_app.domain.money import Cents
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.engine.updates import EngineStarted
 from pos_app.gui import theme
 from pos_app.gui.app import Program

@@ -14,10 +14,10 @@ from fakes.recording import record_sale
 from ledger.test_ledger import draft
 from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
 
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.values.money import Cents
 from pos_app.ledger.export import COLUMNS, Format, Progress, Written, changed_since_export, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify

@@ -22,11 +22,11 @@ from pos_app.common import logs
 from pos_app.common.clock import EARLIEST_MS, day_of
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.tokens import token_digest
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import AttemptState
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.till_payment import TillPayment
+from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import AttemptState
+from pos_app.domain.values.money import Cents
 from pos_app.ledger import copies, one_writer
 from pos_app.ledger.db import key_file, key_of_copy, schema_of_version
 from pos_app.ledger.head import head_file

@@ -20,13 +20,13 @@ from fakes.recording import record_attempt, record_sale
 
 from pos_app.common.errors import Bug, Mistake, Outside
 from pos_app.common.tokens import token_digest
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft, SaleState
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.sale import Draft, SaleState
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger import copies
 from pos_app.ledger.db import converting, newest_version
 from pos_app.ledger.export import COLUMNS, CancelledError, Format, Written, default_name, export

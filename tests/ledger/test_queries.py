@@ -12,7 +12,7 @@ import pytest
 from fakes.full_shop import fill
 
 from pos_app.common.errors import Outside
-from pos_app.domain.attempt import AttemptState, SaleId
+from pos_app.domain.stk.attempt import AttemptState, SaleId
 from pos_app.ledger.export import Format, Progress
 from pos_app.ledger.queries.exports import ChangedDays, ExportSales
 from pos_app.ledger.queries.query import Query

@@ -12,7 +12,7 @@ from fakes.recording import record_sale
 from fakes.till import draft
 
 from pos_app.common.tokens import token_digest
-from pos_app.domain import events as ev
+from pos_app.domain.stk import events as ev
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import Cursor, LedgerWriter

@@ -13,15 +13,15 @@ from fakes.recording import record_attempt, record_sale
 
 from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Mistake
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptState, Review
-from pos_app.domain.effects import Announce, News
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft, SaleState
-from pos_app.domain.till_payment import TillPayment, Use, claim_subject
+from pos_app.domain.c2b.payment import TillPayment, Use, claim_subject
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.sale import Draft, SaleState
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, AttemptState, Review
+from pos_app.domain.stk.effects import Announce, News
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.db import open_writer
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pos_app.domain.money import Cents
-from pos_app.domain.receipt import Closing, Receipt
-from pos_app.domain.reference import Reference
+from pos_app.domain.printing.receipt import Closing, Receipt
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
 from pos_app.receipts.layout import Code, Element, Pair, Rule, Size, Text, lay_out, lay_out_closing
 
 PAID = Receipt(

@@ -17,9 +17,9 @@ from PIL import Image
 from PySide6.QtWidgets import QApplication
 
 from pos_app.common.errors import Mistake, Outside
-from pos_app.domain.money import Cents
-from pos_app.domain.receipt import Closing, Receipt
-from pos_app.domain.reference import Reference
+from pos_app.domain.printing.receipt import Closing, Receipt
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
 from pos_app.gui import theme
 from pos_app.receipts.code import search_of
 from pos_app.receipts.layout import lay_out, lay_out_closing

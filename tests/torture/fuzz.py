@@ -24,10 +24,10 @@ from pos_app.daraja import C2bConfirmation, CallbackUnreadable, MpesaApiExceptio
 from pos_app.daraja.answers import is_token_refusal, read_push, read_query  # noqa: E402
 from pos_app.daraja.auth import read_token  # noqa: E402
 from pos_app.daraja.wire import StkCallback  # noqa: E402
-from pos_app.domain.events import CallbackArrived, CallbackUnclear  # noqa: E402
-from pos_app.domain.money import cents_of  # noqa: E402
-from pos_app.domain.outcome import OutcomeKind  # noqa: E402
-from pos_app.domain.unmatched_message import UnmatchedMessage  # noqa: E402
+from pos_app.domain.mpesa.outcome import OutcomeKind  # noqa: E402
+from pos_app.domain.mpesa.unmatched_message import UnmatchedMessage  # noqa: E402
+from pos_app.domain.stk.events import CallbackArrived, CallbackUnclear  # noqa: E402
+from pos_app.domain.values.money import cents_of  # noqa: E402
 from pos_app.engine.relay_messages import read_callback  # noqa: E402
 from pos_app.gui.strays.presenter import row_of  # noqa: E402
 

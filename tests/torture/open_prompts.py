@@ -15,11 +15,11 @@ from fakes.recording import record_sale
 from torture.callbacks import checkout_of, merchant_of, phone_of, reference_of, shillings_of, token_of
 
 from pos_app.common import paths
-from pos_app.domain import events as ev
-from pos_app.domain.money import parse_amount
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.reference import parse_reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.stk import events as ev
+from pos_app.domain.values.money import parse_amount
+from pos_app.domain.values.order_reference import parse_reference
+from pos_app.domain.values.phone import parse_phone
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.settings.effective import environment_of
 from pos_app.settings.model import Settings

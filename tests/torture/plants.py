@@ -12,12 +12,12 @@ from pos_app.cli import sales as sales_command
 from pos_app.cli import verify as verify_command
 from pos_app.common import tokens
 from pos_app.common.http import Leaving
-from pos_app.domain import events as ev
-from pos_app.domain import flow
-from pos_app.domain.attempt import Attempt
-from pos_app.domain.sale import SaleSummary
+from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.sales.sale import SaleSummary
 from pos_app.domain.staff.actor import Actor
-from pos_app.domain.till_payment import TillPayment
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk import transitions
+from pos_app.domain.stk.attempt import Attempt
 from pos_app.engine.commands import RequestStkPayment
 from pos_app.engine.dispatcher import HANDLERS
 from pos_app.engine.handlers import stk
@@ -75,12 +75,12 @@ def _forgets_payment() -> None:
 
 def _believes_amounts() -> None:
     """A callback with another amount than was asked for counts as proof."""
-    real = flow._callback_said_paid
+    real = transitions._callback_said_paid
 
-    def believe(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> flow.Decision:
+    def believe(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> transitions.Decision:
         return real(attempt, replace(event, amount_cents=attempt.amount_cents), now_ms)
 
-    flow._callback_said_paid = believe
+    transitions._callback_said_paid = believe
 
 
 def _blind_verify() -> None:

@@ -32,15 +32,15 @@ from pos_app.cli.lines import sale_json
 from pos_app.common import paths
 from pos_app.common.errors import Mistake, Outside
 from pos_app.daraja.client import AsyncMpesaClient
-from pos_app.domain import schedule
-from pos_app.domain.attempt import Attempt, Review
-from pos_app.domain.effects import News
-from pos_app.domain.money import parse_amount, shillings_of
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.receipt import Receipt
-from pos_app.domain.reference import parse_reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.printing.receipt import Receipt
+from pos_app.domain.sales.sale import Draft
 from pos_app.domain.staff.actor import Actor
+from pos_app.domain.stk import schedule
+from pos_app.domain.stk.attempt import Attempt, Review
+from pos_app.domain.stk.effects import News
+from pos_app.domain.values.money import parse_amount, shillings_of
+from pos_app.domain.values.order_reference import parse_reference
+from pos_app.domain.values.phone import parse_phone
 from pos_app.engine.context import SalesContext
 from pos_app.engine.engine import Engine
 from pos_app.engine.services import relay_reader

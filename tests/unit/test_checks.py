@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes.servers import Canned, Mpesa, Relay
 
-from pos_app.domain.outcome import OutcomeKind
+from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.installation.checks import PrinterCheck, RelayCheck, check_connection, check_printer, check_relay
 from pos_app.practice.simulator.shop import PRACTICE_KEY, PRACTICE_SECRET
 from pos_app.settings.effective import RelayAccess

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt
 from pos_app.engine.commands import NoteReceipt, Sender
 from pos_app.engine.parts import Parts
 from pos_app.ledger.writer import LedgerWriter

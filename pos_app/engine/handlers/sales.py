@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pos_app.common.errors import Mistake
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptState
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.engine.commands import Sender, SettleReview, VoidSale
 from pos_app.engine.parts import Parts
 from pos_app.ledger.writer import LedgerWriter

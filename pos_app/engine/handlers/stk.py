@@ -9,10 +9,10 @@ from typing import Final
 from pos_app.common.clock import CLOCK_TOLERANCE_MS, EARLIEST_MS, to_eat
 from pos_app.common.errors import Mistake
 from pos_app.common.tokens import new_address_token
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptState
-from pos_app.domain.mpesa_code import parse_mpesa_code
-from pos_app.domain.till_payment import Use
+from pos_app.domain.c2b.payment import Use
+from pos_app.domain.mpesa.mpesa_code import parse_mpesa_code
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.engine.commands import (
     CheckNow,
     GiveUpAttempt,

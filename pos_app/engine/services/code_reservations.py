@@ -11,9 +11,9 @@ from weakref import WeakValueDictionary
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.http import AsyncHttpClient, HttpResponse, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.common.mailbox import DEVICE_NAME
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import AttemptId
-from pos_app.domain.till_payment import claim_subject
+from pos_app.domain.c2b.payment import claim_subject
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import AttemptId
 from pos_app.engine.attempts import Attempts
 from pos_app.engine.context import Context
 from pos_app.engine.updates import PaymentArrived, Service

@@ -10,9 +10,9 @@ from typing import Any
 
 from pos_app.common.clock import Clock
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MaybeSent, NotSent, Pacer, Refused, Throttled
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState
-from pos_app.domain.schedule import (
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.schedule import (
     DAY_MS,
     DEADLINE_MS,
     FRESH_ANSWERS,

@@ -10,8 +10,8 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from pos_app.common.i18n import N_, _, ngettext
-from pos_app.domain.money import format_ksh
-from pos_app.domain.totals import Totals
+from pos_app.domain.sales.totals import Totals
+from pos_app.domain.values.money import format_ksh
 from pos_app.gui import theme
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.dress import dress, label

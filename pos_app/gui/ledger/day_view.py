@@ -28,9 +28,9 @@ from PySide6.QtWidgets import (
 from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _
-from pos_app.domain.attempt import Attempt
-from pos_app.domain.sale import SaleSummary
-from pos_app.domain.totals import Totals
+from pos_app.domain.sales.sale import SaleSummary
+from pos_app.domain.sales.totals import Totals
+from pos_app.domain.stk.attempt import Attempt
 from pos_app.gui import theme
 from pos_app.gui.ledger.column_fit import Needs
 from pos_app.gui.ledger.day_head import DayHead

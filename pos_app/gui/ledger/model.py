@@ -11,9 +11,9 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from pos_app.common.clock import SystemClock, to_eat
 from pos_app.common.i18n import N_, _
-from pos_app.domain.attempt import FOLLOWED
-from pos_app.domain.money import format_amount
-from pos_app.domain.sale import SaleSummary
+from pos_app.domain.sales.sale import SaleSummary
+from pos_app.domain.stk.attempt import FOLLOWED
+from pos_app.domain.values.money import format_amount
 from pos_app.gui.sell.current_presenter import clock_text
 from pos_app.gui.theme import Tone
 from pos_app.gui.tones import look_of_sale

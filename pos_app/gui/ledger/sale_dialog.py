@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QPushButton, QV
 from pos_app.common.clock import to_eat
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import SaleId
-from pos_app.domain.money import format_ksh
+from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.money import format_ksh
 from pos_app.engine.commands import (
     CheckNow,
     Command,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pos_app.domain.attempt import FOLLOWED, AttemptState
-from pos_app.domain.sale import SaleState, SaleSummary
+from pos_app.domain.sales.sale import SaleState, SaleSummary
+from pos_app.domain.stk.attempt import FOLLOWED, AttemptState
 
 _CLAIMABLE = frozenset({AttemptState.PENDING, AttemptState.UNKNOWN, AttemptState.DECLINED, AttemptState.ABANDONED})
 _CLOSED = frozenset({AttemptState.READY, AttemptState.DECLINED, AttemptState.REJECTED, AttemptState.ABANDONED})

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pos_app.common.i18n import _
-from pos_app.domain.money import format_ksh
-from pos_app.domain.till_payment import TillPayment, Use
+from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.values.money import format_ksh
 
 LOOKED_AT_AGAIN_MS = 2_000
 TWIN_WITHIN_MS = 12_000

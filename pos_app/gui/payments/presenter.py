@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pos_app.common.clock import to_eat
 from pos_app.common.i18n import N_, _
 from pos_app.common.redact import hide_phones
-from pos_app.domain.money import format_ksh
-from pos_app.domain.till_payment import Match, OpenSale, Sign, TillPayment, Use, rank
+from pos_app.domain.c2b.payment import Match, OpenSale, Sign, TillPayment, Use, rank
+from pos_app.domain.values.money import format_ksh
 from pos_app.gui.theme import Tone
 from pos_app.ledger.queries.unmatched import CodeLookup, Unmatched
 

@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import Mistake
 from pos_app.common.i18n import _, ngettext
-from pos_app.domain.attempt import Attempt
-from pos_app.domain.money import Cents, format_ksh
-from pos_app.domain.mpesa_code import parse_mpesa_code
-from pos_app.domain.till_payment import Match, OpenSale, TillPayment
+from pos_app.domain.c2b.payment import Match, OpenSale, TillPayment
+from pos_app.domain.mpesa.mpesa_code import parse_mpesa_code
+from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.values.money import Cents, format_ksh
 from pos_app.engine.commands import AllocatePayment, DeallocatePayment
 from pos_app.gui.payments.presenter import (
     PAYMENT_HEADINGS,

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from pos_app.common.i18n import N_, _
-from pos_app.domain.money import format_ksh
-from pos_app.domain.phone import format_phone
+from pos_app.domain.values.money import format_ksh
+from pos_app.domain.values.phone import format_phone
 from pos_app.gui.widgets.dress import button, card, dress, label
 from pos_app.practice.phone import PhoneChanged
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QThread
 from pos_app.common import faults
 from pos_app.common.errors import Outside, PosError
 from pos_app.common.threads import in_daemon_thread
-from pos_app.domain.schedule import LEAVES_WITHIN_MS
+from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS
 from pos_app.engine.commands import Command, Sender
 from pos_app.engine.updates import EngineFailed
 from pos_app.gui.runtime.bridge import Bridge

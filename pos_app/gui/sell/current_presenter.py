@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import FOLLOWED, Attempt, AttemptState
-from pos_app.domain.money import format_ksh
-from pos_app.domain.sale import SaleState, SaleSummary
+from pos_app.domain.sales.sale import SaleState, SaleSummary
+from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptState
+from pos_app.domain.values.money import format_ksh
 from pos_app.engine.updates import AttemptChanged
 from pos_app.gui.sell.form_presenter import offer_by_hand
 from pos_app.gui.theme import Tone

@@ -8,10 +8,10 @@ from typing import Any
 
 from pos_app.common.errors import Mistake
 from pos_app.common.i18n import _
-from pos_app.domain.money import MAX_SHILLINGS, format_ksh, is_sum, parse_amount
-from pos_app.domain.phone import format_phone, parse_phone
-from pos_app.domain.reference import Reference, next_reference, parse_reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.values.money import MAX_SHILLINGS, format_ksh, is_sum, parse_amount
+from pos_app.domain.values.order_reference import Reference, next_reference, parse_reference
+from pos_app.domain.values.phone import format_phone, parse_phone
 from pos_app.words.mistakes import reason, reason_of
 
 AMOUNT, PHONE, REFERENCE = "amount", "phone", "reference"

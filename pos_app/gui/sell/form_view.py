@@ -10,8 +10,8 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from pos_app.common.i18n import _
-from pos_app.domain.reference import MAX_REFERENCE, Reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.values.order_reference import MAX_REFERENCE, Reference
 from pos_app.gui import theme
 from pos_app.gui.sell.form_presenter import AMOUNT, PHONE, REFERENCE, FormPresenter, spell_amount, spell_phone
 from pos_app.gui.theme import Theme

@@ -8,11 +8,11 @@ from PySide6.QtCore import Signal, Slot
 
 from pos_app.common.errors import Mistake, PosError
 from pos_app.common.i18n import _
-from pos_app.domain.attempt import Attempt, AttemptId
-from pos_app.domain.money import Cents
-from pos_app.domain.phone import parse_phone
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft, summary_of
+from pos_app.domain.sales.sale import Draft, summary_of
+from pos_app.domain.stk.attempt import Attempt, AttemptId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import parse_phone
 from pos_app.engine.commands import RequestStkPayment
 from pos_app.engine.updates import AttemptChanged
 from pos_app.gui.runtime.engine_client import EngineClient

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import N_, _
-from pos_app.domain.callback_address import refused_word
+from pos_app.domain.mpesa.callback_url import refused_word
 from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Data, Environment, Mpesa, Relay, Settings, Shop
 from pos_app.settings.secrets import SecretName, SecretStore

@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from pos_app.common.clock import to_eat
 from pos_app.common.i18n import N_, _
-from pos_app.domain.money import Cents, cents_of, format_ksh
-from pos_app.domain.outcome import OutcomeKind
-from pos_app.domain.unmatched_message import UnmatchedMessage
+from pos_app.domain.mpesa.outcome import OutcomeKind
+from pos_app.domain.mpesa.unmatched_message import UnmatchedMessage
+from pos_app.domain.values.money import Cents, cents_of, format_ksh
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.reader import LedgerReader
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-from pos_app.domain.attempt import SaleId
-from pos_app.domain.sale import SaleSummary
-from pos_app.domain.sale_history import HistoryEntry
-from pos_app.domain.totals import Totals
+from pos_app.domain.sales.history import HistoryEntry
+from pos_app.domain.sales.sale import SaleSummary
+from pos_app.domain.sales.totals import Totals
+from pos_app.domain.stk.attempt import SaleId
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.reader import Filter, LedgerReader
 

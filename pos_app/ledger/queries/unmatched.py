@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pos_app.common.clock import day_of
-from pos_app.domain.sale import SaleSummary
-from pos_app.domain.till_payment import OpenSale, TillPayment
+from pos_app.domain.c2b.payment import OpenSale, TillPayment
+from pos_app.domain.sales.sale import SaleSummary
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.reader import LedgerReader
 

@@ -13,15 +13,15 @@ from differential.acts import GIVEN_BY, MAILBOX, REASON, Act, Answer, Observatio
 from pos_app.common.clock import day_of
 from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, SaleId
-from pos_app.domain.effects import Announce, Effect
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft, SaleSummary
-from pos_app.domain.till_payment import TillPayment, claim_subject
+from pos_app.domain.c2b.payment import TillPayment, claim_subject
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.sale import Draft, SaleSummary
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, SaleId
+from pos_app.domain.stk.effects import Announce, Effect
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import Applied, Cursor, LedgerWriter

@@ -54,7 +54,7 @@ class Plant:
 
 
 PLANTS = (
-    Plant("what was said of money blocks nothing", "domain.attempt:Attempt.speaks_of_money",
+    Plant("what was said of money blocks nothing", "domain.stk.attempt:Attempt.speaks_of_money",
           "bool(self.review & OF_MONEY)", "False", seed=0, steps=4),
     Plant("one code pays two prompts", "ledger.writer:LedgerWriter._is_code_taken", "if mpesa_code is None:", "if True:", seed=1, steps=14),
     Plant("a payment is given to a voided sale", "ledger.writer:LedgerWriter.attach_payment", "if is_voided:", "if False:", seed=8, steps=27),
@@ -65,15 +65,15 @@ PLANTS = (
           '.read_text("utf-8").replace("WHERE day = (SELECT day FROM sales WHERE id = NEW.sale_id);'
           '\\n    UPDATE sales SET received", "WHERE day = (SELECT max(day) FROM day_totals);'
           '\\n    UPDATE sales SET received"))', seed=21, steps=15),
-    Plant("late proof is not heard after giving up", "domain.flow:_callback_said_paid", "if attempt.state is S.PAID:",
+    Plant("late proof is not heard after giving up", "domain.stk.transitions:_callback_said_paid", "if attempt.state is S.PAID:",
           "if attempt.state is S.ABANDONED:\n        return Decision(attempt)\n    if attempt.state is S.PAID:", seed=0, steps=112),
-    Plant("two answers at once prove a payment", "domain.flow:_query_said_paid",
+    Plant("two answers at once prove a payment", "domain.stk.transitions:_query_said_paid",
           "if apart_ms < rules.confirm_gap_ms:", "if False:", seed=3, steps=58),
-    Plant("a failure is final although paid was said", "domain.flow:_query_said_failed",
+    Plant("a failure is final although paid was said", "domain.stk.transitions:_query_said_failed",
           "if _was_said_paid(attempt):", "if False:", seed=18, steps=39),
-    Plant("a wrong amount is good enough", "domain.flow:_callback_said_paid",
+    Plant("a wrong amount is good enough", "domain.stk.transitions:_callback_said_paid",
           "event.amount_cents != attempt.amount_cents", "event.amount_cents < attempt.amount_cents", seed=1, steps=11),
-    Plant("another prompt's callback counts", "domain.flow:_names_another_prompt", "return any(", "return all(", seed=0, steps=12),
+    Plant("another prompt's callback counts", "domain.stk.transitions:_names_another_prompt", "return any(", "return all(", seed=0, steps=12),
     Plant("a message counts twice", "ledger.writer:LedgerWriter._keep_evidence",
           "return digest if cursor.rowcount == 1 else None", "return digest", seed=6, steps=18),
     Plant("what is listed is settled as not there", "ledger.writer:LedgerWriter._refuse_listed",
@@ -99,8 +99,8 @@ PLANTS = (
           "if row is not None:", "if False:", seed=11, steps=52),
     Plant("the same sale is typed in twice", "ledger.writer:LedgerWriter._refuse_same_open",
           "if self.vault.open(sealed) == draft.msisdn.encode():", "if False:", seed=4, steps=23),
-    Plant("what was being sent waits for its PIN after a restart", "domain.flow:_decide",
+    Plant("what was being sent waits for its PIN after a restart", "domain.stk.transitions:_decide",
           "if attempt.state is S.SENDING else attempt", "if False else attempt", seed=5, steps=4),
-    Plant("another code claimed for it is not noticed", "domain.flow:_claim_differs", "return not is_look_alike(",
+    Plant("another code claimed for it is not noticed", "domain.stk.transitions:_claim_differs", "return not is_look_alike(",
           "return is_look_alike(", seed=4, steps=104),
 )  # fmt: skip

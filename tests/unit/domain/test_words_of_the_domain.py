@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from pos_app.common.errors import Bug, Mistake
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
-from pos_app.domain.callback_address import refused_word
-from pos_app.domain.money import Cents, shillings_of
-from pos_app.domain.mpesa_code import parse_mpesa_code
-from pos_app.domain.phone import Msisdn, parse_phone
-from pos_app.domain.receipt import Closing, Receipt
-from pos_app.domain.reference import Reference, next_reference, parse_reference
-from pos_app.domain.sale import Sale, SaleState
+from pos_app.domain.mpesa.callback_url import refused_word
+from pos_app.domain.mpesa.mpesa_code import parse_mpesa_code
+from pos_app.domain.printing.receipt import Closing, Receipt
+from pos_app.domain.sales.sale import Sale, SaleState
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.values.money import Cents, shillings_of
+from pos_app.domain.values.order_reference import Reference, next_reference, parse_reference
+from pos_app.domain.values.phone import Msisdn, parse_phone
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_a_live_attempt_blocks_its_sale() -> None:
 
 
 def test_an_illegal_change_is_a_bug_and_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pos_app.domain import events as ev
-    from pos_app.domain import flow
+    from pos_app.domain.stk import events as ev
+    from pos_app.domain.stk import transitions
 
     attempt = Attempt(AttemptId(1), SaleId(1), Cents(100), Msisdn("254712345678"), "", Reference("A1"))
-    monkeypatch.setattr(flow, "LEGAL", frozenset())
+    monkeypatch.setattr(transitions, "LEGAL", frozenset())
     with pytest.raises(Bug) as caught:
-        flow.step(attempt, ev.SendRequested(), 0)
-    assert str(caught.value).startswith("flow.illegal (before=")
+        transitions.step(attempt, ev.SendRequested(), 0)
+    assert str(caught.value).startswith("attempt.illegal (before=")
     assert caught.value.params == {"before": "ready", "after": "sending"}
 
 

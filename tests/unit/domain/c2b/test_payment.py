@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pos_app.domain.attempt import SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.reference import Reference
-from pos_app.domain.till_payment import NEAR_MS, OpenSale, Sign, TillPayment, claim_subject, rank
+from pos_app.domain.c2b.payment import NEAR_MS, OpenSale, Sign, TillPayment, claim_subject, rank
+from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
 
 T = 1_795_000_000_000
 PAYMENT = TillPayment("TKN7RT61SV", Cents(62_000), T, "Nicholas", "126", "a0003")

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from pos_app.common.errors import Mistake
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.effects import Announce, AskSoon, Effect, News, SendPush
-from pos_app.domain.flow import Rules, step
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.effects import Announce, AskSoon, Effect, News, SendPush
+from pos_app.domain.stk.transitions import Rules, step
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 
 S = AttemptState
 PAID = Outcome(OutcomeKind.PAID, "0")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pos_app.common.errors import Mistake
-from pos_app.domain.attempt import Attempt, AttemptState, Review, SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
+from pos_app.domain.stk.attempt import Attempt, AttemptState, Review, SaleId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 
 
 class SaleState(StrEnum):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pos_app.domain.money import Cents, shillings_of
-from pos_app.domain.reference import Reference
+from pos_app.domain.values.money import Cents, shillings_of
+from pos_app.domain.values.order_reference import Reference
 
 
 @dataclass(frozen=True, slots=True)

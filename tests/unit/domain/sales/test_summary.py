@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.domain.test_flow import Playbook, pending
+from unit.domain.stk.test_transitions import Playbook, pending
 
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import AttemptState, Review
-from pos_app.domain.money import Cents
-from pos_app.domain.receipt import Receipt
-from pos_app.domain.sale import SaleState, SaleSummary, summary_of
+from pos_app.domain.printing.receipt import Receipt
+from pos_app.domain.sales.sale import SaleState, SaleSummary, summary_of
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import AttemptState, Review
+from pos_app.domain.values.money import Cents
 from pos_app.words.states import words_of_sale
 
 S = AttemptState

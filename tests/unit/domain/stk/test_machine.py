@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pos_app.common.errors import Mistake
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import LEGAL, AttemptState
-from pos_app.domain.flow import Rules, step
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import LEGAL, AttemptState
+from pos_app.domain.stk.transitions import Rules, step
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pos_app.domain.attempt import Attempt, AttemptState
+from pos_app.domain.stk.attempt import Attempt, AttemptState
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -5,15 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.domain.test_flow import ACCEPTED, CANCELLED, LOST, ODD, PAID, PENDING, Playbook, callback, pending, sent
+from unit.domain.stk.test_transitions import (
+    ACCEPTED,
+    CANCELLED,
+    LOST,
+    ODD,
+    PAID,
+    PENDING,
+    Playbook,
+    callback,
+    pending,
+    sent,
+)
 
 from pos_app.common.errors import Mistake
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import AttemptState as S
-from pos_app.domain.attempt import Review
-from pos_app.domain.effects import Announce, AskSoon, Effect, News
-from pos_app.domain.flow import step
-from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import AttemptState as S
+from pos_app.domain.stk.attempt import Review
+from pos_app.domain.stk.effects import Announce, AskSoon, Effect, News
+from pos_app.domain.stk.transitions import step
 
 ASK, LOOK = AskSoon(), Announce(News.NEEDS_YOU)
 QUERY_PAID, QUERY_FAILED = ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED)

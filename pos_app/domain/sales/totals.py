@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pos_app.domain.money import Cents
+from pos_app.domain.values.money import Cents
 
 NOTHING: Final = Cents(0)
 

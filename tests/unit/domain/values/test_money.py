@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from pos_app.common.errors import Mistake
-from pos_app.domain.money import cents_of, format_ksh, is_sum, parse_amount, whole_shillings
+from pos_app.domain.values.money import cents_of, format_ksh, is_sum, parse_amount, whole_shillings
 
 
 @pytest.mark.parametrize(

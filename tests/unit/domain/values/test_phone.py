@@ -1,8 +1,8 @@
 import pytest
 
 from pos_app.common.errors import Mistake
-from pos_app.domain.phone import format_phone, mask_phone, parse_phone
-from pos_app.domain.reference import next_reference, parse_reference
+from pos_app.domain.values.order_reference import next_reference, parse_reference
+from pos_app.domain.values.phone import format_phone, mask_phone, parse_phone
 
 
 @pytest.mark.parametrize(

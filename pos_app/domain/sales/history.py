@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pos_app.domain.attempt import AttemptId, AttemptState
+from pos_app.domain.stk.attempt import AttemptId, AttemptState
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,20 +15,20 @@ from fakes.recording import record_attempt, record_sale
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from unit.domain.test_flow import CANCELLED, PAID, PENDING, UNREACHABLE, Playbook, callback, pending, sent
+from unit.domain.stk.test_transitions import CANCELLED, PAID, PENDING, UNREACHABLE, Playbook, callback, pending, sent
 
 from pos_app.common.errors import Mistake
 from pos_app.common.tokens import token_digest
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
-from pos_app.domain.effects import AskSoon
-from pos_app.domain.flow import Rules
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.sale import Draft, refuse_while_paid_is_said
-from pos_app.domain.till_payment import TillPayment
+from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.sale import Draft, refuse_while_paid_is_said
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
+from pos_app.domain.stk.effects import AskSoon
+from pos_app.domain.stk.transitions import Rules
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SPEAKS_OF_MONEY
 from pos_app.ledger.verify import verify

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome
+from pos_app.domain.mpesa.outcome import Outcome
+from pos_app.domain.values.money import Cents
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
+from pos_app.domain.mpesa.outcome import Outcome
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 
 SaleId = NewType("SaleId", int)
 AttemptId = NewType("AttemptId", int)
@@ -156,7 +156,7 @@ class Attempt:
     def speaks_of_money(self) -> bool:
         """Whether something heard about it speaks of money that is neither received nor settled by a person.
 
-        While it does, its sale is prompted no more and not voided (`pos_app.domain.sale.refuse_while_paid_is_said`).
+        While it does, no prompt goes out for its sale and nobody voids it (`sales.sale.refuse_while_paid_is_said`).
         """
         if self.state is AttemptState.PAID:
             return False

@@ -2,12 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from pos_app.domain.attempt import Attempt, AttemptId, AttemptState, SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.outcome import Outcome, OutcomeKind
-from pos_app.domain.phone import Msisdn
-from pos_app.domain.reference import Reference
-from pos_app.domain.schedule import (
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.stk.schedule import (
     DAY_MS,
     HOUR_MS,
     WaitReason,
@@ -16,6 +13,9 @@ from pos_app.domain.schedule import (
     pause_ms,
     resend_wait,
 )
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 
 T = 1_800_000_000_000
 PENDING = Attempt(

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from pos_app.common.errors import Bug, Mistake
-from pos_app.domain import events as ev
-from pos_app.domain.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
-from pos_app.domain.effects import Announce, AskSoon, Effect, News, SendPush
-from pos_app.domain.mpesa_code import is_look_alike
-from pos_app.domain.outcome import Outcome, OutcomeKind
+from pos_app.domain.mpesa.mpesa_code import is_look_alike
+from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.stk import events as ev
+from pos_app.domain.stk.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
+from pos_app.domain.stk.effects import Announce, AskSoon, Effect, News, SendPush
 
 S = AttemptState
 
@@ -63,7 +63,7 @@ def step(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_
     decision = _decide(attempt, event, now_ms, rules)
     before, after = attempt.state, decision.attempt.state
     if before is not after and (before, after) not in LEGAL:
-        raise Bug("flow.illegal", before=before, after=after)
+        raise Bug("attempt.illegal", before=before, after=after)
     return decision
 
 

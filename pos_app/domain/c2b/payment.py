@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pos_app.domain.attempt import SaleId
-from pos_app.domain.money import Cents
-from pos_app.domain.reference import Reference
+from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
 
 NEAR_MS: Final = 15 * 60 * 1000
 

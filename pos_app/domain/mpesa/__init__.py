@@ -1,0 +1,1 @@
+"""What M-PESA's results, codes and addresses mean, whatever product they come from."""
