@@ -19,10 +19,8 @@ ATTEMPT_COLUMNS: Final = (
     "a.id, a.sale_id, a.amount_cents, a.phone_head, a.phone_last3, s.reference, a.state, a.merchant_request_id,"
     " a.checkout_request_id, a.mpesa_code, a.heard_code, a.outcome_kind, a.outcome_code, a.outcome_text,"
     " a.outcome_is_final, a.outcome_may_turn, a.created_at_ms, a.sent_at_ms, a.settled_at_ms, a.asked_at_ms, a.asks,"
-    " a.said_paid_at_ms, a.said_failed_at_ms, a.review,"
-    " s.received_cents - (a.state = 'paid') * a.amount_cents + a.amount_cents > s.amount_cents,"
-    " a.claimed_code, a.phone_sealed, a.left_at_ms, a.heard_settled, a.answered_at_ms, a.answers,"
-    " a.said_by_callback"
+    " a.said_paid_at_ms, a.said_failed_at_ms, a.review, a.claimed_code, a.phone_sealed, a.left_at_ms,"
+    " a.heard_settled, a.answered_at_ms, a.answers, a.said_by_callback"
 )
 _OF_MONEY: Final = " OR ".join(f"',' || a.review || ',' LIKE '%,{reason},%'" for reason in sorted(OF_MONEY))
 SPEAKS_OF_MONEY: Final = (
@@ -43,7 +41,7 @@ SALE_COLUMNS: Final = (
     "s.id, s.reference, s.amount_cents, s.received_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.is_voided"
 )
 SALE_WIDTH: Final = 9
-PHONE_SEALED: Final = 26
+PHONE_SEALED: Final = 25
 """Where the sealed phone stands in a row of `ATTEMPT_COLUMNS`."""
 
 
@@ -86,13 +84,12 @@ def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:
         said_paid_at_ms=row[21],
         said_failed_at_ms=row[22],
         review=review_of(row[23]),
-        paid_elsewhere=bool(row[24]),
-        claimed_code=row[25],
-        left_at_ms=row[27],
-        heard_settled=bool(row[28]),
-        answered_at_ms=row[29],
-        answers=row[30],
-        is_said_by_callback=bool(row[31]),
+        claimed_code=row[24],
+        left_at_ms=row[26],
+        heard_settled=bool(row[27]),
+        answered_at_ms=row[28],
+        answers=row[29],
+        is_said_by_callback=bool(row[30]),
     )
 
 

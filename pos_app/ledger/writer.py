@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,10 @@ from pos_app.domain.c2b.payment import TillPayment, Use, claim_subject
 from pos_app.domain.sales.sale import Draft, is_said_paid, refuse_while_paid_is_said
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.stk.effects import Announce, Effect, News
+from pos_app.domain.stk.effects import Effect
+from pos_app.domain.stk.facts import NO_FACTS, Facts, codes_in_question
 from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, WaitReason, left_ms, resend_wait
-from pos_app.domain.stk.transitions import DEFAULT_RULES, Decision, Rules, step
+from pos_app.domain.stk.transitions import DEFAULT_RULES, Rules, step
 from pos_app.domain.values.money import whole_shillings
 from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger import chain
@@ -653,20 +654,9 @@ class LedgerWriter:
         self, before: Attempt, event: ev.Event, now_ms: int, rules: Rules, *, evidence: bytes | None = None
     ) -> Applied:
         """Decides and writes down, for an attempt as this transaction found it."""
-        free_code: str | None = None
-        if isinstance(event, ev.CallbackArrived):
-            if self._is_code_taken(event.mpesa_code, before):
-                event = replace(event, code_taken=True)
-            else:
-                free_code = event.mpesa_code
         self._refuse_for_sale(before, event, now_ms)
-        own = self._own_in_list(before) if isinstance(event, ev.QueryAnswered) else None
-        if own is not None:
-            before = self._without(before, own)
-        decision = step(before, event, now_ms, rules)
+        decision = step(before, event, self._facts(before, event), now_ms, rules)
         after = decision.attempt
-        if after.mpesa_code != free_code:
-            after = self._without_a_used_code(before, after)
         changed = changed_columns(before, after)
         kind, details = describe(event, before, after, changed)
         if evidence is not None:
@@ -679,30 +669,32 @@ class LedgerWriter:
         self._store(before, after, changed)
         if after.mpesa_code not in (None, before.mpesa_code):
             self._payments.prove(after, now_ms)
-        applied = Applied(before, after, self._effects_of(decision, after))
-        if own is not None and after.state is AttemptState.PAID and after.mpesa_code is None:
-            # Queries bring no code; its own message had named one, whose money this sale has already: it is the same.
-            merged = self._apply(after, ev.TwinArrived(own.mpesa_code), now_ms, rules)
-            return Applied(before, merged.attempt, (*applied.effects, *merged.effects))
-        return applied
+        return Applied(before, after, decision.effects)
 
-    def _own_in_list(self, attempt: Attempt) -> TillPayment | None:
-        """The payment straight to the till that an attempt's own message had named, and that was given to its sale."""
-        if attempt.heard_code is None or attempt.state is AttemptState.PAID:
-            return None
-        found = self._payments.find(attempt.heard_code)
+    def _facts(self, attempt: Attempt, event: ev.Event) -> Facts:
+        """What the ledger knows of the codes that an event speaks of, and of the sale."""
+        if not isinstance(event, (ev.CallbackArrived, ev.QueryAnswered, ev.TwinArrived)):
+            return NO_FACTS
+        codes = codes_in_question(attempt, event)
+        taken = frozenset(code for code in codes if self._is_code_taken(code, attempt))
+        own = self._own_in_list(codes[0], attempt) if codes and attempt.state is not AttemptState.PAID else None
+        row = self._db.execute("SELECT amount_cents, received_cents FROM sales WHERE id = ?", (attempt.sale_id,))
+        total, received = row.fetchone()
+        if attempt.state is AttemptState.PAID:
+            received -= attempt.amount_cents
+        if own is not None:
+            received -= own.amount_cents
+        return Facts(taken, own.mpesa_code if own is not None else None, received + attempt.amount_cents > total)
+
+    def _own_in_list(self, mpesa_code: str, attempt: Attempt) -> TillPayment | None:
+        """An attempt's own money, where a person had given it to the sale as a payment straight to the till."""
+        found = self._payments.find(mpesa_code)
         is_own = (
             found is not None
             and found.use is Use.PAYS
             and (found.sale_id, found.amount_cents) == (attempt.sale_id, attempt.amount_cents)
         )
         return found if is_own else None
-
-    def _without(self, attempt: Attempt, own: TillPayment) -> Attempt:
-        """The attempt as it is but for a payment that is its own money: that pays the sale by no other way."""
-        query = "SELECT received_cents - ? + ? > amount_cents FROM sales WHERE id = ?"
-        row = self._db.execute(query, (own.amount_cents, attempt.amount_cents, attempt.sale_id)).fetchone()
-        return replace(attempt, paid_elsewhere=bool(row[0]))
 
     def _refuse_for_sale(self, attempt: Attempt, event: ev.Event, now_ms: int) -> None:
         """What the sale forbids, or another one: an attempt alone cannot know it."""
@@ -743,25 +735,10 @@ class LedgerWriter:
             raise Mistake("sale.other_due")
         self._refuse_wait(self._wait(attempt.msisdn, attempt.amount_cents, now_ms, has_live_attempt=False), now_ms)
 
-    def _is_code_taken(self, mpesa_code: str | None, attempt: Attempt) -> bool:
-        if mpesa_code is None:
-            return False
+    def _is_code_taken(self, mpesa_code: str, attempt: Attempt) -> bool:
         query = "SELECT 1 FROM attempts WHERE mpesa_code = ? AND id <> ?"
         is_another_prompts = self._db.execute(query, (mpesa_code, attempt.id)).fetchone() is not None
         return is_another_prompts or self._payments.is_taken(mpesa_code, attempt.sale_id)
-
-    def _without_a_used_code(self, before: Attempt, after: Attempt) -> Attempt:
-        """A code that was heard before may have been given to another sale since: a person must look."""
-        if after.mpesa_code in (None, before.mpesa_code) or not self._is_code_taken(after.mpesa_code, after):
-            return after
-        return replace(after, mpesa_code=before.mpesa_code, review=after.review | {Review.CODE_REUSED})
-
-    @staticmethod
-    def _effects_of(decision: Decision, after: Attempt) -> tuple[Effect, ...]:
-        """What follows; a code that was given away since rings as well."""
-        needs_you = Announce(News.NEEDS_YOU)
-        is_new = after.review - decision.attempt.review and needs_you not in decision.effects
-        return (*decision.effects, needs_you) if is_new else decision.effects
 
     def _refuse_received(self, sale_id: SaleId) -> None:
         row = self._db.execute("SELECT received_cents FROM sales WHERE id = ?", (sale_id,)).fetchone()

@@ -100,7 +100,6 @@ class Attempt:
 
     Args:
         msisdn: The phone that is asked, in full; empty where the reader may not know it.
-        paid_elsewhere: Whether another attempt of the same sale is already paid.
         sent_at_ms: When the push was journalled, just before its bytes left.
         left_at_ms: When its first byte left, as far as the engine could note it; the waits count from here.
         asked_at_ms: When M-PESA was last asked for the result.
@@ -140,7 +139,6 @@ class Attempt:
     is_said_by_callback: bool = False
     said_failed_at_ms: int | None = None
     review: frozenset[Review] = field(default_factory=frozenset)
-    paid_elsewhere: bool = False
 
     @property
     def is_live(self) -> bool:

@@ -90,18 +90,13 @@ class QueryRefused:
 
 @dataclass(frozen=True, slots=True)
 class CallbackArrived:
-    """A callback with this attempt's own token in its address.
-
-    Args:
-        code_taken: Whether the ledger holds its M-PESA code for another attempt.
-    """
+    """A callback with this attempt's own token in its address."""
 
     outcome: Outcome
     merchant_request_id: str | None = None
     checkout_request_id: str | None = None
     amount_cents: Cents | None = None
     mpesa_code: str | None = None
-    code_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.stk.effects import Announce, AskSoon, Effect, News, SendPush
+from pos_app.domain.stk.facts import Facts
 
 S = AttemptState
 
@@ -43,12 +44,13 @@ class Decision:
     effects: tuple[Effect, ...] = ()
 
 
-def step(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_RULES) -> Decision:
-    """Decides what an event means for an attempt.
+def step(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, rules: Rules = DEFAULT_RULES) -> Decision:
+    """Decides what an event means for an attempt: the whole decision.
 
     Args:
         attempt: As the ledger has it.
         event: What happened.
+        facts: What the ledger knows beside it, of the codes that `codes_in_question` names.
         now_ms: When, in milliseconds since 1970.
         rules: The times to judge by.
 
@@ -60,29 +62,29 @@ def step(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_
         Mistake: a person asked for what the state does not allow (``attempt.not_…``).
         Bug: the program did.
     """
-    decision = _decide(attempt, event, now_ms, rules)
+    decision = _decide(attempt, event, facts, now_ms, rules)
     before, after = attempt.state, decision.attempt.state
     if before is not after and (before, after) not in LEGAL:
         raise Bug("attempt.illegal", before=before, after=after)
     return decision
 
 
-def _decide(attempt: Attempt, event: ev.Event, now_ms: int, rules: Rules) -> Decision:
+def _decide(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, rules: Rules) -> Decision:
     match event:
         case ev.PushAccepted() | ev.PushNotSent() | ev.PushRefused() | ev.PushLost():
             return _on_push(attempt, event, now_ms)
         case ev.Asked():
             return Decision(replace(attempt, asked_at_ms=now_ms, asks=attempt.asks + 1))
         case ev.QueryAnswered():
-            return _on_query(_answered(attempt, now_ms), event, now_ms, rules)
+            return _on_query(_answered(attempt, now_ms), event, facts, now_ms, rules)
         case ev.QueryRefused():
             # It says nothing of what is closed or paid: the question that is owed for that stays owed.
             is_open = attempt.state in (S.PENDING, S.UNKNOWN)
             return Decision(_answered(attempt, now_ms) if is_open else attempt)
         case ev.CallbackArrived():
-            return _on_callback(attempt, event, now_ms)
+            return _on_callback(attempt, event, facts, now_ms)
         case _ if isinstance(event, OtherNews):
-            return _on_other_news(attempt, event)
+            return _on_other_news(attempt, event, facts)
         case ev.Restarted():
             return Decision(replace(attempt, state=S.UNKNOWN) if attempt.state is S.SENDING else attempt)
         case ev.DeadlinePassed():
@@ -102,7 +104,7 @@ OtherNews = (
 )
 
 
-def _on_other_news(attempt: Attempt, event: OtherNews) -> Decision:
+def _on_other_news(attempt: Attempt, event: OtherNews, facts: Facts) -> Decision:
     """What was heard of its money by another way than its own query and callback."""
     match event:
         case ev.CallbackUnclear():
@@ -116,7 +118,7 @@ def _on_other_news(attempt: Attempt, event: OtherNews) -> Decision:
             return _for_review(replace(attempt, heard_code=code, heard_settled=False), Review.SAID_PAID)
         case ev.TwinArrived(code):
             is_wanted = attempt.state is S.PAID and attempt.mpesa_code is None
-            return _code_followed(attempt, code) if is_wanted else Decision(attempt)
+            return _code_followed(attempt, code, facts) if is_wanted else Decision(attempt)
         case ev.TooMuchReceived():
             return _for_review(attempt, Review.PAID_TOO_MUCH)
         case ev.TooMuchGivenBack():
@@ -167,8 +169,6 @@ def _refuse_wish(attempt: Attempt, event: Wish) -> None:
         raise Mistake(mistake, state=attempt.state)
     if isinstance(event, (ev.SendRequested, ev.SaleVoided)) and attempt.speaks_of_money:
         raise Mistake("sale.said_paid")
-    if isinstance(event, ev.SaleVoided) and attempt.paid_elsewhere:
-        raise Mistake("sale.not_voidable", state=attempt.state)
 
 
 def _settled(attempt: Attempt) -> Attempt:
@@ -251,12 +251,12 @@ def _answered(attempt: Attempt, now_ms: int) -> Attempt:
     return replace(attempt, answered_at_ms=now_ms, answers=attempt.answers + 1)
 
 
-def _on_query(attempt: Attempt, event: ev.QueryAnswered, now_ms: int, rules: Rules) -> Decision:
+def _on_query(attempt: Attempt, event: ev.QueryAnswered, facts: Facts, now_ms: int, rules: Rules) -> Decision:
     outcome = event.outcome
     if attempt.state in (S.READY, S.WITHDRAWN):
         return Decision(attempt)
     if outcome.kind is OutcomeKind.PAID:
-        return _query_said_paid(attempt, event, now_ms, rules)
+        return _query_said_paid(attempt, event, facts, now_ms, rules)
     if not outcome.is_final:
         return _not_settled_by(attempt, outcome, now_ms)
     return _query_said_failed(attempt, outcome, now_ms, rules)
@@ -299,7 +299,7 @@ def _unsettled(unsettled: Attempt, outcome: Outcome) -> Attempt:
     return replace(unsettled, outcome=None) if was_odd else unsettled
 
 
-def _query_said_paid(attempt: Attempt, event: ev.QueryAnswered, now_ms: int, rules: Rules) -> Decision:
+def _query_said_paid(attempt: Attempt, event: ev.QueryAnswered, facts: Facts, now_ms: int, rules: Rules) -> Decision:
     if attempt.state is S.PAID:
         return Decision(attempt)
     if attempt.said_failed_at_ms is not None:
@@ -311,7 +311,7 @@ def _query_said_paid(attempt: Attempt, event: ev.QueryAnswered, now_ms: int, rul
     apart_ms = event.apart_ms if event.apart_ms is not None else abs(now_ms - attempt.said_paid_at_ms)
     if apart_ms < rules.confirm_gap_ms:
         return Decision(attempt)
-    return _paid(attempt, attempt.sure_code, now_ms)
+    return _paid(attempt, attempt.sure_code, facts, now_ms)
 
 
 def _query_said_failed(attempt: Attempt, outcome: Outcome, now_ms: int, rules: Rules) -> Decision:
@@ -350,7 +350,7 @@ def _with_heard(attempt: Attempt, mpesa_code: str | None) -> Attempt:
     return replace(attempt, heard_code=attempt.heard_code or mpesa_code, heard_settled=False)
 
 
-def _on_callback(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> Decision:
+def _on_callback(attempt: Attempt, event: ev.CallbackArrived, facts: Facts, now_ms: int) -> Decision:
     if attempt.state in (S.READY, S.WITHDRAWN):
         # Nothing of ours can have caused it: keep it as evidence, let a person look.
         return _for_review(attempt, Review.OTHER_PROMPT)
@@ -362,7 +362,7 @@ def _on_callback(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> De
         checkout_request_id=attempt.checkout_request_id or event.checkout_request_id,
     )
     if event.outcome.kind is OutcomeKind.PAID:
-        return _callback_said_paid(known, event, now_ms)
+        return _callback_said_paid(known, event, facts, now_ms)
     if not event.outcome.is_final:
         return _callback_said_something(known, event.outcome)
     return _callback_said_failed(known, event, now_ms)
@@ -392,14 +392,14 @@ def _looks_like_zero(code: str) -> bool:
     return bool(code.strip()) and set(code.strip()) <= set("0.+-eE") and "0" in code
 
 
-def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> Decision:
+def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, facts: Facts, now_ms: int) -> Decision:
     if event.amount_cents is not None and event.amount_cents != attempt.amount_cents:
         return _for_review(_with_heard(attempt, event.mpesa_code), Review.OTHER_AMOUNT, AskSoon())
-    if event.code_taken:
+    if event.mpesa_code in facts.taken_codes:
         return _for_review(attempt, Review.CODE_REUSED, AskSoon())
     if attempt.state is S.PAID:
         if attempt.mpesa_code is None:
-            return _code_followed(attempt, event.mpesa_code)
+            return _code_followed(attempt, event.mpesa_code, facts)
         if event.mpesa_code not in (None, attempt.mpesa_code):
             return _for_review(attempt, Review.SECOND_CODE)
         return Decision(attempt)
@@ -415,7 +415,7 @@ def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, now_ms: int
         if attempt.is_live:
             return Decision(heard, (AskSoon(),))
         return _for_review(heard, Review.SAID_PAID, AskSoon())
-    return _paid(attempt, event.mpesa_code, now_ms)
+    return _paid(attempt, event.mpesa_code, facts, now_ms)
 
 
 def _callback_said_failed(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> Decision:
@@ -430,12 +430,20 @@ def _callback_said_failed(attempt: Attempt, event: ev.CallbackArrived, now_ms: i
     return _declined(attempt, event.outcome, now_ms)
 
 
-def _code_followed(attempt: Attempt, mpesa_code: str | None) -> Decision:
+def _code_followed(attempt: Attempt, mpesa_code: str | None, facts: Facts) -> Decision:
     """The code of a payment that two queries had proved before."""
-    known = replace(attempt, mpesa_code=mpesa_code)
-    if _claim_differs(attempt, mpesa_code):
-        return _for_review(known, Review.OTHER_CLAIM)
-    return Decision(known)
+    code, reasons = _proper_code(attempt, mpesa_code, facts)
+    known = replace(attempt, mpesa_code=code, review=attempt.review | reasons)
+    return Decision(known, (Announce(News.NEEDS_YOU),) if reasons - attempt.review else ())
+
+
+def _proper_code(attempt: Attempt, mpesa_code: str | None, facts: Facts) -> tuple[str | None, frozenset[Review]]:
+    """The code to note for a payment, and what of it a person must look at."""
+    reasons = {Review.OTHER_CLAIM} if _claim_differs(attempt, mpesa_code) else set()
+    if mpesa_code not in facts.taken_codes:
+        return mpesa_code, frozenset(reasons)
+    # It was heard before, and has been given to another sale since.
+    return None, frozenset(reasons | {Review.CODE_REUSED})
 
 
 def _claim_differs(attempt: Attempt, mpesa_code: str | None) -> bool:
@@ -445,22 +453,22 @@ def _claim_differs(attempt: Attempt, mpesa_code: str | None) -> bool:
     return not is_look_alike(attempt.claimed_code, mpesa_code)
 
 
-def _paid(attempt: Attempt, mpesa_code: str | None, now_ms: int) -> Decision:
-    review = set(attempt.review) - {Review.SAID_PAID}
-    if _claim_differs(attempt, mpesa_code):
-        review.add(Review.OTHER_CLAIM)
+def _paid(attempt: Attempt, mpesa_code: str | None, facts: Facts, now_ms: int) -> Decision:
+    # Where no code was told, its own message had named one whose money the sale has already: it is the same.
+    code, reasons = _proper_code(attempt, mpesa_code or facts.own_code, facts)
+    review = (attempt.review - {Review.SAID_PAID}) | reasons
     if attempt.state in (S.DECLINED, S.REJECTED, S.ABANDONED):
-        review.add(Review.PAID_LATE)
-    if attempt.paid_elsewhere:
-        review.add(Review.PAID_TWICE)
+        review |= {Review.PAID_LATE}
+    if facts.is_too_much:
+        review |= {Review.PAID_TWICE}
     paid = replace(
         attempt,
         state=S.PAID,
-        mpesa_code=mpesa_code,
+        mpesa_code=code,
         outcome=Outcome(OutcomeKind.PAID, "0"),
         settled_at_ms=now_ms,
         answers=0,
-        review=frozenset(review),
+        review=review,
     )
     news = (Announce(News.PAID), Announce(News.NEEDS_YOU)) if review else (Announce(News.PAID),)
     return Decision(paid, news)

@@ -56,7 +56,8 @@ class Plant:
 PLANTS = (
     Plant("what was said of money blocks nothing", "domain.stk.attempt:Attempt.speaks_of_money",
           "bool(self.review & OF_MONEY)", "False", seed=0, steps=4),
-    Plant("one code pays two prompts", "ledger.writer:LedgerWriter._is_code_taken", "if mpesa_code is None:", "if True:", seed=1, steps=14),
+    Plant("one code pays two prompts", "ledger.writer:LedgerWriter._is_code_taken",
+          "return is_another_prompts or self._payments.is_taken(mpesa_code, attempt.sale_id)", "return False", seed=1, steps=14),
     Plant("a payment is given to a voided sale", "ledger.writer:LedgerWriter.attach_payment", "if is_voided:", "if False:", seed=8, steps=27),
     Plant("too much is not flagged", "ledger.writer:LedgerWriter._is_overpaid", "return bool(", "return not bool(", seed=0, steps=8),
     Plant("a late payment counts on the day it was heard", "ledger.payment_book:PaymentBook.keep",

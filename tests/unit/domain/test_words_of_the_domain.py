@@ -92,11 +92,12 @@ def test_a_live_attempt_blocks_its_sale() -> None:
 def test_an_illegal_change_is_a_bug_and_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
     from pos_app.domain.stk import events as ev
     from pos_app.domain.stk import transitions
+    from pos_app.domain.stk.facts import NO_FACTS
 
     attempt = Attempt(AttemptId(1), SaleId(1), Cents(100), Msisdn("254712345678"), "", Reference("A1"))
     monkeypatch.setattr(transitions, "LEGAL", frozenset())
     with pytest.raises(Bug) as caught:
-        transitions.step(attempt, ev.SendRequested(), 0)
+        transitions.step(attempt, ev.SendRequested(), NO_FACTS, 0)
     assert str(caught.value).startswith("attempt.illegal (before=")
     assert caught.value.params == {"before": "ready", "after": "sending"}
 

@@ -654,7 +654,7 @@ class LedgerWriter:
             else:
                 free_code = event.mpesa_code
         self._refuse_for_sale(before, event, now_ms)
-        own = self._own_in_list(before) if isinstance(event, ev.QueryAnswered) else None
+        own = self._own_in_list(before, event)
         if own is not None:
             before = self._without(before, own)
         decision = step(before, event, now_ms, rules)
@@ -680,11 +680,13 @@ class LedgerWriter:
             return Applied(before, merged.attempt, (*applied.commands, *merged.commands))
         return applied
 
-    def _own_in_list(self, attempt: Attempt) -> TillPayment | None:
-        """The payment straight to the till that an attempt's own message had named, and that was given to its sale."""
-        if attempt.heard_code is None or attempt.state is AttemptState.PAID:
+    def _own_in_list(self, attempt: Attempt, event: ev.Event) -> TillPayment | None:
+        """The payment straight to the till that an attempt's own message named, and that was given to its sale."""
+        told = event.mpesa_code if isinstance(event, ev.CallbackArrived) else None
+        code = told or attempt.heard_code
+        if not isinstance(event, (ev.CallbackArrived, ev.QueryAnswered)) or attempt.state is AttemptState.PAID:
             return None
-        found = self._payments.find(attempt.heard_code)
+        found = self._payments.find(code) if code is not None else None
         is_own = (
             found is not None
             and found.use is Use.PAYS

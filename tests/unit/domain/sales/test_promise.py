@@ -15,7 +15,17 @@ from fakes.recording import record_attempt, record_sale
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from unit.domain.stk.test_transitions import CANCELLED, PAID, PENDING, UNREACHABLE, Playbook, callback, pending, sent
+from unit.domain.stk.test_transitions import (
+    CANCELLED,
+    PAID,
+    PENDING,
+    TAKEN,
+    UNREACHABLE,
+    Playbook,
+    callback,
+    pending,
+    sent,
+)
 
 from pos_app.common.errors import Mistake
 from pos_app.common.tokens import token_digest
@@ -53,7 +63,7 @@ SAID: dict[str, Callable[[], Playbook]] = {
     "cancelled, and a callback without an amount": lambda: declined().hear(WEAK),
     "cancelled, and a callback with another amount": lambda: declined().hear(callback(amount=99)),
     "cancelled, and a callback with another prompt": lambda: declined().hear(callback(checkout="ws-2")),
-    "cancelled, and another sale's code": lambda: declined().hear(callback(code_taken=True)),
+    "cancelled, and another sale's code": lambda: declined().hear(callback(), facts=TAKEN),
     "cancelled, and a message that is not clear": lambda: declined().hear(ev.CallbackUnclear(Cents(10_000), None)),
     "rejected, and a callback without an amount": lambda: sent().hear(REFUSED, WEAK),
     "rejected, and a callback with another amount": lambda: sent().hear(REFUSED, callback(amount=99)),

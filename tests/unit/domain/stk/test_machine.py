@@ -16,6 +16,7 @@ from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Draft
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import LEGAL, AttemptState
+from pos_app.domain.stk.facts import NO_FACTS
 from pos_app.domain.stk.transitions import Rules, step
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
@@ -76,7 +77,7 @@ class Promises(RuleBasedStateMachine):
         before = self.attempt
         expected = None
         with contextlib.suppress(Mistake):
-            expected = step(before, event, self.now_ms, RULES).attempt
+            expected = step(before, event, NO_FACTS, self.now_ms, RULES).attempt
         try:
             applied = self.ledger.apply(before.id, event, self.now_ms, RULES)
         except Mistake:

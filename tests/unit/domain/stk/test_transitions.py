@@ -11,6 +11,7 @@ from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.stk.effects import Announce, AskSoon, Effect, News, SendPush
+from pos_app.domain.stk.facts import NO_FACTS, Facts, codes_in_question
 from pos_app.domain.stk.transitions import Rules, step
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
@@ -25,6 +26,8 @@ ODD = Outcome(OutcomeKind.OTHER, "77", is_final=False)
 LOST = ev.PushLost(Outcome(OutcomeKind.NO_ANSWER, is_final=False))
 ACCEPTED = ev.PushAccepted("m-1", "ws-1")
 RULES = Rules(confirm_gap_ms=10_000)
+TAKEN = Facts(taken_codes=frozenset({"TKN7RT61SV"}))
+TOO_MUCH = Facts(is_too_much=True)
 
 
 def callback(
@@ -54,10 +57,10 @@ class Playbook:
         self.now_ms = 1_000_000
         self.effects: tuple[Effect, ...] = ()
 
-    def hear(self, *events: ev.Event, after_s: float = 1) -> Playbook:
+    def hear(self, *events: ev.Event, after_s: float = 1, facts: Facts = NO_FACTS) -> Playbook:
         for event in events:
             self.now_ms += int(after_s * 1000)
-            decision = step(self.attempt, event, self.now_ms, RULES)
+            decision = step(self.attempt, event, facts, self.now_ms, RULES)
             self.attempt, self.effects = decision.attempt, decision.effects
         return self
 
@@ -173,8 +176,6 @@ def test_a_sale_is_voided_only_where_no_money_can_come() -> None:
     for book in (Playbook(), sent(), pending(), pending().hear(callback())):
         with pytest.raises(Mistake):
             book.hear(ev.SaleVoided("Asha", "left"))
-    with pytest.raises(Mistake):
-        Playbook(paid_elsewhere=True, state=S.DECLINED).hear(ev.SaleVoided("Asha", "left"))
 
 
 def test_not_sent_goes_back_to_ready_and_refused_is_rejected() -> None:
@@ -225,7 +226,7 @@ def test_a_contradiction_needs_a_second_voice_later() -> None:
 def test_callbacks_that_do_not_prove_themselves() -> None:
     pending().hear(callback(amount=99)).is_now(S.PENDING, Review.OTHER_AMOUNT)
     pending().hear(callback(checkout="ws-2")).is_now(S.PENDING, Review.OTHER_PROMPT)
-    pending().hear(callback(code_taken=True)).is_now(S.PENDING, Review.CODE_REUSED)
+    pending().hear(callback(), facts=TAKEN).is_now(S.PENDING, Review.CODE_REUSED)
     book = pending().hear(callback(amount=None)).is_now(S.PENDING)
     assert book.attempt.is_being_confirmed
     assert book.hear(ev.QueryAnswered(PAID), after_s=11).is_now(S.PAID).attempt.mpesa_code == "TKN7RT61SV"
@@ -244,9 +245,39 @@ def test_duplicates_change_nothing_and_a_second_code_shows() -> None:
 
 
 def test_paid_twice() -> None:
-    book = Playbook(paid_elsewhere=True).hear(ev.SendRequested(), ACCEPTED, callback())
+    book = pending().hear(callback(), facts=TOO_MUCH)
     book.is_now(S.PAID, Review.PAID_TWICE)
     book.hear(ev.ReviewSettled("Njeri", "paid back")).is_now(S.PAID)
+
+
+def test_a_code_that_was_heard_and_given_to_another_sale_since_is_not_noted() -> None:
+    heard = pending().hear(callback(amount=None))
+    book = heard.hear(ev.QueryAnswered(PAID), after_s=12, facts=TAKEN).is_now(S.PAID, Review.CODE_REUSED)
+    assert book.attempt.mpesa_code is None
+    assert book.effects == (Announce(News.PAID), Announce(News.NEEDS_YOU))
+    without = pending().hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=12).is_now(S.PAID)
+    late = without.hear(ev.TwinArrived("TKN7RT61SV"), facts=TAKEN).is_now(S.PAID, Review.CODE_REUSED)
+    assert (late.attempt.mpesa_code, late.effects) == (None, (Announce(News.NEEDS_YOU),))
+    assert late.hear(ev.TwinArrived("TKN7RT61SV"), facts=TAKEN).effects == ()
+
+
+def test_its_own_money_that_was_taken_from_the_list_brings_its_code() -> None:
+    own = Facts(own_code="TKN7RT61SV")
+    unclear = pending().hear(ev.CallbackUnclear(None, "TKN7RT61SV"))
+    assert unclear.attempt.sure_code is None
+    paid = unclear.hear(ev.QueryAnswered(PAID), ev.QueryAnswered(PAID), after_s=12, facts=own)
+    assert paid.is_now(S.PAID, Review.UNREADABLE).attempt.mpesa_code == "TKN7RT61SV"
+    # What M-PESA tells goes before what was found here.
+    assert pending().hear(callback(code="OTHERCODE1"), facts=own).attempt.mpesa_code == "OTHERCODE1"
+
+
+def test_which_codes_a_decision_may_depend_on() -> None:
+    heard = pending().hear(callback(amount=None, code="HEARDCODE1")).attempt
+    assert codes_in_question(heard, callback()) == ("TKN7RT61SV", "HEARDCODE1")
+    assert codes_in_question(heard, ev.TwinArrived("TWINCODE01")) == ("TWINCODE01", "HEARDCODE1")
+    assert codes_in_question(heard, callback(code="HEARDCODE1")) == ("HEARDCODE1",)
+    assert codes_in_question(heard, ev.QueryAnswered(PAID)) == ("HEARDCODE1",)
+    assert codes_in_question(pending().attempt, callback(code=None)) == ()
 
 
 def test_a_refusal_after_a_callback_is_a_contradiction() -> None:
