@@ -25,6 +25,8 @@ from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _, ngettext
 from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.sales.actions import SaleAction
+from pos_app.domain.sales.rules import allowed_actions
 from pos_app.domain.sales.sale import Draft, SaleState, SaleSummary, summary_of
 from pos_app.domain.sales.totals import Totals
 from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
@@ -45,7 +47,6 @@ from pos_app.gui.help import show_help
 from pos_app.gui.ledger.day_view import DayView
 from pos_app.gui.ledger.export_dialog import ExportDialog
 from pos_app.gui.ledger.sale_dialog import SaleDialog
-from pos_app.gui.ledger.sale_presenter import possible
 from pos_app.gui.payments.arrivals import Arrivals
 from pos_app.gui.payments.view import InboxDialog
 from pos_app.gui.practice.phone_dock import PhoneDock
@@ -637,7 +638,7 @@ class MainWindow(QMainWindow):
     def check_selected(self) -> None:
         """F5: the payment at hand, or the selected one where the table has the focus."""
         row = self.day.selected_row() if self.day.table.hasFocus() else None
-        if row is not None and possible(row).check:
+        if row is not None and SaleAction.CHECK_NOW in allowed_actions(row):
             self._check(row.attempt.id)
         else:
             self.current.ask_check()

@@ -7,8 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
-from pos_app.common.clock import day_of, to_eat
-from pos_app.common.errors import Mistake
+from pos_app.common.clock import day_of
 from pos_app.domain.c2b.payment import TillPayment, Use
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.ledger.rows import PAYMENT_COLUMNS, payment_of
@@ -53,22 +52,10 @@ class PaymentBook:
         row = self._db.execute(f"{PAYMENT_COLUMNS} WHERE mpesa_code = ?", (mpesa_code,)).fetchone()
         return payment_of(row, self._vault) if row is not None else None
 
-    def free(self, mpesa_code: str) -> TillPayment:
-        """A payment that nobody uses.
-
-        Raises:
-            Mistake: ``payment.unknown``, ``.used`` (reference, time) or ``.elsewhere`` (till).
-        """
-        payment = self.find(mpesa_code)
-        if payment is None:
-            raise Mistake("payment.unknown")
-        if payment.use is Use.ELSEWHERE:
-            raise Mistake("payment.elsewhere", till=payment.taken_by)
-        if payment.sale_id is not None:
-            reference = self._db.execute("SELECT reference FROM sales WHERE id = ?", (payment.sale_id,)).fetchone()[0]
-            time = to_eat(payment.paid_at_ms).strftime("%d %b %H:%M")
-            raise Mistake("payment.used", reference=reference, time=time)
-        return payment
+    def codes_of(self, sale_id: SaleId) -> list[str]:
+        """The codes of the payments that pay a sale."""
+        query = "SELECT mpesa_code FROM till_payments WHERE sale_id = ? AND use = 'pays' ORDER BY id"
+        return [row[0] for row in self._db.execute(query, (sale_id,))]
 
     def use(self, payment: TillPayment, use: Use, attempt: Attempt, now_ms: int, **why: str) -> None:
         """Notes what a payment is used for from now on, on the attempt and in the list.

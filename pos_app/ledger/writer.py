@@ -7,22 +7,25 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pos_app.common.clock import day_of, to_eat
+from pos_app.common.clock import day_of
 from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain.c2b.payment import TillPayment, Use, claim_subject
-from pos_app.domain.sales.sale import Draft, is_said_paid, refuse_while_paid_is_said
+from pos_app.domain.sales import rules
+from pos_app.domain.sales.actions import SaleAction
+from pos_app.domain.sales.rules import CodeFacts, CodeOwner
+from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.stk.effects import Effect
 from pos_app.domain.stk.facts import NO_FACTS, Facts, codes_in_question
-from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, WaitReason, left_ms, resend_wait
+from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, left_ms, resend_wait
 from pos_app.domain.stk.transitions import DEFAULT_RULES, Rules, step
-from pos_app.domain.values.money import whole_shillings
+from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
@@ -30,7 +33,7 @@ from pos_app.ledger.describe import changed_columns, describe
 from pos_app.ledger.head import Head, HeadFile, head_of, is_behind, read_head
 from pos_app.ledger.one_writer import hold
 from pos_app.ledger.payment_book import PaymentBook
-from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, SPEAKS_OF_MONEY, attempt_of
+from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, SALE_COLUMNS, SPEAKS_OF_MONEY, attempt_of, sale_of
 from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
 
 
@@ -217,7 +220,7 @@ class LedgerWriter:
     ) -> Attempt:
         if not anyway:
             self._refuse_same_open(draft)
-        self._refuse_wait(self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=False), now_ms)
+        rules.refuse_wait(self._wait(draft.msisdn, draft.amount_cents, now_ms, has_live_attempt=False), now_ms)
         cursor = self._db.execute(
             "INSERT INTO sales (reference, amount_cents, day, created_at_ms, cashier, till_label)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -236,28 +239,9 @@ class LedgerWriter:
             return self._apply(attempt, ev.SendRequested(), now_ms, DEFAULT_RULES)
 
     def _add_another(self, sale_id: SaleId, token: str, now_ms: int, msisdn: Msisdn | None) -> Attempt:
-        row = self._db.execute(
-            "SELECT reference, amount_cents, received_cents, last_attempt_id, is_voided FROM sales WHERE id = ?",
-            (sale_id,),
-        ).fetchone()
-        if row is None:
-            raise Mistake("sale.not_found")
-        if row[4]:
-            raise Mistake("sale.voided")
-        if row[2] >= row[1]:
-            raise Mistake("sale.already_paid")
-        last = self._attempt(row[3])
-        # Whatever came in by other ways is not asked for again.
-        due = whole_shillings(row[1] - row[2])
-        draft = Draft(due, msisdn or last.msisdn, row[0])
-        wait = self._wait(
-            draft.msisdn,
-            draft.amount_cents,
-            now_ms,
-            has_live_attempt=last.is_live,
-            is_said_paid=is_said_paid(self._attempts_of(sale_id)),
-        )
-        self._refuse_wait(wait, now_ms)
+        sale = self._summary(sale_id)
+        draft = rules.next_prompt(sale, msisdn)
+        rules.refuse_wait(self._wait_of(sale, draft, now_ms), now_ms)
         return self._add_attempt(sale_id, draft, token, now_ms)
 
     def _refuse_same_open(self, draft: Draft) -> None:
@@ -278,13 +262,17 @@ class LedgerWriter:
         """What stands in the way of prompting the sale of this attempt again."""
         with converting(self.path):
             last = self._attempt(attempt_id)
-            return self._wait(
-                last.msisdn,
-                last.amount_cents,
-                now_ms,
-                has_live_attempt=last.is_live,
-                is_said_paid=is_said_paid(self._attempts_of(last.sale_id)),
-            )
+            draft = Draft(last.amount_cents, last.msisdn, last.reference)
+            return self._wait_of(replace(self._summary(last.sale_id), attempt=last), draft, now_ms)
+
+    def _wait_of(self, sale: SaleSummary, draft: Draft, now_ms: int) -> Wait | None:
+        return self._wait(
+            draft.msisdn,
+            draft.amount_cents,
+            now_ms,
+            has_live_attempt=sale.attempt.is_live,
+            is_said_paid=sale.is_said_paid,
+        )
 
     def _wait(
         self, msisdn: Msisdn, amount_cents: int, now_ms: int, *, has_live_attempt: bool, is_said_paid: bool = False
@@ -307,18 +295,6 @@ class LedgerWriter:
             last_prompt_ms=max((at_ms for at_ms, _ in recent), default=None),
             last_same_amount_ms=max((at_ms for at_ms, amount in recent if amount == amount_cents), default=None),
         )
-
-    @staticmethod
-    def _refuse_wait(wait: Wait | None, now_ms: int) -> None:
-        if wait is None:
-            return
-        if wait.reason is WaitReason.SAID_PAID:
-            raise Mistake("sale.said_paid")
-        if wait.reason is WaitReason.LIVE_ATTEMPT or wait.until_ms is None:
-            raise Mistake("sale.live_attempt")
-        seconds = max(1, -(-(wait.until_ms - now_ms) // 1000))
-        same = wait.reason is WaitReason.SAME_AMOUNT
-        raise Mistake("sale.wait_same_amount" if same else "sale.wait_phone", seconds=seconds)
 
     def _add_attempt(self, sale_id: SaleId, draft: Draft, token: str, now_ms: int) -> Attempt:
         national = "0" + draft.msisdn[3:]
@@ -480,59 +456,49 @@ class LedgerWriter:
         Raises:
             Mistake: ``payment.unknown``, ``.used``, ``.elsewhere``; ``sale.not_found``, ``.voided``, ``.already_paid``.
         """
-        with self._transaction() as db:
-            payment = self._payments.free(mpesa_code)
-            self._refuse_heard_code(mpesa_code, sale_id)
-            before = self._attempt(self._last_attempt_id(sale_id))
-            sale = db.execute("SELECT is_voided, received_cents >= amount_cents FROM sales WHERE id = ?", (sale_id,))
-            is_voided, is_paid = sale.fetchone()
-            twin = db.execute(
-                "SELECT id FROM attempts WHERE sale_id = ? AND state = 'paid' AND mpesa_code IS NULL"
-                " AND amount_cents = ?",
-                (sale_id, payment.amount_cents),
-            ).fetchone()
-            if is_voided:
-                raise Mistake("sale.voided")
-            if twin is not None:
-                return self._apply(self._attempt(twin[0]), ev.TwinArrived(mpesa_code), now_ms, DEFAULT_RULES)
-            if is_paid:
-                raise Mistake("sale.already_paid")
-            self._payments.use(payment, Use.PAYS, before, now_ms, by=by)
-            for attempt in self._attempts_of(sale_id):
-                if attempt.heard_code == mpesa_code:
-                    # What a message had spoken of is received now: it stands in the way of nothing.
-                    self._apply(attempt, ev.HeardReceived(mpesa_code), now_ms, DEFAULT_RULES)
-            effects: tuple[Effect, ...] = ()
-            if self._is_overpaid(sale_id):
-                effects = self._apply(self._attempt(before.id), ev.TooMuchReceived(), now_ms, DEFAULT_RULES).effects
-            return Applied(before, self._attempt(before.id), effects)
+        with self._transaction():
+            sale, code = self._summary(sale_id), self._code_facts(mpesa_code, sale_id)
+            decision = rules.allocate(code, sale, self._attempts_of(sale_id))
+            if decision.is_more_money:
+                self._payments.use(rules.free_payment(code), Use.PAYS, sale.attempt, now_ms, by=by)
+            return self._follow(sale.attempt, decision, now_ms)
 
-    def _spoken_of(self, mpesa_code: str) -> set[int]:
+    def _follow(self, before: Attempt, decision: rules.Allocation, now_ms: int) -> Applied:
+        """Writes down what an allocation, or its end, means for the attempts of the sale."""
+        applied = [
+            self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_RULES)
+            for attempt_id, event in decision.events
+        ]
+        if not decision.is_more_money:
+            return applied[0]
+        effects = tuple(effect for one in applied for effect in one.effects)
+        return Applied(before, self._attempt(before.id), effects)
+
+    def _spoken_of(self, mpesa_code: str) -> frozenset[AttemptId]:
         """The attempts for which a message had named a code that was received: one that was uncertain is not kept."""
         rows = self._db.execute(
             "SELECT attempt_id FROM attempt_events WHERE kind = 'heard_received'"
             " AND json_extract(details, '$.mpesa_code') = ?",
             (mpesa_code,),
         )
-        return {row[0] for row in rows}
+        return frozenset(AttemptId(row[0]) for row in rows)
 
-    def _is_overpaid(self, sale_id: SaleId) -> bool:
-        query = "SELECT received_cents > amount_cents FROM sales WHERE id = ?"
-        return bool(self._db.execute(query, (sale_id,)).fetchone()[0])
-
-    def _heard_for_another(self, mpesa_code: str, sale_id: SaleId) -> tuple[str, int] | None:
-        """Reference and time of another sale whose callback named this code, and which it may still turn out to pay."""
-        row: tuple[str, int] | None = self._db.execute(
+    def _heard_by_another(self, mpesa_code: str, sale_id: SaleId) -> CodeOwner | None:
+        """Another sale whose callback named this code, and which it may still turn out to pay."""
+        row = self._db.execute(
             "SELECT s.reference, a.created_at_ms FROM attempts a JOIN sales s ON s.id = a.sale_id"
             " WHERE a.heard_code = ? AND a.sale_id <> ? AND a.mpesa_code IS NULL",
             (mpesa_code, sale_id),
         ).fetchone()
-        return row
+        return CodeOwner(Reference(row[0]), row[1]) if row is not None else None
 
-    def _refuse_heard_code(self, mpesa_code: str, sale_id: SaleId) -> None:
-        row = self._heard_for_another(mpesa_code, sale_id)
-        if row is not None:
-            raise Mistake("payment.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
+    def _code_facts(self, mpesa_code: str, sale_id: SaleId) -> CodeFacts:
+        payment = self._payments.find(mpesa_code)
+        used_by = None
+        if payment is not None and payment.sale_id is not None:
+            row = self._db.execute("SELECT reference FROM sales WHERE id = ?", (payment.sale_id,)).fetchone()
+            used_by = CodeOwner(Reference(row[0]), payment.paid_at_ms)
+        return CodeFacts(payment, used_by, self._heard_by_another(mpesa_code, sale_id))
 
     def codes_to_reserve(self, since_ms: int) -> list[tuple[AttemptId, str]]:
         """The codes that prompts were paid with since a time, and of which the relay has not confirmed anything."""
@@ -557,22 +523,15 @@ class LedgerWriter:
         """
         with self._transaction():
             payment = self._payments.find(mpesa_code)
-            if payment is None:
-                raise Mistake("payment.unknown")
-            if payment.use is not Use.PAYS or payment.sale_id is None:
-                raise Mistake("payment.not_attached")
-            before = self._attempt(self._last_attempt_id(payment.sale_id))
-            self._payments.use(payment, Use.FREE, before, now_ms, by=by, reason=reason)
-            spoken_of = self._spoken_of(mpesa_code)
-            for attempt in self._attempts_of(payment.sale_id):
-                if attempt.heard_code == mpesa_code or attempt.id in spoken_of:
-                    # What a message had spoken of is not received any more.
-                    self._apply(attempt, ev.HeardGivenBack(mpesa_code), now_ms, DEFAULT_RULES)
-            if not self._is_overpaid(payment.sale_id):
-                for attempt in self._attempts_of(payment.sale_id):
-                    if Review.PAID_TOO_MUCH in attempt.review:
-                        self._apply(attempt, ev.TooMuchGivenBack(), now_ms, DEFAULT_RULES)
-            return Applied(before, self._attempt(before.id), ())
+            sale_id = payment.sale_id if payment is not None else None
+            sale = self._summary(sale_id) if sale_id is not None else None
+            attempts = self._attempts_of(sale_id) if sale_id is not None else []
+            decision = rules.release(payment, sale, attempts, self._spoken_of(mpesa_code))
+            if payment is None or sale is None:
+                raise Bug("ledger.released_nothing", mpesa_code=mpesa_code)
+            self._payments.use(payment, Use.FREE, sale.attempt, now_ms, by=by, reason=reason)
+            # Whoever takes it back knows what follows: it rings for nobody.
+            return replace(self._follow(sale.attempt, decision, now_ms), effects=())
 
     def note_claim(self, subject: bytes, till: str, now_ms: int, cursor: Cursor) -> None:
         """Another till of the shop claimed a payment, or (an empty name) gave it back."""
@@ -608,12 +567,6 @@ class LedgerWriter:
                 " WHERE id = ? AND attempt_id IS NULL AND verdict <> 'payment' ON CONFLICT DO NOTHING",
                 [(now_ms, by, reason, number) for number in evidence],
             )
-
-    def _last_attempt_id(self, sale_id: SaleId) -> int:
-        row = self._db.execute("SELECT last_attempt_id FROM sales WHERE id = ?", (sale_id,)).fetchone()
-        if row is None:
-            raise Mistake("sale.not_found")
-        return int(row[0])
 
     def _keep_evidence(
         self,
@@ -678,13 +631,8 @@ class LedgerWriter:
         codes = codes_in_question(attempt, event)
         taken = frozenset(code for code in codes if self._is_code_taken(code, attempt))
         own = self._own_in_list(codes[0], attempt) if codes and attempt.state is not AttemptState.PAID else None
-        row = self._db.execute("SELECT amount_cents, received_cents FROM sales WHERE id = ?", (attempt.sale_id,))
-        total, received = row.fetchone()
-        if attempt.state is AttemptState.PAID:
-            received -= attempt.amount_cents
-        if own is not None:
-            received -= own.amount_cents
-        return Facts(taken, own.mpesa_code if own is not None else None, received + attempt.amount_cents > total)
+        own_code = own.mpesa_code if own is not None else None
+        return Facts(taken, own_code, rules.is_too_much(self._sale(attempt.sale_id), attempt, own))
 
     def _own_in_list(self, mpesa_code: str, attempt: Attempt) -> TillPayment | None:
         """An attempt's own money, where a person had given it to the sale as a payment straight to the till."""
@@ -698,64 +646,34 @@ class LedgerWriter:
 
     def _refuse_for_sale(self, attempt: Attempt, event: ev.Event, now_ms: int) -> None:
         """What the sale forbids, or another one: an attempt alone cannot know it."""
-        if isinstance(event, ev.CodeClaimed):
-            self._refuse_used_code(event.code, attempt)
-        if isinstance(event, ev.ReviewSettled):
-            self._refuse_listed(attempt)
-        if isinstance(event, ev.SaleVoided):
-            self._refuse_received(attempt.sale_id)
-        if isinstance(event, (ev.SaleVoided, ev.SendRequested)):
-            refuse_while_paid_is_said(self._attempts_of(attempt.sale_id))
-        if isinstance(event, ev.SendRequested):
-            self._refuse_other_due(attempt, now_ms)
-
-    def _refuse_listed(self, attempt: Attempt) -> None:
-        """What stands in the till's own list, and can be given to this sale, nobody settles as "not there"."""
-        if attempt.state is AttemptState.PAID or attempt.heard_code is None or not attempt.is_heard:
-            return
-        row = self._db.execute(
-            "SELECT 1 FROM till_payments p, sales s WHERE p.mpesa_code = ? AND p.use = '' AND s.id = ?"
-            " AND NOT s.is_voided AND s.received_cents < s.amount_cents",
-            (attempt.heard_code, attempt.sale_id),
-        ).fetchone()
-        # Where two sales heard one code neither can be given its money, and a person must settle it.
-        if row is not None and self._heard_for_another(attempt.heard_code, attempt.sale_id) is None:
-            raise Mistake("review.listed", mpesa_code=attempt.heard_code)
-
-    def _refuse_other_due(self, attempt: Attempt, now_ms: int) -> None:
-        """A prompt that waited to be sent asks for what is still due, and for nothing when M-PESA would refuse it."""
-        amount, received, is_voided = self._db.execute(
-            "SELECT amount_cents, received_cents, is_voided FROM sales WHERE id = ?", (attempt.sale_id,)
-        ).fetchone()
-        if is_voided:
-            raise Mistake("sale.voided")
-        if received >= amount:
-            raise Mistake("sale.already_paid")
-        if whole_shillings(amount - received) != attempt.amount_cents:
-            raise Mistake("sale.other_due")
-        self._refuse_wait(self._wait(attempt.msisdn, attempt.amount_cents, now_ms, has_live_attempt=False), now_ms)
+        match event:
+            case ev.CodeClaimed(code):
+                self._refuse_quoted_code(code, attempt)
+            case ev.ReviewSettled() if attempt.heard_code is not None:
+                code_facts = self._code_facts(attempt.heard_code, attempt.sale_id)
+                rules.refuse_settling(self._summary(attempt.sale_id), attempt, code_facts)
+            case ev.SaleVoided():
+                rules.ensure(SaleAction.VOID, self._summary(attempt.sale_id))
+            case ev.SendRequested():
+                rules.refuse_sending(self._summary(attempt.sale_id), attempt)
+                wait = self._wait(attempt.msisdn, attempt.amount_cents, now_ms, has_live_attempt=False)
+                rules.refuse_wait(wait, now_ms)
+            case _:
+                pass
 
     def _is_code_taken(self, mpesa_code: str, attempt: Attempt) -> bool:
         query = "SELECT 1 FROM attempts WHERE mpesa_code = ? AND id <> ?"
         is_another_prompts = self._db.execute(query, (mpesa_code, attempt.id)).fetchone() is not None
         return is_another_prompts or self._payments.is_taken(mpesa_code, attempt.sale_id)
 
-    def _refuse_received(self, sale_id: SaleId) -> None:
-        row = self._db.execute("SELECT received_cents FROM sales WHERE id = ?", (sale_id,)).fetchone()
-        if row[0] > 0:
-            raise Mistake("sale.not_voidable")
-
-    def _refuse_used_code(self, mpesa_code: str, attempt: Attempt) -> None:
-        """A code serves one sale only, whether it paid it or is claimed for it."""
-        if self._payments.is_taken(mpesa_code, attempt.sale_id):
-            self._payments.free(mpesa_code)
+    def _refuse_quoted_code(self, mpesa_code: str, attempt: Attempt) -> None:
         row = self._db.execute(
             "SELECT s.reference, coalesce(a.settled_at_ms, a.created_at_ms) FROM attempts a"
             " JOIN sales s ON s.id = a.sale_id WHERE (a.mpesa_code = :code OR a.claimed_code = :code) AND a.id <> :id",
             {"code": mpesa_code, "id": attempt.id},
         ).fetchone()
-        if row is not None:
-            raise Mistake("claim.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
+        used_by = CodeOwner(Reference(row[0]), row[1]) if row is not None else None
+        rules.refuse_quoted_code(self._code_facts(mpesa_code, attempt.sale_id), attempt.sale_id, used_by)
 
     def _store(self, before: Attempt, after: Attempt, changed: dict[str, Any]) -> None:
         """What changed alone: an index whose columns stay is not written."""
@@ -792,6 +710,16 @@ class LedgerWriter:
         self._head = Head(self._head.ledger, event_id, digest.hex())
 
     # Reading back
+
+    def _sale(self, sale_id: SaleId) -> Sale:
+        row = self._db.execute(f"SELECT {SALE_COLUMNS} FROM sales s WHERE s.id = ?", (sale_id,)).fetchone()  # noqa: S608
+        if row is None:
+            raise Mistake("sale.not_found")
+        return sale_of(row)
+
+    def _summary(self, sale_id: SaleId) -> SaleSummary:
+        """A sale as it stands in this transaction."""
+        return summarize(self._sale(sale_id), self._attempts_of(sale_id), self._payments.codes_of(sale_id))
 
     def _find_attempt(self, column: str, value: int | bytes) -> Attempt | None:
         row = self._db.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pos_app.common.clock import to_eat
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _
 
@@ -49,6 +50,10 @@ REASONS: dict[str, str] = {
     ),
     # Attempts
     "attempt.not_ready": N_("This payment has already left the till."),
+    "attempt.nothing_to_ask": N_("M-PESA gave this prompt no number to ask about. Look in the M-PESA statement."),
+    "sale.not_paid": N_("Nothing has come for this sale: there is no receipt yet."),
+    "sale.no_code": N_("This sale has no M-PESA code yet."),
+    "review.nothing": N_("Nothing of this sale is to check."),
     "attempt.not_unknown": N_("Only a payment that is not confirmed can be given up."),
     "sale.live_attempt": N_("This sale has a payment that may still be paid. Wait until it is settled."),
     "sale.said_paid": N_(
@@ -218,4 +223,7 @@ def reason(code: str, params: dict[str, str | int] | None = None) -> str:
     text = REASONS.get(code)
     if text is None:
         return code
-    return _(text).format(**(params or {})).strip()
+    values = dict(params or {})
+    if "at_ms" in values:
+        values["time"] = to_eat(int(values["at_ms"])).strftime("%d %b %H:%M")
+    return _(text).format(**values).strip()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pos_app.common.errors import Mistake
 from pos_app.domain.stk.attempt import Attempt, AttemptState, Review, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
@@ -99,6 +98,24 @@ class SaleSummary:
         return Cents(max(0, self.sale.received_cents - self.sale.amount_cents))
 
 
+def summarize(sale: Sale, attempts: Sequence[Attempt], direct_codes: Iterable[str] = ()) -> SaleSummary:
+    """A sale as its attempts and the payments that were given to it make it.
+
+    Args:
+        attempts: All of them, the oldest first; at least one.
+        direct_codes: The codes of the payments made straight to the shop's number that pay it.
+    """
+    of_prompts = (attempt.mpesa_code for attempt in attempts)
+    return SaleSummary(
+        sale,
+        attempts[-1],
+        (*(code for code in of_prompts if code is not None), *direct_codes),
+        frozenset().union(*(attempt.review for attempt in attempts)),
+        is_code_missing=any(one.state is AttemptState.PAID and one.mpesa_code is None for one in attempts),
+        is_said_paid=any(attempt.speaks_of_money for attempt in attempts),
+    )
+
+
 def summary_of(attempt: Attempt) -> SaleSummary:
     """What one attempt alone tells of its sale, where the ledger cannot be read at the moment: not its day."""
     is_paid = attempt.state is AttemptState.PAID
@@ -123,20 +140,3 @@ def sale_state(amount_cents: int, received_cents: int, *, is_voided: bool) -> Sa
     if received_cents > 0:
         return SaleState.PART_PAID
     return SaleState.VOIDED if is_voided else SaleState.OPEN
-
-
-def refuse_while_paid_is_said(attempts: Iterable[Attempt]) -> None:
-    """The promise of a sale: no new prompt and no void while "paid" may have been said for any of its attempts.
-
-    Proof ends it (the money is received), a payment with the code that was heard, or a person who settles it.
-
-    Raises:
-        Mistake: ``sale.said_paid``.
-    """
-    if is_said_paid(attempts):
-        raise Mistake("sale.said_paid")
-
-
-def is_said_paid(attempts: Iterable[Attempt]) -> bool:
-    """Whether "paid" may have been said for any attempt of a sale, and is neither received nor settled."""
-    return any(attempt.speaks_of_money for attempt in attempts)

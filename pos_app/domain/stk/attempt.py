@@ -154,7 +154,7 @@ class Attempt:
     def speaks_of_money(self) -> bool:
         """Whether something heard about it speaks of money that is neither received nor settled by a person.
 
-        While it does, no prompt goes out for its sale and nobody voids it (`sales.sale.refuse_while_paid_is_said`).
+        While it does, no prompt goes out for its sale and nobody voids it (`pos_app.domain.sales.rules`).
         """
         if self.state is AttemptState.PAID:
             return False

@@ -142,6 +142,12 @@ _ALLOWED: dict[type[Wish], tuple[frozenset[AttemptState], str]] = {
 """In which states a person may ask for something, and the mistake in all others."""
 
 
+def allows(attempt: Attempt, wish: type[Wish]) -> bool:
+    """Whether the state of an attempt lets a person ask for something."""
+    allowed, _ = _ALLOWED.get(wish, (None, ""))
+    return allowed is None or attempt.state in allowed
+
+
 def _on_wish(attempt: Attempt, event: Wish, now_ms: int) -> Decision:
     """What a person asked for; refused where the state does not allow it."""
     _refuse_wish(attempt, event)
@@ -164,9 +170,8 @@ def _on_wish(attempt: Attempt, event: Wish, now_ms: int) -> Decision:
 
 
 def _refuse_wish(attempt: Attempt, event: Wish) -> None:
-    allowed, mistake = _ALLOWED.get(type(event), (None, ""))
-    if allowed is not None and attempt.state not in allowed:
-        raise Mistake(mistake, state=attempt.state)
+    if not allows(attempt, type(event)):
+        raise Mistake(_ALLOWED[type(event)][1], state=attempt.state)
     if isinstance(event, (ev.SendRequested, ev.SaleVoided)) and attempt.speaks_of_money:
         raise Mistake("sale.said_paid")
 

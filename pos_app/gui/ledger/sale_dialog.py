@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QPushButton, QV
 from pos_app.common.clock import to_eat
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
+from pos_app.domain.sales.actions import SaleAction
+from pos_app.domain.sales.rules import allowed_actions
 from pos_app.domain.stk.attempt import SaleId
 from pos_app.domain.values.money import format_ksh
 from pos_app.engine.commands import (
@@ -24,7 +26,6 @@ from pos_app.engine.commands import (
     VoidSale,
     Withdraw,
 )
-from pos_app.gui.ledger.sale_presenter import NOTHING, possible
 from pos_app.gui.runtime.engine_client import EngineClient, PendingCommand
 from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.tones import look_of_sale
@@ -98,6 +99,16 @@ class SaleDialog(QDialog):
         column.addWidget(self._message)
         column.addLayout(self._make_actions())
         column.addLayout(self._make_buttons())
+        self._widgets = {
+            SaleAction.CHECK_NOW: self.check,
+            SaleAction.SEND_AGAIN: self.resend,
+            SaleAction.WITHDRAW: self.withdraw,
+            SaleAction.COPY_CODE: self.copy,
+            SaleAction.QUOTE_CODE: self.open_claim,
+            SaleAction.GIVE_UP: self.open_give_up,
+            SaleAction.VOID: self.open_void,
+            SaleAction.SETTLE_REVIEW: self.open_settle,
+        }
         for key, pressed in (("F5", self.check), ("F6", self.print), ("F8", self.resend)):
             QShortcut(QKeySequence(key), self).activated.connect(partial(_press, pressed))
         self._show_actions()
@@ -137,7 +148,12 @@ class SaleDialog(QDialog):
             ((_("Manager's PIN"), True), (_("How it was settled"), False)),
             _("Settled"),
         )
-        self._questions = {"claim": self.claim, "give_up": self.give_up, "void": self.void, "settle": self.settle}
+        self._questions = {
+            SaleAction.QUOTE_CODE: self.claim,
+            SaleAction.GIVE_UP: self.give_up,
+            SaleAction.VOID: self.void,
+            SaleAction.SETTLE_REVIEW: self.settle,
+        }
         self.claim.answered.connect(self._claim)
         self.give_up.answered.connect(self._give_up)
         self.void.answered.connect(self._void)
@@ -223,16 +239,12 @@ class SaleDialog(QDialog):
 
     def _show_actions(self) -> None:
         """What is possible now; nothing while the sale is still being read."""
-        now = possible(self._full.row) if self._full is not None else NOTHING
-        for widget, is_possible in (
-            (self.check, now.check), (self.resend, now.resend), (self.withdraw, now.withdraw),
-            (self.copy, now.copy_code), (self.open_claim, now.claim), (self.open_give_up, now.give_up),
-            (self.open_void, now.void), (self.open_settle, now.settle),
-        ):  # fmt: skip
-            widget.setVisible(is_possible)
-        self.print.setEnabled(now.receipt)
-        for name, question in self._questions.items():
-            if self._full is not None and question.isVisible() and not getattr(now, name):
+        allowed = allowed_actions(self._full.row) if self._full is not None else frozenset()
+        for action, widget in self._widgets.items():
+            widget.setVisible(action in allowed)
+        self.print.setEnabled(SaleAction.MAKE_RECEIPT in allowed)
+        for action, question in self._questions.items():
+            if self._full is not None and question.isVisible() and action not in allowed:
                 question.hide()
 
     # Questions

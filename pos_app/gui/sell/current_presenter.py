@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from pos_app.common.i18n import _
+from pos_app.domain.sales.actions import SaleAction
+from pos_app.domain.sales.rules import allowed_actions
 from pos_app.domain.sales.sale import SaleState, SaleSummary
 from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.values.money import format_ksh
@@ -81,6 +83,7 @@ def card_of(
         customer = _("Practice: enter PIN 1234 on the customer's phone (F12).")
     count, share = _count(attempt, now_ms) if is_open and not sale.reasons else (None, 0.0)
     resend_text, can_resend = _resend(change, heard_s) if not _is_settled(sale) else ("", False)
+    allowed = allowed_actions(replace(sale, attempt=attempt))
     return CurrentCard(
         icon,
         tone,
@@ -94,12 +97,12 @@ def card_of(
         offer_by_hand(paid_by_hand) if resend_text and not can_resend and not _may_still_be_paid(attempt) else "",
         count,
         share,
-        can_check=(attempt.state in FOLLOWED or attempt.speaks_of_money) and attempt.checkout_request_id is not None,
+        can_check=SaleAction.CHECK_NOW in allowed,
         resend_text=resend_text,
         can_resend=can_resend,
-        can_claim=is_open and attempt.state is AttemptState.UNKNOWN,
-        can_take_back=attempt.state is AttemptState.SENDING,
-        has_receipt=sale.sale.received_cents > 0,
+        can_claim=SaleAction.QUOTE_CODE in allowed and attempt.state is AttemptState.UNKNOWN,
+        can_take_back=SaleAction.WITHDRAW in allowed and attempt.state is AttemptState.SENDING,
+        has_receipt=SaleAction.MAKE_RECEIPT in allowed,
     )
 
 

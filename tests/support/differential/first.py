@@ -59,8 +59,8 @@ class Ledger:
             return {"crashed": type(error).__name__}
 
     def _named(self, params: dict[str, Any]) -> dict[str, Any]:
-        """The values of a refusal, with names in place of numbers."""
-        named = {name: str(value) if name == "state" else value for name, value in params.items()}
+        """The values of a refusal, with names in place of numbers; an attempt's state beside it is for the log."""
+        named = {name: value for name, value in params.items() if name != "state"}
         if "sale" in named:
             named["sale"] = self._name(self._sales, named["sale"])
         if "attempt" in named:

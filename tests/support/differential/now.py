@@ -10,7 +10,7 @@ from typing import Any
 from fakes.recording import record_attempt, record_sale
 
 from differential.acts import GIVEN_BY, MAILBOX, REASON, Act, Answer, Observation
-from pos_app.common.clock import day_of
+from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain.c2b.payment import TillPayment, claim_subject
@@ -61,8 +61,10 @@ class Ledger:
             return {"crashed": type(error).__name__}
 
     def _named(self, params: dict[str, Any]) -> dict[str, Any]:
-        """The values of a refusal, with names in place of numbers."""
-        named = {name: str(value) if name == "state" else value for name, value in params.items()}
+        """The values of a refusal, with names in place of numbers; an attempt's state beside it is for the log."""
+        named = {name: value for name, value in params.items() if name != "state"}
+        if "at_ms" in named:
+            named["time"] = to_eat(named.pop("at_ms")).strftime("%d %b %H:%M")
         if "sale" in named:
             named["sale"] = self._name(self._sales, named["sale"])
         if "attempt" in named:

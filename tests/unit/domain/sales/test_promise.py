@@ -31,7 +31,9 @@ from pos_app.common.errors import Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain.c2b.payment import TillPayment
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
-from pos_app.domain.sales.sale import Draft, refuse_while_paid_is_said
+from pos_app.domain.sales.actions import SaleAction
+from pos_app.domain.sales.rules import allowed_actions, refusal, refuse_sending
+from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
 from pos_app.domain.stk.effects import AskSoon
@@ -49,6 +51,11 @@ QUERY_PAID, QUERY_CANCELLED = ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED
 WEAK = callback(amount=None)
 """Our token, our ids, a code, and no amount."""
 REFUSED = ev.PushRefused(Outcome(OutcomeKind.THROTTLED, "429"))
+
+
+def sale_of(attempts: list[Attempt]) -> SaleSummary:
+    """A sale over what one prompt asks for, with nothing received."""
+    return summarize(Sale(SaleId(1), Reference("A0001"), Cents(10_000), Cents(0), "2026-11-28", 0), attempts)
 
 
 def declined(outcome: Outcome = CANCELLED) -> Playbook:
@@ -81,9 +88,13 @@ SAID: dict[str, Callable[[], Playbook]] = {
 def test_while_paid_is_said_nothing_is_sent_again_and_nothing_voided(story: str) -> None:
     book = SAID[story]()
     assert book.attempt.state is not S.PAID and book.attempt.speaks_of_money
-    with pytest.raises(Mistake) as caught:
-        refuse_while_paid_is_said([replace(book.attempt, state=S.PAID), book.attempt])
-    assert caught.value.code == "sale.said_paid"
+    earlier = Playbook(state=S.DECLINED).attempt
+    for attempts in ([book.attempt], [earlier, book.attempt], [book.attempt, earlier]):
+        sale = sale_of(attempts)
+        assert {refusal(SaleAction.SEND_AGAIN, sale), refusal(SaleAction.VOID, sale)} == {"sale.said_paid"}
+        with pytest.raises(Mistake) as caught:
+            refuse_sending(sale, attempts[-1])
+        assert caught.value.code == "sale.said_paid"
     wish = ev.SendRequested() if book.attempt.state is S.READY else ev.SaleVoided("Asha", "gone")
     with pytest.raises(Mistake) as caught:
         book.hear(wish)
@@ -95,7 +106,7 @@ def test_a_person_settles_it_and_late_proof_still_wins(story: str) -> None:
     book = SAID[story]()
     book.hear(ev.ReviewSettled("manager", "not in the statement"))
     assert not book.attempt.speaks_of_money and book.attempt.review == frozenset()
-    refuse_while_paid_is_said([book.attempt])
+    assert {SaleAction.SEND_AGAIN, SaleAction.VOID} <= allowed_actions(sale_of([book.attempt]))
     if book.attempt.state is S.READY:
         book.hear(ev.SendRequested()).is_now(S.SENDING)
         return
