@@ -38,6 +38,7 @@ from-nothing: ## make run and make test in a root made from nothing (as root; wh
 torture: dev ## 1,000 times kill -9 over a failing network, ledger held against M-PESA's books
 	.venv/bin/python tests/torture/run.py
 	.venv/bin/python tests/torture/fuzz.py
+	.venv/bin/python -m pytest -q -m "slow or not slow" tests/torture
 	HYPOTHESIS_PROFILE=search .venv/bin/python -m pytest -q --timeout 3600 tests/unit tests/ledger/test_first_edition.py
 
 torture-relay: dev ## 10,000 callbacks on each database while relay, till and PostgreSQL are killed with -9

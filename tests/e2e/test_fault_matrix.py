@@ -30,7 +30,8 @@ class Row:
     """One row of the matrix.
 
     Args:
-        faults: What is ordered: target, fault, options.
+        faults: What is ordered: target, fault, and how.
+        options: How M-PESA behaves beside them (`SimulatorOptions`).
         ends: The state in the end; ``paid`` must be what M-PESA's books say.
         pushes: How many pushes M-PESA saw.
         words: What the cashier reads at the end of the request.
@@ -45,7 +46,7 @@ class Row:
     review: tuple[str, ...] = ()
     relay: bool = True
     habit: CustomerBehaviour = CustomerBehaviour.PAYS
-    manner: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +74,7 @@ CANCEL = {"code": 1032, "text": "Request cancelled by user"}
 ROWS = {
     # The callback
     "callback before the push's answer": Row(
-        (push("late", seconds=1.2),), "paid", manner={"callback_after_s": 0.0, "habit_after_s": 0.0}
+        (push("late", seconds=1.2),), "paid", options={"callback_after_s": 0.0, "habit_after_s": 0.0}
     ),
     "callback twice": Row((callback("double"),), "paid", env=SLOW),
     "callback minutes late": Row((callback("delay", seconds=120),), "paid"),
@@ -138,7 +139,7 @@ ROWS = {
         (*LOST, query("json", times=2, body={"ResponseCode": "0", "CheckoutRequestID": "ws_other", "ResultCode": "1"})), "paid"
     ),
     "query says paid before the PIN": Row(
-        (query("result", code="0", text="early"),), "declined", habit=CustomerBehaviour.CANCELS, manner={"habit_after_s": 15.0}
+        (query("result", code="0", text="early"),), "declined", habit=CustomerBehaviour.CANCELS, options={"habit_after_s": 15.0}
     ),
     "1037, then a late success": Row(
         (*LOST, query("result", code="1037", text="DS timeout user cannot be reached")), "paid", review=("paid_late",)
@@ -160,10 +161,10 @@ def settle(env: dict[str, str], wait: str) -> Ran:
 @pytest.mark.parametrize("name", list(ROWS))
 def test_row(name: str, home: Path, tmp_path: Path) -> None:
     row = ROWS[name]
-    manner = {"speed": 20.0, "habit_after_s": 2.0, "indexed_after_s": 0.0} | row.options
-    with Mpesa(habit=row.habit, **manner) as mpesa, Relay(tmp_path) as relay:
-        for target, fault, options in row.faults:
-            mpesa.fault(target, fault, **options)
+    options = {"speed": 20.0, "habit_after_s": 2.0, "indexed_after_s": 0.0} | row.options
+    with Mpesa(habit=row.habit, **options) as mpesa, Relay(tmp_path) as relay:
+        for target, fault, how in row.faults:
+            mpesa.fault(target, fault, **how)
         env = environment(home, mpesa, relay if row.relay else None) | row.env
         # What stays unknown is waited for in vain: a little is enough.
         wait = "2" if row.ends == "unknown" else "8"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
 from torture.fuzz import fuzz
 from torture.run import torture
+
+
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 @pytest.mark.timeout(300)
@@ -29,11 +33,12 @@ def test_sixty_power_cuts_lose_nothing_and_charge_nobody_twice() -> None:
         ("resend", 14, {"faults": 0.4}, "pushed twice"),
         ("late_journal", 14, {"faults": 0.4}, "were paid for"),
         ("no_promise", 36, {"faults": 0.1, "contradictions": 1.0}, "after paid was said"),
-        ("forgets_payment", 8, {}, "came and pay no sale"),
-        ("believes_amounts", 10, {"contradictions": 1.0}, "named another amount"),
-        ("blind_verify", 4, {}, "a ledger was changed, and verify ended with 0"),
-        ("notes_torn", 10, {}, "receipts are noted and"),
-        ("hides_reviews", 10, {"contradictions": 1.0}, "and it is not to check"),
+        # These five run with `make torture`.
+        slow("forgets_payment", 8, {}, "came and pay no sale"),
+        slow("believes_amounts", 10, {"contradictions": 1.0}, "named another amount"),
+        slow("blind_verify", 4, {}, "a ledger was changed, and verify ended with 0"),
+        slow("notes_torn", 10, {}, "receipts are noted and"),
+        slow("hides_reviews", 10, {"contradictions": 1.0}, "and it is not to check"),
     ],
 )
 def test_a_planted_bug_is_noticed(bug: str, kills: int, weather: dict[str, Any], noticed: str) -> None:
