@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 export QT_QPA_PLATFORM=offscreen PYTHONDONTWRITEBYTECODE=
 mkdir -p build
-[ $# -gt 0 ] || set -- unit daraja ledger engine receipts relay install gui e2e contract torture tour
+[ $# -gt 0 ] || set -- unit daraja ledger exports engine receipts relay install gui e2e contract torture tour
 for folder in tests/*/; do
     room=$(basename "$folder")
     # With all rooms asked for, one that this list has forgotten would never be tested.
@@ -25,6 +25,7 @@ for room in "$@"; do
     unit) packaging/coverage.sh domain tests/unit 100 ;;
     daraja) packaging/coverage.sh daraja tests/daraja 100 ;;
     ledger) packaging/coverage.sh ledger tests/ledger 99 ;;
+    exports) packaging/coverage.sh exports tests/exports 99 ;;
     engine) packaging/coverage.sh engine tests/engine 97 ;;
     tour) packaging/tour.sh ;;
     *) .venv/bin/python -m pytest "tests/$room" ;;

@@ -10,7 +10,7 @@ from pos_app.cli.context import open_installation
 from pos_app.cli.lines import print_line
 from pos_app.common.i18n import _
 from pos_app.installation.installation import Installation
-from pos_app.ledger.copies import accept_missing_end, backup, restore
+from pos_app.ledger.backups import accept_missing_end, backup, restore
 from pos_app.settings.lock import only_one
 
 

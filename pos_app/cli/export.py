@@ -11,7 +11,7 @@ from pos_app.cli.context import open_installation
 from pos_app.cli.lines import print_error, print_line
 from pos_app.cli.sales import checked_day
 from pos_app.common.i18n import _
-from pos_app.ledger.export import CSV_COLUMNS, Format, changed_since_export, default_name, export
+from pos_app.exports.sales import CSV_COLUMNS, Format, changed_since_export, default_name, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.words.days import changed_days
 

@@ -13,7 +13,7 @@ from pos_app.common.clock import Clock, to_eat
 from pos_app.common.errors import Outside, PosError
 from pos_app.common.paths import Home, make_private
 from pos_app.common.redact import redact
-from pos_app.ledger.copies import copies_in
+from pos_app.ledger.backups import copies_in
 from pos_app.ledger.verify import verify
 from pos_app.settings.model import Settings
 

@@ -24,7 +24,7 @@ from pos_app.gui.runtime.gc_timer import GcTimer
 from pos_app.gui.runtime.qt_translator import QtTranslator
 from pos_app.gui.single import FrontDoor, bring_to_front
 from pos_app.installation.installation import Installation
-from pos_app.ledger.copies import restore
+from pos_app.ledger.backups import restore
 from pos_app.receipts.printers import PrinterFactory, printer_for
 from pos_app.settings.lock import only_one
 from pos_app.settings.model import Theme as ThemeChoice

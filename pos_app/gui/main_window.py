@@ -41,6 +41,7 @@ from pos_app.engine.updates import (
     PaymentArrived,
     ServiceStatusChanged,
 )
+from pos_app.exports.queries import ChangedDays
 from pos_app.gui import theme
 from pos_app.gui.frame import KeyBar, Notice, TopBar, banner
 from pos_app.gui.help import show_help
@@ -65,7 +66,6 @@ from pos_app.gui.widgets.column import Column
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
 from pos_app.installation.installation import Installation
-from pos_app.ledger.queries.exports import ChangedDays
 from pos_app.ledger.queries.sales import DayEnd, EndOfDay, LastReference
 from pos_app.ledger.reader import LedgerReader
 from pos_app.receipts.paper import PaperKind

@@ -10,8 +10,8 @@ from typing import Any, Final
 from pos_app.common.clock import day_of
 from pos_app.domain.c2b.payment import TillPayment, Use
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.ledger.integrity.encryption import Vault
 from pos_app.ledger.rows import PAYMENT_COLUMNS, payment_of
-from pos_app.ledger.vault import Vault
 
 KIND: Final = "till_payment"
 AddEvent = Callable[[AttemptId, int, str, AttemptState, AttemptState, dict[str, Any]], None]

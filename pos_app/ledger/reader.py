@@ -21,6 +21,7 @@ from pos_app.domain.stk.attempt import AttemptId, AttemptState, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.ledger.db import converting, key_file, open_reader
+from pos_app.ledger.integrity.encryption import Vault, open_vault
 from pos_app.ledger.rows import (
     ATTEMPT_COLUMNS,
     NEEDS_YOU,
@@ -33,7 +34,6 @@ from pos_app.ledger.rows import (
     review_of,
     sale_of,
 )
-from pos_app.ledger.vault import Vault, open_vault
 
 
 class Filter(StrEnum):

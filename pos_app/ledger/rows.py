@@ -13,7 +13,7 @@ from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptId, AttemptStat
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
-from pos_app.ledger.vault import Vault
+from pos_app.ledger.integrity.encryption import Vault
 
 ATTEMPT_COLUMNS: Final = (
     "a.id, a.sale_id, a.amount_cents, a.phone_head, a.phone_last3, s.reference, a.state, a.merchant_request_id,"

@@ -19,12 +19,12 @@ from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
 from pos_app.domain.stk.attempt import AttemptState
 from pos_app.domain.values.money import cents_of
-from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_beside, open_reader, schema_of, schema_of_version
 from pos_app.ledger.describe import SET_COLUMNS
-from pos_app.ledger.head import is_behind, read_head
+from pos_app.ledger.integrity import hash_chain
+from pos_app.ledger.integrity.chain_head import is_behind, read_head
+from pos_app.ledger.integrity.encryption import KEY_CHECK, Vault, open_vault
 from pos_app.ledger.payment_book import elsewhere_note
-from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
 
 _PAID_IN_FULL_SINCE: Final = 4
 _CLOCK_TOLERANCE_MS: Final = 60_000
@@ -149,7 +149,7 @@ def _key(db: sqlite3.Connection, path: Path, vault: Vault | None) -> Iterator[Fi
 
 
 def _chain(db: sqlite3.Connection) -> Iterator[Finding]:
-    previous, expected = chain.FIRST, 1
+    previous, expected = hash_chain.FIRST, 1
     rows = db.execute(
         "SELECT id, attempt_id, at_ms, kind, from_state, to_state, details, hash FROM attempt_events ORDER BY id"
     )
@@ -157,7 +157,7 @@ def _chain(db: sqlite3.Connection) -> Iterator[Finding]:
         if row[0] != expected:
             yield Finding("chain", f"event {expected}", _("is missing"))
             return
-        if chain.link(previous, *row[:7]) != row[7]:
+        if hash_chain.link(previous, *row[:7]) != row[7]:
             yield Finding("chain", f"event {row[0]}", _("was changed, or one before it was removed or moved"))
             return
         previous, expected = row[7], row[0] + 1

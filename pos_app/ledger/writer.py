@@ -27,14 +27,14 @@ from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, W
 from pos_app.domain.stk.transitions import DEFAULT_RULES, Rules, step
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
-from pos_app.ledger import chain
 from pos_app.ledger.db import converting, key_file, open_writer, problem
 from pos_app.ledger.describe import changed_columns, describe
-from pos_app.ledger.head import Head, HeadFile, head_of, is_behind, read_head
+from pos_app.ledger.integrity import hash_chain
+from pos_app.ledger.integrity.chain_head import Head, HeadFile, head_of, is_behind, read_head
+from pos_app.ledger.integrity.encryption import KEY_CHECK, Vault, open_vault
 from pos_app.ledger.one_writer import hold
 from pos_app.ledger.payment_book import PaymentBook
 from pos_app.ledger.rows import ATTEMPT_COLUMNS, PHONE_SEALED, SALE_COLUMNS, SPEAKS_OF_MONEY, attempt_of, sale_of
-from pos_app.ledger.vault import KEY_CHECK, Vault, open_vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -699,9 +699,9 @@ class LedgerWriter:
         details: dict[str, Any],
     ) -> None:
         last = self._db.execute("SELECT id, hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
-        event_id, previous = (last[0] + 1, last[1]) if last is not None else (1, chain.FIRST)
-        text = chain.canonical(details)
-        digest = chain.link(previous, event_id, attempt_id, at_ms, kind, from_state, to_state, text)
+        event_id, previous = (last[0] + 1, last[1]) if last is not None else (1, hash_chain.FIRST)
+        text = hash_chain.canonical(details)
+        digest = hash_chain.link(previous, event_id, attempt_id, at_ms, kind, from_state, to_state, text)
         self._db.execute(
             "INSERT INTO attempt_events (id, attempt_id, at_ms, kind, from_state, to_state, details, hash)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

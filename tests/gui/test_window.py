@@ -37,6 +37,7 @@ from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
 from pos_app.engine.updates import EngineStarted
+from pos_app.exports.sales import Format, export
 from pos_app.gui import theme
 from pos_app.gui.app import Program
 from pos_app.gui.ledger import day_view
@@ -46,8 +47,7 @@ from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow
 from pos_app.gui.problem import Problem
 from pos_app.gui.runtime.query_runner import LedgerSource
-from pos_app.ledger import copies
-from pos_app.ledger.export import Format, export
+from pos_app.ledger import backups
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.queries.sales import LastReference
 from pos_app.ledger.reader import Filter, LedgerReader
@@ -447,7 +447,7 @@ def test_the_last_good_copy_is_offered_when_the_ledger_is_ruined(
     ledger = home / "practice" / "ledger.sqlite3"
     with closing(LedgerWriter(ledger)) as writer:
         record_sale(writer, Draft(Cents(100), Msisdn("254712345678"), Reference("OLD1")), "t" * 32, 1_800_000_000_000)
-    copies.backup(ledger, home / "practice" / "copies" / "day-2026-11-23.sqlite3")
+    backups.backup(ledger, home / "practice" / "copies" / "day-2026-11-23.sqlite3")
     ledger.write_bytes(b"ruined")
     program = open_till()
     qtbot.waitUntil(lambda: isinstance(program.window, Problem), timeout=5000)

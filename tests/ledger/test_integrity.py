@@ -27,9 +27,9 @@ from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import AttemptState
 from pos_app.domain.values.money import Cents
-from pos_app.ledger import copies, one_writer
+from pos_app.ledger import backups, one_writer
 from pos_app.ledger.db import key_file, key_of_copy, schema_of_version
-from pos_app.ledger.head import head_file
+from pos_app.ledger.integrity.chain_head import head_file
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import (
@@ -259,9 +259,9 @@ def test_copies_of_days_to_come_push_out_no_good_one(path: Path) -> None:
     whole(path)
     folder, today = path.parent / "copies", date(2027, 1, 15)
     for number in range(20):
-        copies.backup_of_day(path, folder, (today + timedelta(days=30 + number)).isoformat())
+        backups.backup_of_day(path, folder, (today + timedelta(days=30 + number)).isoformat())
     for number in range(7):
-        copies.backup_of_day(path, folder, (today + timedelta(days=number)).isoformat())
+        backups.backup_of_day(path, folder, (today + timedelta(days=number)).isoformat())
     found = copy_days(path)
     assert [f"day-{(today + timedelta(days=number)).isoformat()}.sqlite3" for number in range(7)] == found[:7]
 
@@ -269,33 +269,33 @@ def test_copies_of_days_to_come_push_out_no_good_one(path: Path) -> None:
 def test_a_copy_never_stands_without_its_key(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole(path)
     folder = path.parent / "copies"
-    made = copies.backup_of_day(path, folder, "2027-01-15")
+    made = backups.backup_of_day(path, folder, "2027-01-15")
     assert made is not None
     key_of_copy(made).unlink()
-    assert copies.backup_of_day(path, folder, "2027-01-15") is None
+    assert backups.backup_of_day(path, folder, "2027-01-15") is None
     assert key_of_copy(made).read_bytes() == key_file(path).read_bytes()
 
     def full(*_: object, **__: object) -> None:
         raise Outside("file.unwritable", path="x")
 
-    monkeypatch.setattr(copies, "write_private", full)
+    monkeypatch.setattr(backups, "write_private", full)
     with pytest.raises(Outside):
-        copies.backup_of_day(path, folder, "2027-01-16")
+        backups.backup_of_day(path, folder, "2027-01-16")
     monkeypatch.undo()
     assert copy_days(path) == ["day-2027-01-15.sqlite3"], "the key comes first"
-    monkeypatch.setattr(copies, "copy_to", full)
+    monkeypatch.setattr(backups, "copy_to", full)
     with pytest.raises(Outside):
-        copies.backup_of_day(path, folder, "2027-01-16")
+        backups.backup_of_day(path, folder, "2027-01-16")
     assert not key_of_copy(folder / "day-2027-01-16.sqlite3").exists()
     key_file(path).unlink()
     with pytest.raises(Outside):
-        copies.backup(path, folder / "other.sqlite3")
+        backups.backup(path, folder / "other.sqlite3")
 
 
 RESTORE = """
 import os, sys
 from pathlib import Path
-from pos_app.ledger import copies
+from pos_app.ledger import backups
 left = int(sys.argv[3])
 def cut(name):
     real = getattr(Path, name)
@@ -309,7 +309,7 @@ def cut(name):
     setattr(Path, name, cutting)
 for name in ("rename", "replace", "unlink"):
     cut(name)
-copies.restore(Path(sys.argv[1]), Path(sys.argv[2]))
+backups.restore(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
@@ -319,7 +319,7 @@ def test_a_restore_that_is_cut_short_anywhere_and_done_again_parts_nothing(
 ) -> None:
     whole(path)
     copy = tmp_path / "copy.sqlite3"
-    copies.backup(path, copy)
+    backups.backup(path, copy)
     original = path.read_bytes()
     for cut in range(20):
         for found in path.parent.glob("*"):
@@ -332,7 +332,7 @@ def test_a_restore_that_is_cut_short_anywhere_and_done_again_parts_nothing(
             [sys.executable, "-c", RESTORE, copy, path, str(cut)], check=False, capture_output=True, timeout=60
         )
         assert done.returncode in (0, -9), done.stderr
-        copies.restore(copy, path)
+        backups.restore(copy, path)
         assert verify(path).findings == ()
         asides = list(path.parent.glob("replaced-*-ledger.sqlite3"))
         assert asides and all(aside.stat().st_size > 0 for aside in asides)
@@ -352,19 +352,19 @@ def test_a_restore_that_failed_late_and_is_done_again_keeps_the_newer_ledger(
 ) -> None:
     whole(path)
     copy = tmp_path / "copy.sqlite3"
-    copies.backup(path, copy)
+    backups.backup(path, copy)
 
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(copies, "write_head", full)
+        patched.setattr(backups, "write_head", full)
         with pytest.raises((Outside, OSError)):
-            copies.restore(copy, path)
+            backups.restore(copy, path)
     with closing(LedgerWriter(path)) as ledger:
         sell(ledger, 8)
     newer = verify(path).sales
-    copies.restore(copy, path)
+    backups.restore(copy, path)
     kept = [verify(aside).sales for aside in path.parent.glob("replaced-*-ledger.sqlite3")]
     assert newer > verify(path).sales and newer in kept, "the sales made between the two are gone"
 
@@ -389,16 +389,16 @@ def test_an_end_that_is_missing_can_be_accepted_in_words(path: Path) -> None:
     with closing(LedgerWriter(path)) as ledger:
         sell(ledger, 1)
     early = path.read_bytes()
-    assert copies.missing_end(path) is None
+    assert backups.missing_end(path) is None
     with pytest.raises(Mistake) as nothing:
-        copies.accept_missing_end(path)
+        backups.accept_missing_end(path)
     assert nothing.value.code == "copy.whole"
     with closing(LedgerWriter(path)) as ledger:
         sell(ledger, 2)
     path.write_bytes(early)
-    missing = copies.missing_end(path)
-    assert missing == copies.Missing(has=3, had=6, is_other=False)
-    assert copies.accept_missing_end(path) == missing
+    missing = backups.missing_end(path)
+    assert missing == backups.Missing(has=3, had=6, is_other=False)
+    assert backups.accept_missing_end(path) == missing
     with closing(LedgerWriter(path)) as ledger:
         sell(ledger, 3)
     assert verify(path).findings == ()
@@ -407,14 +407,14 @@ def test_an_end_that_is_missing_can_be_accepted_in_words(path: Path) -> None:
 def test_what_cannot_be_written_leaves_the_restore_undone(path: Path, tmp_path: Path) -> None:
     whole(path)
     copy = tmp_path / "copy.sqlite3"
-    copies.backup(path, copy)
+    backups.backup(path, copy)
     with closing(LedgerWriter(path)):
         with pytest.raises(Outside) as caught:
-            copies.restore(copy, path)
+            backups.restore(copy, path)
     assert caught.value.code == "ledger.in_use"
     (tmp_path / "file").write_text("x")
     with pytest.raises(Outside) as caught:
-        copies.restore(copy, tmp_path / "file" / "ledger.sqlite3")
+        backups.restore(copy, tmp_path / "file" / "ledger.sqlite3")
     assert caught.value.code == "file.unwritable"
 
 
@@ -434,7 +434,7 @@ def test_files_are_private_from_the_first_byte(path: Path) -> None:
             assert {"ledger.sqlite3-wal", "ledger.sqlite3-shm"} <= modes(path.parent).keys()
             assert set(modes(path.parent).values()) == {0o600}
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700, "a folder that was there before"
-        copies.backup_of_day(path, path.parent / "copies", "2027-01-15")
+        backups.backup_of_day(path, path.parent / "copies", "2027-01-15")
         assert set(modes(path.parent / "copies").values()) == {0o600}
         relay = path.parent / "relay" / "relay.sqlite3"
         with closing(SqliteStore(relay)) as store:
@@ -472,7 +472,7 @@ def test_a_folder_of_the_systems_own_is_left_as_it_is(path: Path, tmp_path: Path
     whole(path)
     shared = tmp_path / "shared"
     shared.mkdir(mode=0o755)
-    copies.backup(path, shared / "copy.sqlite3")
+    backups.backup(path, shared / "copy.sqlite3")
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import os
 import shutil
 import sqlite3
@@ -27,11 +26,11 @@ from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review,
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
-from pos_app.ledger import copies
+from pos_app.exports.sales import Format, export
+from pos_app.ledger import backups
 from pos_app.ledger.db import converting, newest_version
-from pos_app.ledger.export import COLUMNS, CancelledError, Format, Written, default_name, export
+from pos_app.ledger.integrity.encryption import open_vault
 from pos_app.ledger.reader import Filter, LedgerReader
-from pos_app.ledger.vault import open_vault
 from pos_app.ledger.verify import holds_hash, verify
 from pos_app.ledger.writer import Cursor, LedgerWriter
 
@@ -250,7 +249,7 @@ def cut_last_event(path: Path) -> None:
 
 def test_a_cut_end_and_a_replaced_file_show_by_the_head(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
     first = sell(ledger, 1, code="CODEAAAAAA")
-    copies.backup(path, tmp_path / "early.sqlite3")
+    backups.backup(path, tmp_path / "early.sqlite3")
     ledger.apply(first.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
     ledger.close()
     whole = path.read_bytes()
@@ -271,7 +270,7 @@ def test_a_cut_end_and_a_replaced_file_show_by_the_head(ledger: LedgerWriter, pa
     path.write_bytes(other.read_bytes())
     assert {finding.check for finding in verify(path).findings} == {"key", "chain"}
     # Putting a copy back is the honest way, and starts a new head.
-    copies.restore(tmp_path / "early.sqlite3", path)
+    backups.restore(tmp_path / "early.sqlite3", path)
     assert verify(path).findings == ()
 
 
@@ -313,7 +312,7 @@ def test_the_hash_on_an_old_export_is_found_again(ledger: LedgerWriter, path: Pa
 def test_another_mpesas_ledger_is_refused(path: Path, tmp_path: Path) -> None:
     with closing(LedgerWriter(path, "practice")) as practice:
         sell(practice, 1)
-    copies.backup(path, tmp_path / "practice.sqlite3")
+    backups.backup(path, tmp_path / "practice.sqlite3")
     with pytest.raises(Outside) as caught:
         LedgerWriter(path, "production")
     assert caught.value.code == "ledger.other_environment"
@@ -321,7 +320,7 @@ def test_another_mpesas_ledger_is_refused(path: Path, tmp_path: Path) -> None:
     LedgerWriter(real, "production").close()
     before = real.read_bytes()
     with pytest.raises(Mistake) as refused:
-        copies.restore(tmp_path / "practice.sqlite3", real, "production")
+        backups.restore(tmp_path / "practice.sqlite3", real, "production")
     assert refused.value.code == "copy.other_environment"
     assert real.read_bytes() == before
 
@@ -331,16 +330,16 @@ def test_a_copy_whose_chain_is_broken_is_refused_unless_somebody_insists(
 ) -> None:
     sell(ledger, 1, code="CODEAAAAAA")
     copy = tmp_path / "copy.sqlite3"
-    copies.backup(path, copy)
+    backups.backup(path, copy)
     ledger.close()
     with closing(sqlite3.connect(copy, isolation_level=None)) as db:
         db.execute("DROP TRIGGER events_stay_unchanged")
         db.execute("UPDATE attempt_events SET at_ms = at_ms + 1 WHERE id = 2")
     with pytest.raises(Mistake) as caught:
-        copies.restore(copy, path)
+        backups.restore(copy, path)
     assert (caught.value.code, caught.value.params["row"]) == ("copy.changed", "event 2")
     assert verify(path).findings == ()
-    assert copies.restore(copy, path, even_if_changed=True) is not None
+    assert backups.restore(copy, path, even_if_changed=True) is not None
     assert verify(path).findings[0].row == "event 2"
 
 
@@ -349,14 +348,14 @@ def test_a_copy_a_day_and_the_oldest_thinned_out(ledger: LedgerWriter, path: Pat
     folder = path.parent / "copies"
     days = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(100)]
     for day in days:
-        assert copies.backup_of_day(path, folder, day) == folder / f"day-{day}.sqlite3"
-    assert copies.backup_of_day(path, folder, days[-1]) is None
+        assert backups.backup_of_day(path, folder, day) == folder / f"day-{day}.sqlite3"
+    assert backups.backup_of_day(path, folder, days[-1]) is None
     kept = sorted(found.name[4:14] for found in folder.glob("day-*.sqlite3"))
     assert kept == ["2026-01-01", "2026-02-01", "2026-03-01", *days[-14:]]
     assert len(list(folder.glob("*.key"))) == len(kept)
-    assert copies.last_good(folder) == folder / f"day-{days[-1]}.sqlite3"
+    assert backups.last_good(folder) == folder / f"day-{days[-1]}.sqlite3"
     (folder / f"day-{days[-1]}.sqlite3").write_bytes(b"ruined")
-    assert copies.last_good(folder) == folder / f"day-{days[-2]}.sqlite3"
+    assert backups.last_good(folder) == folder / f"day-{days[-2]}.sqlite3"
 
 
 def test_a_sale_is_voided_by_an_event_and_a_receipt_leaves_one(ledger: LedgerWriter, path: Path) -> None:
@@ -490,19 +489,19 @@ def test_a_copy_is_made_before_a_migration(path: Path, monkeypatch: pytest.Monke
 def test_backup_and_restore(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
     first = sell(ledger, 1, code="CODEAAAAAA")
     copy = tmp_path / "usb" / "ledger.copy"
-    copies.backup(path, copy)
+    backups.backup(path, copy)
     with pytest.raises(Mistake):
-        copies.backup(path, copy)
+        backups.backup(path, copy)
     sell(ledger, 2)
     ledger.close()
-    kept = copies.restore(copy, path)
+    kept = backups.restore(copy, path)
     assert kept is not None and verify(kept).sales == 2
     assert verify(path).sales == 1
     with closing(LedgerWriter(path)) as restored:
         assert restored.attempt(first.id).msisdn == first.msisdn
     (tmp_path / "bad").write_bytes(b"junk")
     with pytest.raises(Outside):
-        copies.restore(tmp_path / "bad", path)
+        backups.restore(tmp_path / "bad", path)
     assert verify(path).sales == 1
 
 
@@ -524,52 +523,6 @@ def test_papers_name_a_sale_of_which_paid_was_said_as_the_window_does(
         export(reader, DAY, DAY, Format.CSV, tmp_path / "day.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "day.csv").read_text("utf-8-sig"))))
     assert [row["needs_review"] for row in rows] == ["yes", "no"]
-
-
-def test_exports(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
-    import openpyxl
-
-    sell(ledger, 1, code="CODEAAAAAA", shillings=1250)
-    sell(ledger, 2)
-    dangerous = record_sale(
-        ledger, draft(7, "254799000000", "A0003"), "t3", T, cashier="=HYPERLINK(1)", till_label="@x"
-    )
-    ledger.apply(dangerous.id, ev.Withdrawn(), T)
-    with closing(LedgerReader(path)) as reader:
-        targets = {fmt: tmp_path / f"day.{fmt}" for fmt in Format}
-        last_hash = verify(path).last_hash
-        for fmt, target in targets.items():
-            assert export(reader, DAY, DAY, fmt, target) == Written(3, last_hash)
-        raw = targets[Format.CSV].read_bytes()
-        assert raw.startswith(b"\xef\xbb\xbf")
-        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
-        assert tuple(rows[0]) == (*COLUMNS, "ledger_hash", "environment")
-        assert {row["environment"] for row in rows} == {"practice"}
-        assert {row["ledger_hash"] for row in rows} == {last_hash}
-        assert (rows[0]["amount"], rows[0]["state"], rows[0]["mpesa_codes"], rows[0]["phone"]) == (
-            "1250",
-            "paid",
-            "CODEAAAAAA",
-            "0700•••001",
-        )
-        assert (rows[2]["cashier"], rows[2]["till"]) == ("'=HYPERLINK(1)", "'@x")
-        sheet = openpyxl.load_workbook(targets[Format.XLSX]).active
-        texts = [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)]
-        assert f"Days {DAY} to {DAY}" in texts and f"Ledger hash {last_hash}" in texts
-        assert "PRACTICE: no money moved" in texts and sheet.title == "PRACTICE Sales"
-        assert sheet["F2"].value == 1250
-        assert sheet["F5"].value == "=SUM(F2:F4)"
-        assert sheet["L4"].value == "=HYPERLINK(1)" and sheet["L4"].data_type == "s"
-        document = json.loads(targets[Format.JSON].read_text("utf-8"))
-        assert document["totals"] == {
-            "sales": 3, "paid": 1, "received": 1250, "unclaimed_payments": 0, "unclaimed": 0,
-        }  # fmt: skip
-        assert document["ledger_hash"] == last_hash and document["environment"] == "practice"
-        with pytest.raises(CancelledError):
-            export(reader, DAY, DAY, Format.CSV, tmp_path / "never.csv", lambda _progress: False)
-        with pytest.raises(Outside):
-            export(reader, DAY, DAY, Format.CSV, tmp_path / "day.csv" / "x.csv")
-    assert not list(tmp_path.glob(".*part")) and not (tmp_path / "never.csv").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")
@@ -676,33 +629,33 @@ def test_a_key_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_copies_that_cannot_be_made_or_put_back(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
     sell(ledger, 1)
     with pytest.raises(Mistake):
-        copies.restore(tmp_path / "nothing", path)
+        backups.restore(tmp_path / "nothing", path)
     with pytest.raises(Outside) as caught:
-        copies.backup(path, path / "below-a-file")
+        backups.backup(path, path / "below-a-file")
     assert caught.value.code == "file.unwritable"
     taken = tmp_path / "copy.sqlite3.key"
     taken.mkdir()
     with pytest.raises(Outside) as caught:
-        copies.backup(path, tmp_path / "copy.sqlite3")
+        backups.backup(path, tmp_path / "copy.sqlite3")
     assert caught.value.code == "file.unwritable"
     taken.rmdir()
     good = tmp_path / "good.sqlite3"
-    copies.backup(path, good)
+    backups.backup(path, good)
     damaged = bytearray(good.read_bytes())
     damaged[8192:16384] = b"\xff" * 8192
     (tmp_path / "damaged.sqlite3").write_bytes(damaged)
     with pytest.raises(Outside) as caught:
-        copies.restore(tmp_path / "damaged.sqlite3", path)
+        backups.restore(tmp_path / "damaged.sqlite3", path)
     assert caught.value.code == "copy.bad"
     with pytest.raises(Outside) as caught:
-        copies.restore(good, good / "below-a-file" / "ledger.sqlite3")
+        backups.restore(good, good / "below-a-file" / "ledger.sqlite3")
     assert caught.value.code == "file.unwritable"
-    assert copies.last_good(tmp_path / "no-such-folder") is None
-    assert copies.copies_in(tmp_path / "no-such-folder") == []
+    assert backups.last_good(tmp_path / "no-such-folder") is None
+    assert backups.copies_in(tmp_path / "no-such-folder") == []
     empty = tmp_path / "only-bad"
     empty.mkdir()
     (empty / "x.sqlite3").write_bytes(b"x")
-    assert copies.last_good(empty) is None
+    assert backups.last_good(empty) is None
 
 
 def test_a_copy_goes_where_there_is_no_ledger_and_brings_its_key(
@@ -710,25 +663,25 @@ def test_a_copy_goes_where_there_is_no_ledger_and_brings_its_key(
 ) -> None:
     first = sell(ledger, 1)
     copy = tmp_path / "copy.sqlite3"
-    copies.backup(path, copy)
+    backups.backup(path, copy)
     ledger.close()
     elsewhere = tmp_path / "elsewhere" / "ledger.sqlite3"
-    assert copies.restore(copy, elsewhere) is None
+    assert backups.restore(copy, elsewhere) is None
     with closing(LedgerWriter(elsewhere)) as restored:
         assert restored.attempt(first.id).msisdn == first.msisdn
     with closing(LedgerWriter(tmp_path / "third" / "ledger.sqlite3")) as third:
         sell(third, 3)
-    kept = copies.restore(copy, tmp_path / "third" / "ledger.sqlite3")
+    kept = backups.restore(copy, tmp_path / "third" / "ledger.sqlite3")
     assert kept is not None and verify(kept).findings == ()
     assert len(list((tmp_path / "third").glob("replaced-*-ledger.key"))) == 1
     # A copy without its key goes where the key still is, and nowhere else.
     (tmp_path / "copy.sqlite3.key").unlink()
-    assert copies.restore(copy, path) is not None
+    assert backups.restore(copy, path) is not None
     assert verify(path).findings == ()
     path.with_name("ledger.key").rename(tmp_path / "kept.key")
     before = path.read_bytes()
     with pytest.raises(Mistake) as caught:
-        copies.restore(copy, path)
+        backups.restore(copy, path)
     assert caught.value.code == "copy.no_key" and path.read_bytes() == before
 
 
@@ -804,12 +757,6 @@ def test_a_big_ledger_is_not_checked_page_by_page_at_each_start(
     LedgerWriter(path).close()
 
 
-def test_the_names_of_exports() -> None:
-    assert default_name("2026-11-23", "2026-11-23", Format.CSV) == "sales-2026-11-23.csv"
-    assert default_name("2026-11-23", "2026-11-23", Format.CSV, "practice") == "PRACTICE-sales-2026-11-23.csv"
-    assert default_name("2026-11-01", "2026-11-30", Format.XLSX) == "sales-2026-11-01-to-2026-11-30.xlsx"
-
-
 def test_a_head_that_was_taken_away_is_there_again_after_the_next_event(ledger: LedgerWriter, path: Path) -> None:
     sell(ledger, 1)
     head = path.with_name("ledger.head")
@@ -832,13 +779,13 @@ def test_an_index_that_does_not_fit_its_rows_is_found_and_such_a_copy_refused(
     attempt = sell(ledger, 1)
     ledger.apply(attempt.id, ev.CallbackArrived(PAID, "m-1", "ws-1", attempt.amount_cents, None), T)
     copy = tmp_path / "copy.sqlite3"
-    copies.backup(path, copy)
+    backups.backup(path, copy)
     with closing(sqlite3.connect(copy, isolation_level=None)) as db:
         db.execute("PRAGMA writable_schema = ON")
         db.execute("UPDATE sqlite_schema SET sql = replace(sql, '(day, id)', '(id, day)') WHERE name = 'sales_by_day'")
     assert verify(copy).findings[0].check == "file"
     with pytest.raises(Outside) as caught:
-        copies.restore(copy, path)
+        backups.restore(copy, path)
     assert caught.value.code == "copy.bad"
 
 
@@ -849,7 +796,7 @@ def test_a_copy_that_came_out_bad_is_thrown_away(ledger: LedgerWriter, path: Pat
         db.execute("PRAGMA writable_schema = ON")
         db.execute("UPDATE sqlite_schema SET sql = replace(sql, 'amount_cents > 0', 'amount_cents > 999999')")
     with pytest.raises(Outside) as caught:
-        copies.backup(path, tmp_path / "copy.sqlite3")
+        backups.backup(path, tmp_path / "copy.sqlite3")
     assert caught.value.code == "copy.bad"
     assert not list(tmp_path.glob("copy*"))
 

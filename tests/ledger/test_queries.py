@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +12,6 @@ from fakes.full_shop import fill
 
 from pos_app.common.errors import Outside
 from pos_app.domain.stk.attempt import AttemptState, SaleId
-from pos_app.ledger.export import Format, Progress
-from pos_app.ledger.queries.exports import ChangedDays, ExportSales
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.queries.sales import EndOfDay, FindSales, LastReference, SaleInFull, TotalsOfDay
 from pos_app.ledger.queries.unmatched import LookUpCode, UnmatchedPayments
@@ -69,23 +66,6 @@ def test_codes_are_looked_up_and_one_that_is_misread_is_offered(reader: LedgerRe
     assert LookUpCode(free.mpesa_code, now_ms).read(reader).payment == free
 
 
-def test_an_export_says_how_far_it_is_and_stops_when_it_is_told(reader: LedgerReader, tmp_path: Path) -> None:
-    reported: list[Progress] = []
-    query = ExportSales("2000-01-01", "2999-12-31", Format.JSON, tmp_path / "all.json")
-    written = query.read_reporting(reader, reported.append)
-    assert written is not None and written.sales == COUNT == len(json.loads(query.target.read_text())["sales"])
-    assert reported[0].done == 0 and reported[-1] == Progress(COUNT, COUNT)
-    stopped = ExportSales("2000-01-01", "2999-12-31", Format.CSV, tmp_path / "none.csv")
-    stopped.stop.set()
-    assert stopped.read(reader) is None and not stopped.target.exists()
-
-
-def test_days_that_changed_since_their_export(reader: LedgerReader, tmp_path: Path) -> None:
-    day = newest(reader).sale.day
-    ExportSales(day, day, Format.CSV, tmp_path / "day.csv").read(reader)
-    assert ChangedDays("2999-12-31").read(reader) == []
-
-
 @pytest.mark.parametrize(
     ("query", "answer"),
     [
@@ -95,19 +75,15 @@ def test_days_that_changed_since_their_export(reader: LedgerReader, tmp_path: Pa
         (EndOfDay("2026-11-28"), lambda found: found.last_hash == ""),
         (UnmatchedPayments(0), lambda found: (found.payments, found.sales, found.messages) == ([], [], 0)),
         (LookUpCode("TKN7RT61SV", 0), lambda found: found.payment is None and found.sale is None),
-        (ChangedDays("2026-11-28"), lambda found: found == []),
     ],
 )
 def test_a_shop_that_has_sold_nothing_is_no_error(query: Query[Any], answer: Any) -> None:
     assert answer(query.without_ledger())
 
 
-@pytest.mark.parametrize(
-    "query", [SaleInFull(SaleId(1)), ExportSales("2026-11-28", "2026-11-28", Format.CSV, Path("x"))]
-)
-def test_what_needs_a_ledger_says_so(query: Query[Any]) -> None:
+def test_what_needs_a_ledger_says_so() -> None:
     with pytest.raises(Outside) as caught:
-        query.without_ledger()
+        SaleInFull(SaleId(1)).without_ledger()
     assert caught.value.code == "ledger.missing"
 
 

@@ -10,7 +10,6 @@ import pytest
 from torture.fuzz import fuzz
 from torture.run import torture
 
-
 slow = partial(pytest.param, marks=pytest.mark.slow)
 
 

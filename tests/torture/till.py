@@ -46,7 +46,7 @@ from pos_app.engine.engine import Engine
 from pos_app.engine.services import relay_reader
 from pos_app.engine.services.stk_sender import StkSender
 from pos_app.engine.updates import Announced, Update
-from pos_app.ledger.export import Format, export
+from pos_app.exports.sales import Format, export
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.receipts.layout import lay_out

@@ -11,7 +11,7 @@ from typing import Final
 from pos_app.common.clock import Clock, day_of
 from pos_app.common.errors import PosError
 from pos_app.engine.updates import Health, Service, ServiceStatusChanged
-from pos_app.ledger.copies import backup_of_day
+from pos_app.ledger.backups import backup_of_day
 
 _log = logging.getLogger("pos_app.engine.services.daily_backup")
 LOOK_EVERY_S: Final = 600.0

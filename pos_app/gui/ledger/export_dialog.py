@@ -22,12 +22,12 @@ from PySide6.QtWidgets import (
 from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
+from pos_app.exports.queries import ChangedDays, ExportSales
+from pos_app.exports.sales import Format, Progress, Written, default_name
 from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.save_file import ask_target
-from pos_app.ledger.export import Format, Progress, Written, default_name
-from pos_app.ledger.queries.exports import ChangedDays, ExportSales
 from pos_app.words.days import changed_days
 from pos_app.words.mistakes import reason_of
 

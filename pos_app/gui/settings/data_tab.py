@@ -17,7 +17,7 @@ from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.settings.tab import Tab, combo, say
 from pos_app.gui.widgets.dress import button, label
 from pos_app.installation.installation import Installation
-from pos_app.ledger.copies import backup, check_copy, copies_in
+from pos_app.ledger.backups import backup, check_copy, copies_in
 from pos_app.ledger.verify import Verdict, verify
 from pos_app.words.mistakes import reason_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from contextlib import closing
 from dataclasses import replace
@@ -11,14 +12,26 @@ from pathlib import Path
 import openpyxl
 import pytest
 from fakes.recording import record_sale
-from ledger.test_ledger import draft
+from ledger.test_ledger import DAY as SOLD_DAY
+from ledger.test_ledger import T as SOLD_MS
+from ledger.test_ledger import draft, sell
 from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
 
+from pos_app.common.errors import Outside
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import Attempt
 from pos_app.domain.values.money import Cents
-from pos_app.ledger.export import COLUMNS, Format, Progress, Written, changed_since_export, export
+from pos_app.exports.sales import (
+    COLUMNS,
+    CancelledError,
+    Format,
+    Progress,
+    Written,
+    changed_since_export,
+    default_name,
+    export,
+)
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
@@ -176,3 +189,56 @@ def test_money_that_comes_while_the_file_is_written_is_named(tmp_path: Path) -> 
         export(reader, "2026-11-27", "2026-11-27", Format.CSV, tmp_path / "day.csv", pay_at_the_end)
         assert ",pending," in (tmp_path / "day.csv").read_text("utf-8")
         assert changed_since_export(reader, "2026-11-28") == ["2026-11-27"]
+
+
+def test_what_a_ledger_becomes_in_each_format(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    ledger = LedgerWriter(path)
+    sell(ledger, 1, code="CODEAAAAAA", shillings=1250)
+    sell(ledger, 2)
+    dangerous = record_sale(
+        ledger, draft(7, "254799000000", "A0003"), "t3", SOLD_MS, cashier="=HYPERLINK(1)", till_label="@x"
+    )
+    ledger.apply(dangerous.id, ev.Withdrawn(), SOLD_MS)
+    with closing(LedgerReader(path)) as reader:
+        targets = {fmt: tmp_path / f"day.{fmt}" for fmt in Format}
+        last_hash = verify(path).last_hash
+        for fmt, target in targets.items():
+            assert export(reader, SOLD_DAY, SOLD_DAY, fmt, target) == Written(3, last_hash)
+        raw = targets[Format.CSV].read_bytes()
+        assert raw.startswith(b"\xef\xbb\xbf")
+        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+        assert tuple(rows[0]) == (*COLUMNS, "ledger_hash", "environment")
+        assert {row["environment"] for row in rows} == {"practice"}
+        assert {row["ledger_hash"] for row in rows} == {last_hash}
+        assert (rows[0]["amount"], rows[0]["state"], rows[0]["mpesa_codes"], rows[0]["phone"]) == (
+            "1250",
+            "paid",
+            "CODEAAAAAA",
+            "0700•••001",
+        )
+        assert (rows[2]["cashier"], rows[2]["till"]) == ("'=HYPERLINK(1)", "'@x")
+        sheet = openpyxl.load_workbook(targets[Format.XLSX]).active
+        texts = [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)]
+        assert f"Days {SOLD_DAY} to {SOLD_DAY}" in texts and f"Ledger hash {last_hash}" in texts
+        assert "PRACTICE: no money moved" in texts and sheet.title == "PRACTICE Sales"
+        assert sheet["F2"].value == 1250
+        assert sheet["F5"].value == "=SUM(F2:F4)"
+        assert sheet["L4"].value == "=HYPERLINK(1)" and sheet["L4"].data_type == "s"
+        document = json.loads(targets[Format.JSON].read_text("utf-8"))
+        assert document["totals"] == {
+            "sales": 3, "paid": 1, "received": 1250, "unclaimed_payments": 0, "unclaimed": 0,
+        }  # fmt: skip
+        assert document["ledger_hash"] == last_hash and document["environment"] == "practice"
+        with pytest.raises(CancelledError):
+            export(reader, SOLD_DAY, SOLD_DAY, Format.CSV, tmp_path / "never.csv", lambda _progress: False)
+        with pytest.raises(Outside):
+            export(reader, SOLD_DAY, SOLD_DAY, Format.CSV, tmp_path / "day.csv" / "x.csv")
+    ledger.close()
+    assert not list(tmp_path.glob(".*part")) and not (tmp_path / "never.csv").exists()
+
+
+def test_the_names_of_exports() -> None:
+    assert default_name("2026-11-23", "2026-11-23", Format.CSV) == "sales-2026-11-23.csv"
+    assert default_name("2026-11-23", "2026-11-23", Format.CSV, "practice") == "PRACTICE-sales-2026-11-23.csv"
+    assert default_name("2026-11-01", "2026-11-30", Format.XLSX) == "sales-2026-11-01-to-2026-11-30.xlsx"

@@ -18,7 +18,7 @@ from typing import Any, Final
 from pos_app.common.clock import to_eat
 from pos_app.common.files import whole_file
 from pos_app.domain.sales.sale import SaleSummary
-from pos_app.ledger.exported import KEPT_DAYS, DayPrint, ExportedDays, print_of
+from pos_app.exports.exported_days import KEPT_DAYS, DayPrint, ExportedDays, print_of
 from pos_app.ledger.reader import LedgerReader
 
 COLUMNS: Final = (

@@ -15,9 +15,9 @@ from pos_app.common.errors import Mistake, Outside
 from pos_app.common.files import sync_folder, write_private
 from pos_app.common.paths import keep_private, make_private
 from pos_app.ledger.db import copy_to, key_beside, key_file, key_of_copy, open_reader
-from pos_app.ledger.head import head_file, head_of, is_behind, read_head, write_head
+from pos_app.ledger.integrity.chain_head import head_file, head_of, is_behind, read_head, write_head
+from pos_app.ledger.integrity.encryption import KEY_CHECK, open_vault
 from pos_app.ledger.one_writer import only_writer
-from pos_app.ledger.vault import KEY_CHECK, open_vault
 from pos_app.ledger.verify import Verdict, verify
 
 KEPT_DAYS: Final = 14

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pos_app.ledger.export import CancelledError, Format, Progress, Written, changed_since_export, export
+from pos_app.exports.sales import CancelledError, Format, Progress, Written, changed_since_export, export
 from pos_app.ledger.queries.query import LongQuery, Query
 from pos_app.ledger.reader import LedgerReader
 

@@ -1,0 +1,1 @@
+"""The ledger as files for people: XLSX, CSV and JSON."""
