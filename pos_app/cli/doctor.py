@@ -16,8 +16,8 @@ from pos_app.installation.installation import Installation
 from pos_app.ledger.verify import verify
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.model import Environment
-from pos_app.words.mistakes import reason, reason_of
-from pos_app.words.outcomes import words_of
+from pos_app.texts.errors import reason, reason_of
+from pos_app.texts.outcomes import words_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pos_app.cli.sales import checked_day
 from pos_app.common.i18n import _
 from pos_app.exports.sales import CSV_COLUMNS, Format, changed_since_export, default_name, export
 from pos_app.ledger.reader import LedgerReader
-from pos_app.words.days import changed_days
+from pos_app.texts.days import changed_days
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

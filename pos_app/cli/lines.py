@@ -14,7 +14,7 @@ from pos_app.common.i18n import _
 from pos_app.domain.sales.sale import SaleSummary
 from pos_app.domain.stk.attempt import Attempt
 from pos_app.domain.values.money import format_ksh, shillings_of
-from pos_app.words.states import attempt_word, cashier_sentence, own_words, review_word, words_of_sale
+from pos_app.texts.states import attempt_word, cashier_sentence, own_words, review_word, words_of_sale
 
 
 class OutputLostError(Exception):

@@ -13,7 +13,7 @@ from pos_app.cli.lines import OutputLostError, prepare_output, print_error
 from pos_app.common import faults
 from pos_app.common.errors import PosError
 from pos_app.common.i18n import N_, _
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 _EPILOG = N_(
     """\

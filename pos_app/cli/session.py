@@ -15,8 +15,8 @@ from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState
 from pos_app.engine.commands import Command, Sender
 from pos_app.engine.updates import AttemptChanged, EngineFailed, Health, Polled, ServiceStatusChanged
 from pos_app.installation.installation import Installation
-from pos_app.words.mistakes import reason
-from pos_app.words.service_status import status_text
+from pos_app.texts.errors import reason
+from pos_app.texts.service_status import status_text
 
 R = TypeVar("R")
 

@@ -1,7 +1,7 @@
 """The three kinds of error, told apart by who can mend them.
 
 An error carries a code and parameters, never a sentence: the sentence is made
-where a person reads it (`pos_app.words.mistakes`), in the language they read.
+where a person reads it (`pos_app.texts.errors`), in the language they read.
 """
 
 from __future__ import annotations

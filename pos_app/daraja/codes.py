@@ -14,7 +14,7 @@ from typing import Final
 from pos_app.common.redact import hide_phones
 from pos_app.domain.mpesa.outcome import Outcome
 from pos_app.domain.mpesa.outcome import OutcomeKind as K
-from pos_app.words.outcomes import OutcomeWords, words_of
+from pos_app.texts.outcomes import OutcomeWords, words_of
 
 RESULTS: Final[dict[str, K]] = {
     "0": K.PAID,

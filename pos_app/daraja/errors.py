@@ -71,7 +71,7 @@ class InvalidRequest(Mistake, ValueError):  # noqa: N818 - a Mistake
 
     Args:
         field: The parameter's name.
-        code: The reason, for `pos_app.words.mistakes`.
+        code: The reason, for `pos_app.texts.errors`.
     """
 
     def __init__(self, field: str, code: str, **params: str | int) -> None:
@@ -79,7 +79,7 @@ class InvalidRequest(Mistake, ValueError):  # noqa: N818 - a Mistake
         self.field = field
 
     def __str__(self) -> str:
-        from pos_app.words.mistakes import reason_of  # noqa: PLC0415 - only where it is shown
+        from pos_app.texts.errors import reason_of  # noqa: PLC0415 - only where it is shown
 
         return f"{self.field}: {reason_of(self)}"
 

@@ -58,7 +58,7 @@ class ServiceStatusChanged:
     """How a service fares now.
 
     Args:
-        code: Why, for `pos_app.words.service_status`.
+        code: Why, for `pos_app.texts.service_status`.
         detail: A number or name for that text.
         at_ms: A time for that text.
     """

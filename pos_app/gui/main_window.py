@@ -70,9 +70,9 @@ from pos_app.ledger.queries.sales import DayEnd, EndOfDay, LastReference
 from pos_app.ledger.reader import LedgerReader
 from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.printers import PrinterFactory
-from pos_app.words.days import changed_days
-from pos_app.words.mistakes import reason, reason_of
-from pos_app.words.service_status import status_text
+from pos_app.texts.days import changed_days
+from pos_app.texts.errors import reason, reason_of
+from pos_app.texts.service_status import status_text
 
 CHANGED_DAYS = "changed days"
 SOON_MS = 2_000

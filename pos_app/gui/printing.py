@@ -40,7 +40,7 @@ from pos_app.receipts.pdf import write_pdf
 from pos_app.receipts.printer_names import THERMAL
 from pos_app.receipts.printers import PrinterFactory
 from pos_app.receipts.system_printer import printer_names
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 ANSWERS_WITHIN_MS = 12_000
 """A printer that has taken no byte in ten seconds has failed by itself before."""

@@ -19,7 +19,7 @@ from pos_app.gui.runtime.job_runner import JobRunner
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.ledger.backups import last_good
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 _MENDED_BY_A_COPY: Final = frozenset(
     {"ledger.damaged", "ledger.vanished", "ledger.replaced", "ledger.foreign", "ledger.key_missing"}

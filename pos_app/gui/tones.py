@@ -5,7 +5,7 @@ from __future__ import annotations
 from pos_app.domain.sales.sale import SaleState, SaleSummary
 from pos_app.domain.stk.attempt import AttemptState
 from pos_app.gui.theme import Tone
-from pos_app.words.states import words_of_sale
+from pos_app.texts.states import words_of_sale
 
 _TONES: dict[AttemptState, tuple[str, Tone]] = {
     AttemptState.READY: ("ready", Tone.MUTED),

@@ -9,7 +9,7 @@ from pos_app.daraja import CallbackUnreadable, StkCallback, explain
 from pos_app.daraja.codes import RESULTS, error_meaning, result_outcome, spell_code
 from pos_app.daraja.wire import ErrorBody, StkQueryResponse, parse_json
 from pos_app.domain.mpesa.outcome import OutcomeKind
-from pos_app.words.outcomes import WORDS
+from pos_app.texts.outcomes import WORDS
 
 
 def test_there_are_words_for_every_kind() -> None:

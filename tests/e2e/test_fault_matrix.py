@@ -19,7 +19,7 @@ from fakes.servers import Mpesa, Relay
 
 from pos_app.daraja.codes import RESULTS
 from pos_app.practice.simulator.customers import CustomerBehaviour
-from pos_app.words.outcomes import words_of
+from pos_app.texts.outcomes import words_of
 
 PHONE, MSISDN = "0712345678", "254712345678"
 LOCK = "Unable to lock subscriber, a transaction is already in process for the current subscriber"

@@ -268,7 +268,7 @@ def test_a_prompt_that_is_open_beside_the_money_is_named(
     row = window._reader.sale(1)
     from dataclasses import replace
 
-    from pos_app.words.states import words_of_sale
+    from pos_app.texts.states import words_of_sale
 
     paid = replace(row, sale=replace(row.sale, received_cents=row.sale.amount_cents))
     assert paid.sale.state is SaleState.PAID and paid.attempt.state is AttemptState.PENDING

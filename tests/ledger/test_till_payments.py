@@ -26,7 +26,7 @@ from pos_app.ledger.db import open_writer
 from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import Cursor, LedgerWriter, PaymentTaken
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 T = 1_795_000_000_000
 DAY = day_of(T)

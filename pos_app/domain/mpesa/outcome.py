@@ -1,6 +1,6 @@
 """What a result means for the sale, in our words instead of M-PESA's numbers.
 
-`pos_app.daraja.codes` maps every code to one of these; `pos_app.words.outcomes`
+`pos_app.daraja.codes` maps every code to one of these; `pos_app.texts.outcomes`
 says them to people.
 """
 

@@ -42,7 +42,7 @@ from pos_app.gui.widgets.dress import card, dress, label
 from pos_app.ledger.queries.sales import FindSales, SalesFound, TotalsOfDay
 from pos_app.ledger.reader import Filter, LedgerReader
 from pos_app.receipts.code import search_of
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 _FILTERS = (
     (Filter.ALL, N_("All")),

@@ -28,8 +28,8 @@ from pos_app.gui.runtime.query_runner import QueryRunner
 from pos_app.gui.widgets.announce import Answer
 from pos_app.gui.widgets.dress import button, dress
 from pos_app.gui.widgets.save_file import ask_target
-from pos_app.words.days import changed_days
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.days import changed_days
+from pos_app.texts.errors import reason_of
 
 
 class ExportDialog(QDialog):

@@ -34,9 +34,9 @@ from pos_app.gui.widgets.ask_row import AskRow
 from pos_app.gui.widgets.dress import button, dress, label
 from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.ledger.queries.sales import SaleDetail, SaleInFull
-from pos_app.words.mistakes import reason_of
-from pos_app.words.states import words_of_sale
-from pos_app.words.timeline import event_sentence
+from pos_app.texts.errors import reason_of
+from pos_app.texts.sale_history import event_sentence
+from pos_app.texts.states import words_of_sale
 
 
 class SaleDialog(QDialog):

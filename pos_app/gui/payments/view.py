@@ -34,7 +34,7 @@ from pos_app.gui.widgets.fit import open_within_screen
 from pos_app.gui.widgets.question import Choice, ask
 from pos_app.gui.widgets.row_list import RowList
 from pos_app.ledger.queries.unmatched import CodeLookup, LookUpCode, Unmatched, UnmatchedPayments
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 
 class InboxDialog(LedgerDialog):

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 from pos_app.common.errors import PosError
 from pos_app.gui.runtime.engine_client import EngineClient
 from pos_app.gui.runtime.query_runner import QueryRunner
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 
 class LedgerDialog(QDialog):

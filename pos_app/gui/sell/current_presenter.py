@@ -16,7 +16,7 @@ from pos_app.engine.updates import AttemptChanged
 from pos_app.gui.sell.form_presenter import offer_by_hand
 from pos_app.gui.theme import Tone
 from pos_app.gui.tones import look_of_sale
-from pos_app.words.states import words_of_sale
+from pos_app.texts.states import words_of_sale
 
 PROMPT_LIFE_S = 60
 

@@ -12,7 +12,7 @@ from pos_app.domain.sales.sale import Draft
 from pos_app.domain.values.money import MAX_SHILLINGS, format_ksh, is_sum, parse_amount
 from pos_app.domain.values.order_reference import Reference, next_reference, parse_reference
 from pos_app.domain.values.phone import format_phone, parse_phone
-from pos_app.words.mistakes import reason, reason_of
+from pos_app.texts.errors import reason, reason_of
 
 AMOUNT, PHONE, REFERENCE = "amount", "phone", "reference"
 

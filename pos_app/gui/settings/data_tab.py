@@ -19,7 +19,7 @@ from pos_app.gui.widgets.dress import button, label
 from pos_app.installation.installation import Installation
 from pos_app.ledger.backups import backup, check_copy, copies_in
 from pos_app.ledger.verify import Verdict, verify
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 _OTHER: Final = Path()
 

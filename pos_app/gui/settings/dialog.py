@@ -36,7 +36,7 @@ from pos_app.receipts.printers import PrinterFactory
 from pos_app.settings import file as settings_file
 from pos_app.settings.model import Environment, Settings
 from pos_app.settings.secrets import FileStore, SecretName, SecretStore
-from pos_app.words.mistakes import reason, reason_of
+from pos_app.texts.errors import reason, reason_of
 
 LEAVES_WITHIN_S = 0.2
 STORE_ANSWERS_WITHIN_MS = 20_000

@@ -24,8 +24,8 @@ from pos_app.gui.widgets.field import Field
 from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Environment, Settings
 from pos_app.settings.secrets import SecretName
-from pos_app.words.mistakes import reason_of
-from pos_app.words.states import words_of_sale
+from pos_app.texts.errors import reason_of
+from pos_app.texts.states import words_of_sale
 
 TEST_CENTS: Final = Cents(100)
 TEST_REFERENCE: Final = Reference("TEST1")

@@ -14,8 +14,8 @@ from pos_app.domain.mpesa.callback_url import refused_word
 from pos_app.settings.effective import SANDBOX_SHORTCODE
 from pos_app.settings.model import Account, Data, Environment, Mpesa, Relay, Settings, Shop
 from pos_app.settings.secrets import SecretName, SecretStore
-from pos_app.words.mistakes import reason, reason_of
-from pos_app.words.outcomes import words_of
+from pos_app.texts.errors import reason, reason_of
+from pos_app.texts.outcomes import words_of
 
 _SECTIONS: dict[str, type[BaseModel]] = {"shop": Shop, "mpesa": Mpesa, "relay": Relay, "data": Data}
 _WRONG = {

@@ -15,7 +15,7 @@ from pos_app.receipts.printer_names import THERMAL
 from pos_app.receipts.printers import printer_for
 from pos_app.receipts.system_printer import printer_names
 from pos_app.settings.model import Paper, Settings
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 
 class PrintingTab(Tab):

@@ -13,7 +13,7 @@ from pos_app.gui.settings.tab import Tab, say
 from pos_app.gui.widgets.dress import button, label
 from pos_app.gui.widgets.field import Field
 from pos_app.settings.secrets import SecretName
-from pos_app.words.mistakes import reason, reason_of
+from pos_app.texts.errors import reason, reason_of
 
 
 class RelayTab(Tab):

@@ -10,7 +10,7 @@ from pos_app.gui.widgets.field import Field
 from pos_app.settings.manager import hash_pin
 from pos_app.settings.model import Environment, Settings
 from pos_app.settings.secrets import SecretName
-from pos_app.words.mistakes import reason_of
+from pos_app.texts.errors import reason_of
 
 
 class ShopTab(Tab):

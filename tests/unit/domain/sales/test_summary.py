@@ -12,7 +12,7 @@ from pos_app.domain.sales.sale import SaleState, SaleSummary, summary_of
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import AttemptState, Review
 from pos_app.domain.values.money import Cents
-from pos_app.words.states import words_of_sale
+from pos_app.texts.states import words_of_sale
 
 S = AttemptState
 

@@ -8,8 +8,8 @@ from pos_app.common.i18n import N_, _
 from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.domain.stk.attempt import Review
 from pos_app.domain.values.money import format_ksh
-from pos_app.words.outcomes import words_of
-from pos_app.words.states import review_word
+from pos_app.texts.outcomes import words_of
+from pos_app.texts.states import review_word
 
 _KINDS: dict[str, str] = {
     "requested": N_("Payment of {amount} asked for from {phone}"),

@@ -9,8 +9,8 @@ from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.domain.sales.sale import SaleState, SaleSummary
 from pos_app.domain.stk.attempt import FOLLOWED, OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.values.money import format_ksh
-from pos_app.words.mistakes import reason
-from pos_app.words.outcomes import words_of
+from pos_app.texts.errors import reason
+from pos_app.texts.outcomes import words_of
 
 S = AttemptState
 

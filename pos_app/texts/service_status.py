@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pos_app.common.clock import to_eat
 from pos_app.common.i18n import N_, _
-from pos_app.words.mistakes import REASONS
-from pos_app.words.outcomes import WORDS
+from pos_app.texts.errors import REASONS
+from pos_app.texts.outcomes import WORDS
 
 _STATUS_TEXTS: dict[str, tuple[str, str]] = {
     "mpesa.set_up": (N_("ready"), N_("M-PESA is set up.")),
