@@ -9,7 +9,7 @@ from typing import Any, Final
 from pos_app.common.errors import PosError
 from pos_app.common.mailbox import MessageKind
 from pos_app.daraja import C2bConfirmation, CallbackUnreadable
-from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.staff.actor import ENGINE
 from pos_app.domain.values.money import cents_of
 from pos_app.engine.commands import Sender
@@ -114,7 +114,7 @@ class MessageIntake:
         context.emit(PaymentArrived(None))
 
 
-def read_payment(body: bytes, access: MpesaAccess, now_ms: int) -> TillPayment | None:
+def read_payment(body: bytes, access: MpesaAccess, now_ms: int) -> C2bPayment | None:
     """A confirmation's body as a payment; None where it cannot be read or is for another shop's number."""
     try:
         confirmation = C2bConfirmation.parse(body)
@@ -127,7 +127,7 @@ def read_payment(body: bytes, access: MpesaAccess, now_ms: int) -> TillPayment |
     if abs(paid_at_ms - now_ms) > LONGEST_AGO_MS:
         # No such time: it counts from when it came.
         paid_at_ms = now_ms
-    return TillPayment(
+    return C2bPayment(
         confirmation.mpesa_code,
         amount,
         paid_at_ms,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.domain.stk.effects import News
 
@@ -97,7 +97,7 @@ class PaymentArrived:
         payment: The one that came; None where one changed.
     """
 
-    payment: TillPayment | None
+    payment: C2bPayment | None
 
 
 @dataclass(frozen=True, slots=True)

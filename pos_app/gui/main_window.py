@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _, ngettext
-from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions
 from pos_app.domain.sales.sale import Draft, SaleState, SaleSummary, summary_of
@@ -494,7 +494,7 @@ class MainWindow(QMainWindow):
         self.day.reload()
         self.unmatched_payments.reload()
 
-    def _payment_of(self, mpesa_code: str) -> TillPayment | None:
+    def _payment_of(self, mpesa_code: str) -> C2bPayment | None:
         with contextlib.suppress(PosError):
             return self._reader.payment(mpesa_code) if self._reader is not None else None
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pos_app.common.clock import day_of
-from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.ledger.integrity.encryption import Vault
 from pos_app.ledger.rows import PAYMENT_COLUMNS, payment_of
@@ -29,7 +29,7 @@ class PaymentBook:
         self._vault = vault
         self._add_event = add_event
 
-    def keep(self, payment: TillPayment, evidence: bytes, now_ms: int) -> bool:
+    def keep(self, payment: C2bPayment, evidence: bytes, now_ms: int) -> bool:
         """Lists a payment, free; False for one that is listed already."""
         cursor = self._db.execute(
             "INSERT INTO till_payments (mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3,"
@@ -47,7 +47,7 @@ class PaymentBook:
         )
         return cursor.rowcount == 1
 
-    def find(self, mpesa_code: str) -> TillPayment | None:
+    def find(self, mpesa_code: str) -> C2bPayment | None:
         """The payment with a code."""
         row = self._db.execute(f"{PAYMENT_COLUMNS} WHERE mpesa_code = ?", (mpesa_code,)).fetchone()
         return payment_of(row, self._vault) if row is not None else None
@@ -57,7 +57,7 @@ class PaymentBook:
         query = "SELECT mpesa_code FROM till_payments WHERE sale_id = ? AND use = 'pays' ORDER BY id"
         return [row[0] for row in self._db.execute(query, (sale_id,))]
 
-    def use(self, payment: TillPayment, use: Use, attempt: Attempt, now_ms: int, **why: str) -> None:
+    def use(self, payment: C2bPayment, use: Use, attempt: Attempt, now_ms: int, **why: str) -> None:
         """Notes what a payment is used for from now on, on the attempt and in the list.
 
         Args:

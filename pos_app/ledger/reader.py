@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pos_app.common.errors import Mistake, Outside
-from pos_app.domain.c2b.payment import OpenSale, TillPayment
+from pos_app.domain.c2b.payment import C2bPayment, OpenSale
 from pos_app.domain.mpesa.mpesa_code import is_look_alike
 from pos_app.domain.mpesa.unmatched_message import UnmatchedMessage
 from pos_app.domain.sales.history import HistoryEntry
@@ -262,7 +262,7 @@ class LedgerReader:
 
     # Payments made straight to the till
 
-    def free_payments(self) -> list[TillPayment]:
+    def free_payments(self) -> list[C2bPayment]:
         """The payments that nobody has given to a sale, newest first."""
         with converting(self.path):
             rows = self._db.execute(f"{PAYMENT_COLUMNS} WHERE use = '' ORDER BY paid_at_ms DESC LIMIT 500").fetchall()
@@ -278,7 +278,7 @@ class LedgerReader:
             ).fetchone()
         return row[0], row[1]
 
-    def payment(self, mpesa_code: str) -> TillPayment | None:
+    def payment(self, mpesa_code: str) -> C2bPayment | None:
         """The payment with a code, whatever became of it."""
         with converting(self.path):
             row = self._db.execute(f"{PAYMENT_COLUMNS} WHERE mpesa_code = ?", (mpesa_code,)).fetchone()

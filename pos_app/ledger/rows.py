@@ -6,7 +6,7 @@ import json
 import sqlite3
 from typing import Any, Final
 
-from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Sale
 from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptId, AttemptState, Review, SaleId
@@ -50,12 +50,12 @@ PAYMENT_COLUMNS: Final = (
 )
 
 
-def payment_of(row: tuple[Any, ...] | sqlite3.Row, vault: Vault | None) -> TillPayment:
+def payment_of(row: tuple[Any, ...] | sqlite3.Row, vault: Vault | None) -> C2bPayment:
     """A payment from the columns of `PAYMENT_COLUMNS`; name and account stay sealed without the key."""
     payer = vault.open(row[3]) if vault is not None else None
     first_name, account = json.loads(payer) if payer is not None else ("", "")
     sale_id = SaleId(row[6]) if row[6] is not None else None
-    return TillPayment(row[0], Cents(row[1]), row[2], first_name, row[4], account, Use(row[5]), sale_id, row[7])
+    return C2bPayment(row[0], Cents(row[1]), row[2], first_name, row[4], account, Use(row[5]), sale_id, row[7])
 
 
 def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:

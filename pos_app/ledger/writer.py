@@ -14,7 +14,7 @@ from typing import Any, Final
 from pos_app.common.clock import day_of
 from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
-from pos_app.domain.c2b.payment import TillPayment, Use, claim_subject
+from pos_app.domain.c2b.payment import C2bPayment, Use, reservation_subject
 from pos_app.domain.sales import rules
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import CodeFacts, CodeOwner
@@ -59,7 +59,7 @@ class PaymentTaken:
         claimed_sale: The sale that its code was noted for before it came.
     """
 
-    payment: TillPayment | None
+    payment: C2bPayment | None
     claimed_sale: SaleId | None = None
 
 
@@ -419,7 +419,7 @@ class LedgerWriter:
         *,
         token_digest: bytes,
         body: bytes,
-        payment: TillPayment | None,
+        payment: C2bPayment | None,
         now_ms: int,
         cursor: Cursor,
     ) -> PaymentTaken:
@@ -445,7 +445,7 @@ class LedgerWriter:
             is_wanted = claimed is not None and kept is not None and kept.use is Use.FREE
             return PaymentTaken(kept, SaleId(claimed[0]) if is_wanted else None)
 
-    def payment(self, mpesa_code: str) -> TillPayment | None:
+    def payment(self, mpesa_code: str) -> C2bPayment | None:
         """The payment with a code."""
         with converting(self.path):
             return self._payments.find(mpesa_code)
@@ -538,7 +538,7 @@ class LedgerWriter:
         with self._transaction() as db:
             self._note_cursor(cursor, now_ms)
             for (code,) in db.execute("SELECT mpesa_code FROM till_payments WHERE use IN ('', 'elsewhere')").fetchall():
-                if claim_subject(code) == subject:
+                if reservation_subject(code) == subject:
                     self._payments.take_elsewhere(code, till)
 
     def lose_payment(self, mpesa_code: str, till: str) -> None:
@@ -634,7 +634,7 @@ class LedgerWriter:
         own_code = own.mpesa_code if own is not None else None
         return Facts(taken, own_code, rules.is_too_much(self._sale(attempt.sale_id), attempt, own))
 
-    def _own_in_list(self, mpesa_code: str, attempt: Attempt) -> TillPayment | None:
+    def _own_in_list(self, mpesa_code: str, attempt: Attempt) -> C2bPayment | None:
         """An attempt's own money, where a person had given it to the sale as a payment straight to the till."""
         found = self._payments.find(mpesa_code)
         is_own = (

@@ -12,10 +12,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 from fakes.recording import record_sale
+from ledger.test_c2b_payments import DAY, PAYMENT, T, arrive, callback, prompt
 from ledger.test_ledger import DAY as SOLD_DAY
 from ledger.test_ledger import T as SOLD_MS
 from ledger.test_ledger import draft, sell
-from ledger.test_till_payments import DAY, PAYMENT, T, arrive, callback, prompt
 
 from pos_app.common.errors import Outside
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind

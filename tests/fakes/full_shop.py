@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from fakes.recording import record_sale
-from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Draft
 from pos_app.domain.stk import events as ev
@@ -93,7 +93,7 @@ def _sell(ledger: LedgerWriter, number: int, at_ms: int) -> None:
 
 
 def _pay_by_hand(ledger: LedgerWriter, number: int, at_ms: int) -> None:
-    payment = TillPayment(f"TKP{number:07d}", Cents(24_999_900), at_ms, LONGEST_PAYER, "678", "")
+    payment = C2bPayment(f"TKP{number:07d}", Cents(24_999_900), at_ms, LONGEST_PAYER, "678", "")
     ledger.take_payment(
         token_digest=b"d" * 32, body=b"%d" % number, payment=payment, now_ms=at_ms, cursor=Cursor("m", number)
     )

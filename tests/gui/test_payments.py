@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from pos_app.domain.c2b.payment import OpenSale, TillPayment, Use
+from pos_app.domain.c2b.payment import C2bPayment, OpenSale, Use
 from pos_app.domain.stk.attempt import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
@@ -106,7 +106,7 @@ def test_the_three_answers_to_a_code(window: MainWindow, qtbot: QtBot) -> None:
 
 
 def test_what_another_till_took_is_said() -> None:
-    payment = TillPayment("TKN7RT61SV", Cents(100), 0, use=Use.ELSEWHERE, taken_by="back")
+    payment = C2bPayment("TKN7RT61SV", Cents(100), 0, use=Use.ELSEWHERE, taken_by="back")
     verdict = verdict_of(CodeLookup("TKN7RT61SV", payment, None))
     assert (verdict.word, verdict.tone) == ("Already used", Tone.NOT_PAID) and "back" in verdict.sentence
 
@@ -140,8 +140,8 @@ def test_registered_from_settings_and_the_second_time_explained(
 def test_what_was_chosen_stays_chosen_and_what_is_gone_chooses_nothing_else(
     window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def payment(code: str) -> TillPayment:
-        return TillPayment(code, Cents(5_000), 1_795_000_000_000)
+    def payment(code: str) -> C2bPayment:
+        return C2bPayment(code, Cents(5_000), 1_795_000_000_000)
 
     def sale(number: int) -> OpenSale:
         return OpenSale(SaleId(number), Reference(f"A{number}"), Cents(5_000), 1_795_000_000_000, "000")

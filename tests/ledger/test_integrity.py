@@ -22,7 +22,7 @@ from pos_app.common import logs
 from pos_app.common.clock import EARLIEST_MS, day_of
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.tokens import token_digest
-from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import AttemptState
@@ -119,7 +119,7 @@ def test_a_message_that_its_reader_fell_over_is_kept_and_passed(ledger: LedgerWr
 # verify
 
 
-PAYMENT = TillPayment("TKN7RT61SV", Cents(25_000), 1_800_000_000_000, "Njeri", "678", "A1")
+PAYMENT = C2bPayment("TKN7RT61SV", Cents(25_000), 1_800_000_000_000, "Njeri", "678", "A1")
 
 
 def whole(path: Path) -> None:
@@ -137,7 +137,7 @@ def whole(path: Path) -> None:
             body = {"TransID": code, "TransAmount": "250.00", "TransTime": "20270115110000"}
             ledger.take_payment(
                 token_digest=token_digest("c2b"), body=json.dumps(body).encode(), now_ms=T, cursor=Cursor("r", number),
-                payment=TillPayment(code, Cents(25_000), T, "Njeri", "678", "A1"),
+                payment=C2bPayment(code, Cents(25_000), T, "Njeri", "678", "A1"),
             )  # fmt: skip
         ledger.lose_payment("TKN7RT61SW", "back")
     assert verify(path).findings == ()
@@ -605,7 +605,7 @@ def test_part_paid_is_not_a_paid_sale(ledger: LedgerWriter, path: Path) -> None:
     first = sell(ledger, 1, shillings=1000)
     ledger.apply(first.id, CANCELLED, T)
     for number, cents in enumerate((40_000, 60_000)):
-        payment = TillPayment(f"CODEAAAAA{number}", Cents(cents), T, "N", "678", "")
+        payment = C2bPayment(f"CODEAAAAA{number}", Cents(cents), T, "N", "678", "")
         ledger.take_payment(
             token_digest=b"d" * 32, body=b"%d" % number, payment=payment, now_ms=T, cursor=Cursor("r", number + 1)
         )

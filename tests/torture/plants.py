@@ -12,7 +12,7 @@ from pos_app.cli import sales as sales_command
 from pos_app.cli import verify as verify_command
 from pos_app.common import tokens
 from pos_app.common.http import Leaving
-from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.sales.sale import SaleSummary
 from pos_app.domain.staff.actor import Actor
 from pos_app.domain.stk import events as ev
@@ -67,7 +67,7 @@ def _late_journal() -> None:
 def _forgets_payment() -> None:
     """What was paid straight to the till is read and never listed."""
 
-    def keep(self: PaymentBook, payment: TillPayment, evidence: bytes, now_ms: int) -> bool:
+    def keep(self: PaymentBook, payment: C2bPayment, evidence: bytes, now_ms: int) -> bool:
         return False
 
     PaymentBook.keep = keep  # type: ignore[method-assign]

@@ -29,7 +29,7 @@ class Use(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TillPayment:
+class C2bPayment:
     """Somebody paid the shop's number.
 
     Args:
@@ -56,7 +56,7 @@ class TillPayment:
         return f"•••{self.phone_last3}" if self.phone_last3 else ""
 
 
-def claim_subject(mpesa_code: str) -> bytes:
+def reservation_subject(mpesa_code: str) -> bytes:
     """Under which name the tills of a shop claim a payment at their relay: no token in an address can spell it."""
     return hashlib.sha256(f"claim:{mpesa_code}".encode()).digest()
 
@@ -104,7 +104,7 @@ class Match:
     is_sale_later: bool = False
 
 
-def rank(payment: TillPayment, sales: Sequence[OpenSale]) -> list[Match]:
+def rank(payment: C2bPayment, sales: Sequence[OpenSale]) -> list[Match]:
     """The open sales, the likeliest first: by account, amount, last digits, then by how near in time.
 
     It only ever proposes: which sale was paid is for a person to say.

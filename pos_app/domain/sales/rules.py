@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pos_app.common.errors import Mistake
-from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.sale import Draft, Sale, SaleSummary
 from pos_app.domain.stk import events as ev
@@ -168,7 +168,7 @@ class CodeFacts:
         heard_by: Another sale whose message named this code, and which it may still turn out to pay.
     """
 
-    payment: TillPayment | None
+    payment: C2bPayment | None
     used_by: CodeOwner | None = None
     heard_by: CodeOwner | None = None
 
@@ -186,7 +186,7 @@ class Allocation:
     events: tuple[tuple[AttemptId, ev.Event], ...]
 
 
-def free_payment(code: CodeFacts) -> TillPayment:
+def free_payment(code: CodeFacts) -> C2bPayment:
     """The payment with a code, where nobody uses it.
 
     Raises:
@@ -235,7 +235,7 @@ def allocate(code: CodeFacts, sale: SaleSummary, attempts: Sequence[Attempt]) ->
 
 
 def release(
-    payment: TillPayment | None, sale: SaleSummary | None, attempts: Sequence[Attempt], spoken_of: frozenset[AttemptId]
+    payment: C2bPayment | None, sale: SaleSummary | None, attempts: Sequence[Attempt], spoken_of: frozenset[AttemptId]
 ) -> Allocation:
     """Takes a payment back from the sale that it was given to; it is free again.
 
@@ -297,7 +297,7 @@ def refuse_settling(sale: SaleSummary, attempt: Attempt, code: CodeFacts) -> Non
         raise Mistake("review.listed", mpesa_code=code.payment.mpesa_code)
 
 
-def is_too_much(sale: Sale, attempt: Attempt, own: TillPayment | None) -> bool:
+def is_too_much(sale: Sale, attempt: Attempt, own: C2bPayment | None) -> bool:
     """Whether the sale would have more than it asks for, were an attempt paid as well as everything it has received.
 
     Args:

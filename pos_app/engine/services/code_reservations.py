@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.http import AsyncHttpClient, HttpResponse, MaybeSentError, NotSentError, Request, Timeouts
 from pos_app.common.mailbox import DEVICE_NAME
-from pos_app.domain.c2b.payment import claim_subject
+from pos_app.domain.c2b.payment import reservation_subject
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import AttemptId
 from pos_app.engine.attempts import Attempts
@@ -153,7 +153,7 @@ class CodeReservations:
 
 
 def _path(mpesa_code: str) -> str:
-    return f"/v1/claims/{claim_subject(mpesa_code).hex()}"
+    return f"/v1/claims/{reservation_subject(mpesa_code).hex()}"
 
 
 def _number(body: bytes) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from pos_app.common.i18n import _
-from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.values.money import format_ksh
 
 LOOKED_AT_AGAIN_MS = 2_000
@@ -33,7 +33,7 @@ class Arrivals(QObject):
     def __init__(
         self,
         open_amounts: Callable[[], frozenset[int]],
-        payment_of: Callable[[str], TillPayment | None],
+        payment_of: Callable[[str], C2bPayment | None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -45,7 +45,7 @@ class Arrivals(QObject):
         self._timer.setInterval(LOOKED_AT_AGAIN_MS)
         self._timer.timeout.connect(self._look)
 
-    def hear(self, payment: TillPayment) -> None:
+    def hear(self, payment: C2bPayment) -> None:
         """One came."""
         if payment.use is not Use.FREE:
             return
@@ -76,7 +76,7 @@ class Arrivals(QObject):
         if not self._held:
             self._timer.stop()
 
-    def _tell(self, payment: TillPayment) -> None:
+    def _tell(self, payment: C2bPayment) -> None:
         self._told = payment.mpesa_code
         self.said.emit(
             _("{amount} came straight to the till from {name}. Press F9 to match it.").format(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pos_app.common.clock import to_eat
 from pos_app.common.i18n import N_, _
 from pos_app.common.redact import hide_phones
-from pos_app.domain.c2b.payment import Match, OpenSale, Sign, TillPayment, Use, rank
+from pos_app.domain.c2b.payment import C2bPayment, Match, OpenSale, Sign, Use, rank
 from pos_app.domain.values.money import format_ksh
 from pos_app.gui.theme import Tone
 from pos_app.ledger.queries.unmatched import CodeLookup, Unmatched
@@ -37,7 +37,7 @@ class Verdict:
     offer: str = ""
 
 
-def payment_cells(payment: TillPayment, today: str) -> tuple[str, ...]:
+def payment_cells(payment: C2bPayment, today: str) -> tuple[str, ...]:
     """A payment's row."""
     paid = to_eat(payment.paid_at_ms)
     time = paid.strftime("%H:%M" if paid.strftime("%Y-%m-%d") == today else "%d %b %H:%M")
@@ -51,7 +51,7 @@ def payment_cells(payment: TillPayment, today: str) -> tuple[str, ...]:
     )
 
 
-def matches_of(payment: TillPayment | None, inbox: Unmatched) -> list[Match]:
+def matches_of(payment: C2bPayment | None, inbox: Unmatched) -> list[Match]:
     """The sales it may be for, the likeliest first."""
     return rank(payment, inbox.sales) if payment is not None else []
 
@@ -71,7 +71,7 @@ def _apart(match: Match) -> str:
     return text.format(count=match.minutes_apart)
 
 
-def is_overpaid(payment: TillPayment, sale: OpenSale) -> bool:
+def is_overpaid(payment: C2bPayment, sale: OpenSale) -> bool:
     """Whether the payment is more than the sale still needs."""
     return payment.amount_cents > sale.due_cents
 

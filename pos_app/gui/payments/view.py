@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from pos_app.common.clock import SystemClock, day_of
 from pos_app.common.errors import Mistake
 from pos_app.common.i18n import _, ngettext
-from pos_app.domain.c2b.payment import Match, OpenSale, TillPayment
+from pos_app.domain.c2b.payment import C2bPayment, Match, OpenSale
 from pos_app.domain.mpesa.mpesa_code import parse_mpesa_code
 from pos_app.domain.stk.attempt import Attempt
 from pos_app.domain.values.money import Cents, format_ksh
@@ -171,7 +171,7 @@ class InboxDialog(LedgerDialog):
         self.sales.show_rows([sale_cells(match) for match in self._matches], selected)
         self.attach.setEnabled(bool(self._matches) and not self._is_asking)
 
-    def _payment(self) -> TillPayment | None:
+    def _payment(self) -> C2bPayment | None:
         row = self.payments.currentRow()
         return self._unmatched.payments[row] if 0 <= row < len(self._unmatched.payments) else None
 
@@ -244,7 +244,7 @@ class InboxDialog(LedgerDialog):
         else:
             self._give(payment, sale)
 
-    def _give(self, payment: TillPayment, sale: OpenSale) -> None:
+    def _give(self, payment: C2bPayment, sale: OpenSale) -> None:
         if self._is_asking:
             return
         self._is_asking = True
@@ -259,7 +259,7 @@ class InboxDialog(LedgerDialog):
         self.show_outcome(_("Added to sale {reference}.").format(reference=attempt.reference), is_good=True)
         self.reload()
 
-    def _ask_too_much(self, payment: TillPayment, sale: OpenSale) -> None:
+    def _ask_too_much(self, payment: C2bPayment, sale: OpenSale) -> None:
         """KSh 65,000 for a sale of 100 is more often a wrong row than a wish."""
         text = _(
             "{amount} is {excess} more than sale {reference} still needs ({due}). What is too much stands under"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pos_app.common.clock import day_of
-from pos_app.domain.c2b.payment import OpenSale, TillPayment
+from pos_app.domain.c2b.payment import C2bPayment, OpenSale
 from pos_app.domain.sales.sale import SaleSummary
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.reader import LedgerReader
@@ -26,7 +26,7 @@ class Unmatched:
         messages: How many messages belong to no payment of this till.
     """
 
-    payments: list[TillPayment]
+    payments: list[C2bPayment]
     sales: list[OpenSale]
     messages: int
 
@@ -56,7 +56,7 @@ class CodeLookup:
     """
 
     mpesa_code: str
-    payment: TillPayment | None
+    payment: C2bPayment | None
     sale: SaleSummary | None
     looks_like: str | None = None
 

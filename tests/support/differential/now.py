@@ -13,7 +13,7 @@ from differential.acts import GIVEN_BY, MAILBOX, REASON, Act, Answer, Observatio
 from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
-from pos_app.domain.c2b.payment import TillPayment, claim_subject
+from pos_app.domain.c2b.payment import C2bPayment, reservation_subject
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Draft, SaleSummary
 from pos_app.domain.stk import events as ev
@@ -182,12 +182,12 @@ class Ledger:
     ) -> Answer:
         self._codes.add(code)
         self._days.add(day_of(paid))
-        return self._paid(TillPayment(code, Cents(amount), paid, name, phone, account), body, position, at)
+        return self._paid(C2bPayment(code, Cents(amount), paid, name, phone, account), body, position, at)
 
     def _unreadable_payment(self, body: str, position: int, at: int) -> Answer:
         return self._paid(None, body, position, at)
 
-    def _paid(self, payment: TillPayment | None, body: str, position: int, at: int) -> Answer:
+    def _paid(self, payment: C2bPayment | None, body: str, position: int, at: int) -> Answer:
         taken = self._writer.take_payment(
             token_digest=token_digest("payments"), body=body.encode(), payment=payment, now_ms=at,
             cursor=_cursor(position),
@@ -203,7 +203,7 @@ class Ledger:
         return self._told([self._writer.detach_payment(code, GIVEN_BY, REASON, at)])
 
     def _elsewhere(self, code: str, till: str, position: int, at: int) -> None:
-        self._writer.note_claim(claim_subject(code), till, at, _cursor(position))
+        self._writer.note_claim(reservation_subject(code), till, at, _cursor(position))
 
     def _lose(self, code: str, till: str, at: int) -> None:
         self._writer.lose_payment(code, till)

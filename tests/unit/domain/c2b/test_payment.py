@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pos_app.domain.c2b.payment import NEAR_MS, OpenSale, Sign, TillPayment, claim_subject, rank
+from pos_app.domain.c2b.payment import NEAR_MS, C2bPayment, OpenSale, Sign, rank, reservation_subject
 from pos_app.domain.stk.attempt import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 
 T = 1_795_000_000_000
-PAYMENT = TillPayment("TKN7RT61SV", Cents(62_000), T, "Nicholas", "126", "a0003")
+PAYMENT = C2bPayment("TKN7RT61SV", Cents(62_000), T, "Nicholas", "126", "a0003")
 
 
 def sale(number: int, due: int = 100, minutes: int = 60, last3: str = "000") -> OpenSale:
@@ -34,7 +34,7 @@ def test_signs_add_up_and_of_equals_the_nearer_then_the_newer_comes_first() -> N
 
 
 def test_an_empty_phone_or_account_is_no_sign() -> None:
-    bare = TillPayment("TKN7RT61SV", Cents(1), T)
+    bare = C2bPayment("TKN7RT61SV", Cents(1), T)
     assert rank(bare, [OpenSale(SaleId(1), Reference("A1"), Cents(2), T - NEAR_MS - 1, "")])[0].signs == frozenset()
     assert (bare.phone_masked, PAYMENT.phone_masked) == ("", "•••126")
 
@@ -48,5 +48,5 @@ def test_every_open_sale_is_proposed_once(drawn: list[tuple[int, int, str]]) -> 
 def test_a_claim_is_named_by_what_no_address_can_spell() -> None:
     import hashlib
 
-    assert claim_subject("TKN7RT61SV") == hashlib.sha256(b"claim:TKN7RT61SV").digest()
-    assert claim_subject("TKN7RT61SV") != hashlib.sha256(b"TKN7RT61SV").digest()
+    assert reservation_subject("TKN7RT61SV") == hashlib.sha256(b"claim:TKN7RT61SV").digest()
+    assert reservation_subject("TKN7RT61SV") != hashlib.sha256(b"TKN7RT61SV").digest()

@@ -29,7 +29,7 @@ from unit.domain.stk.test_transitions import (
 
 from pos_app.common.errors import Mistake
 from pos_app.common.tokens import token_digest
-from pos_app.domain.c2b.payment import TillPayment
+from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions, refusal, refuse_sending
@@ -265,7 +265,7 @@ class Sales(RuleBasedStateMachine):
         self.position += 1
         self.ledger.take_payment(
             token_digest=token_digest("c2b"), body=b"p%d" % self.position,
-            payment=TillPayment(code, Cents(cents), self.now_ms, "Njeri", "678", ""), now_ms=self.now_ms,
+            payment=C2bPayment(code, Cents(cents), self.now_ms, "Njeri", "678", ""), now_ms=self.now_ms,
             cursor=Cursor("r", self.position),
         )  # fmt: skip
 
@@ -368,7 +368,7 @@ def test_five_hundred_of_a_thousand_came_and_the_next_prompt_asks_for_the_rest(l
     assert caught.value.code == "sale.said_paid"
     ledger.take_payment(
         token_digest=token_digest("c2b"), body=b"p", now_ms=now, cursor=Cursor("r", 2),
-        payment=TillPayment("CODEAAAAAA", Cents(50_000), now, "Njeri", "678", ""),
+        payment=C2bPayment("CODEAAAAAA", Cents(50_000), now, "Njeri", "678", ""),
     )  # fmt: skip
     ledger.attach_payment("CODEAAAAAA", first.sale_id, "Asha", now)
     assert record_attempt(ledger, first.sale_id, "token-2", now + 600_000).amount_cents == 50_000

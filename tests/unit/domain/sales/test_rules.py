@@ -8,7 +8,7 @@ import pytest
 from unit.domain.stk.test_transitions import Playbook
 
 from pos_app.common.errors import Mistake
-from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.sales import rules
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import Allocation, CodeFacts, CodeOwner, allowed_actions, refusal
@@ -24,7 +24,7 @@ from pos_app.domain.values.phone import Msisdn
 
 S, A = AttemptState, SaleAction
 CODE = "TKN7RT61SV"
-PAYMENT = TillPayment(CODE, Cents(10_000), 1_795_000_000_000, "Njeri", "678")
+PAYMENT = C2bPayment(CODE, Cents(10_000), 1_795_000_000_000, "Njeri", "678")
 OTHER = CodeOwner(Reference("B0002"), 1_795_000_000_000)
 
 
@@ -235,7 +235,7 @@ def test_too_much_ends_when_enough_is_taken_back(received: int, ends: bool) -> N
         (replace(GIVEN, use=Use.PROVES), "payment.not_attached"),
     ],
 )
-def test_only_what_was_given_is_taken_back(payment: TillPayment | None, code: str) -> None:
+def test_only_what_was_given_is_taken_back(payment: C2bPayment | None, code: str) -> None:
     with pytest.raises(Mistake) as caught:
         rules.release(payment, sale(), [], frozenset())
     assert caught.value.code == code
@@ -286,7 +286,7 @@ def test_what_is_listed_and_can_be_given_is_not_settled_as_not_there() -> None:
         (10_001, S.PAID, None, True),
     ],
 )
-def test_what_would_be_too_much(received: int, state: S, own: TillPayment | None, expected: bool) -> None:
+def test_what_would_be_too_much(received: int, state: S, own: C2bPayment | None, expected: bool) -> None:
     assert rules.is_too_much(sale(received=received).sale, attempt(state), own) is expected
 
 

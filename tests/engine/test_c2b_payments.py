@@ -13,7 +13,7 @@ from fakes.servers import Canned, Mpesa, Relay
 from fakes.till import Till
 
 from pos_app.common.errors import Mistake, Outside
-from pos_app.domain.c2b.payment import TillPayment, Use
+from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.sales.sale import SaleState
 from pos_app.domain.stk.attempt import AttemptState as S
 from pos_app.domain.stk.attempt import Review
@@ -42,12 +42,12 @@ def by_hand(mpesa: Mpesa, shillings: int, reference: str = "", msisdn: str = BUY
     return code
 
 
-def listed(till: Till, code: str) -> TillPayment | None:
+def listed(till: Till, code: str) -> C2bPayment | None:
     with closing(LedgerReader(till.path)) as reader:
         return reader.payment(code)
 
 
-def arrived(till: Till, code: str) -> TillPayment:
+def arrived(till: Till, code: str) -> C2bPayment:
     until(lambda: listed(till, code) is not None, "the payment did not arrive")
     found = listed(till, code)
     assert found is not None
@@ -248,15 +248,15 @@ def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path:
     [
         ((b'{"TransID":"tkn7rt61sv","TransAmount":"1,250.00","BusinessShortCode":174379,"TransTime":"20261124101400",'
          b'"MSISDN":"2547 ***** 126","FirstName":"Nicholas","BillRefNumber":" a0044 "}'),
-         TillPayment("TKN7RT61SV", 125_000, 1_795_504_440_000, "Nicholas", "126", "a0044")),
+         C2bPayment("TKN7RT61SV", 125_000, 1_795_504_440_000, "Nicholas", "126", "a0044")),
         (b'{"TransID":"TKN7RT61SV","TransAmount":10,"BusinessShortCode":"174379","MSISDN":"254712345678"}',
-         TillPayment("TKN7RT61SV", 1_000, 0, "", "678", "")),
+         C2bPayment("TKN7RT61SV", 1_000, 0, "", "678", "")),
         ((b'{"TransID":"TKN7RT61SV","TransAmount":"10","BusinessShortCode":"174379",'
          b'"MSISDN":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e123"}'),
-         TillPayment("TKN7RT61SV", 1_000, 0, "", "", "")),
+         C2bPayment("TKN7RT61SV", 1_000, 0, "", "", "")),
         (
             b'{"TransID":"TKN7RT61SV","TransAmount":"1","BusinessShortCode":"174379","TransTime":"00010101000000"}',
-            TillPayment("TKN7RT61SV", 100, 0),
+            C2bPayment("TKN7RT61SV", 100, 0),
         ),
         (b'{"TransID":"TKN7RT61SV","TransAmount":"0","BusinessShortCode":"174379"}', None),
         (b'{"TransID":"TKN7RT61SV","TransAmount":"NaN","BusinessShortCode":"174379"}', None),
@@ -265,7 +265,7 @@ def test_what_is_for_another_number_or_cannot_be_read_is_evidence_only(tmp_path:
         (b"[]", None), (b"", None), (b"<html>", None),
     ],
 )  # fmt: skip
-def test_confirmations_are_read_as_they_come(body: bytes, wanted: TillPayment | None) -> None:
+def test_confirmations_are_read_as_they_come(body: bytes, wanted: C2bPayment | None) -> None:
     from fakes.till import access
 
     now = 1_795_504_500_000

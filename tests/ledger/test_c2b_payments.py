@@ -13,7 +13,7 @@ from fakes.recording import record_attempt, record_sale
 
 from pos_app.common.clock import day_of, to_eat
 from pos_app.common.errors import Mistake
-from pos_app.domain.c2b.payment import TillPayment, Use, claim_subject
+from pos_app.domain.c2b.payment import C2bPayment, Use, reservation_subject
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Draft, SaleState
 from pos_app.domain.stk import events as ev
@@ -31,7 +31,7 @@ from pos_app.texts.errors import reason_of
 T = 1_795_000_000_000
 DAY = day_of(T)
 PAID = Outcome(OutcomeKind.PAID, "0")
-PAYMENT = TillPayment("TKN7RT61SV", Cents(25_000), T, "Nicholas", "678", "0712345678")
+PAYMENT = C2bPayment("TKN7RT61SV", Cents(25_000), T, "Nicholas", "678", "0712345678")
 
 
 @pytest.fixture
@@ -53,9 +53,7 @@ def prompt(ledger: LedgerWriter, number: int, shillings: int = 250) -> Attempt:
     return ledger.apply(attempt.id, ev.PushAccepted(f"m{number}", f"ws{number}"), T).attempt
 
 
-def arrive(
-    ledger: LedgerWriter, payment: TillPayment = PAYMENT, body: bytes = b"{}", position: int = 1
-) -> PaymentTaken:
+def arrive(ledger: LedgerWriter, payment: C2bPayment = PAYMENT, body: bytes = b"{}", position: int = 1) -> PaymentTaken:
     return ledger.take_payment(
         token_digest=b"d" * 32, body=body, payment=payment, now_ms=T, cursor=Cursor("m", position)
     )
@@ -250,13 +248,13 @@ def test_a_claim_of_a_code_that_is_used_is_refused(ledger: LedgerWriter) -> None
 def test_what_another_till_claimed_is_free_no_more_until_it_gives_it_back(ledger: LedgerWriter, path: Path) -> None:
     attempt = prompt(ledger, 1)
     arrive(ledger)
-    subject = claim_subject(PAYMENT.mpesa_code)
+    subject = reservation_subject(PAYMENT.mpesa_code)
     ledger.note_claim(subject, "back", T, Cursor("m", 5))
     assert totals(path) == (0, 0, 0, 0) and ledger.cursor("m").position == 5
     with pytest.raises(Mistake) as caught:
         ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     assert (caught.value.code, caught.value.params) == ("payment.elsewhere", {"till": "back"})
-    ledger.note_claim(claim_subject("ANOTHER001"), "back", T, Cursor("m", 6))
+    ledger.note_claim(reservation_subject("ANOTHER001"), "back", T, Cursor("m", 6))
     ledger.note_claim(subject, "", T, Cursor("m", 7))
     assert totals(path) == (0, 0, 1, 25_000)
     ledger.lose_payment(PAYMENT.mpesa_code, "front")
