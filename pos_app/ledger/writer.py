@@ -457,10 +457,12 @@ class LedgerWriter:
             Mistake: ``payment.unknown``, ``.used``, ``.elsewhere``; ``sale.not_found``, ``.voided``, ``.already_paid``.
         """
         with self._transaction():
-            sale, code = self._summary(sale_id), self._code_facts(mpesa_code, sale_id)
+            code = self._code_facts(mpesa_code, sale_id)
+            payment = rules.free_payment(code)
+            sale = self._summary(sale_id)
             decision = rules.allocate(code, sale, self._attempts_of(sale_id))
             if decision.is_more_money:
-                self._payments.use(rules.free_payment(code), Use.PAYS, sale.attempt, now_ms, by=by)
+                self._payments.use(payment, Use.PAYS, sale.attempt, now_ms, by=by)
             return self._follow(sale.attempt, decision, now_ms)
 
     def _follow(self, before: Attempt, decision: rules.Allocation, now_ms: int) -> Applied:
