@@ -13,7 +13,8 @@ from pos_app.engine.updates import Health, Service
 from pos_app.gui import theme
 from pos_app.gui.theme import Tone
 from pos_app.gui.widgets.announce import Answer
-from pos_app.gui.widgets.dress import button, dress, label
+from pos_app.gui.widgets.dress import button, dress
+from pos_app.gui.widgets.elided_label import ElidedLabel
 from pos_app.gui.widgets.light import LightWidget
 from pos_app.settings.model import Environment
 
@@ -60,14 +61,14 @@ class TopBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 0, 8, 0)
         layout.setSpacing(14)
-        layout.addWidget(label(shop, "shop", name="shopName"))
-        layout.addWidget(label(till, "muted", name="tillLabel"))
+        layout.addWidget(_name(shop, "shopName", "shop"))
+        layout.addWidget(_name(till, "tillLabel", "muted"))
         layout.addStretch(1)
         for light in self._lights.values():
             layout.addWidget(light)
         # The ledger's light shows only when there is something to say.
         self._lights[Service.LEDGER].hide()
-        layout.addWidget(label(cashier, name="cashier"))
+        layout.addWidget(_name(cashier, "cashier"))
         layout.addWidget(self.settings)
         self.show_status(Service.MPESA, Health.OFF, _("starting"), _("The till is starting."))
         self.show_status(Service.RELAY, Health.OFF, _("starting"), _("The till is starting."))
@@ -83,6 +84,15 @@ class TopBar(QWidget):
     def set_compact(self, is_compact: bool) -> None:
         """Lower on small screens."""
         self.setFixedHeight(36 if is_compact else 42)
+
+
+def _name(text: str, name: str, role: str = "") -> ElidedLabel:
+    """A name that somebody typed: as long as they like."""
+    made = ElidedLabel(text)
+    made.setObjectName(name)
+    if role:
+        made.setProperty("role", role)
+    return made
 
 
 def banner(environment: Environment) -> QLabel | None:
