@@ -63,7 +63,7 @@ def test_what_may_be_done_with_what_was_received() -> None:
     assert allowed_actions(sale(paid, received=10_000)) == {A.MAKE_RECEIPT, A.COPY_CODE}
     part = sale(attempt(), received=4_000)
     assert allowed_actions(part) == OPEN | {A.MAKE_RECEIPT}
-    assert refusal(A.VOID, part) == "sale.not_voidable"
+    assert refusal(A.VOID, part) == refusal(A.VOID, sale(attempt(), received=1)) == "sale.not_voidable"
     assert refusal(A.SEND_AGAIN, sale(paid, received=10_000)) == "sale.already_paid"
     no_code = allowed_actions(sale(attempt(S.PAID), received=10_000))
     assert no_code == {A.MAKE_RECEIPT}
@@ -80,6 +80,7 @@ def test_what_was_heard_of_money_stands_in_the_way_until_a_person_settles_it() -
     for attempts in ((heard,), (heard, attempt(S.DECLINED, 2)), (attempt(), attempt(S.DECLINED, 2, heard_code=CODE))):
         allowed = allowed_actions(sale(*attempts))
         assert not allowed & {A.SEND_AGAIN, A.VOID} and A.SETTLE_REVIEW in allowed
+        assert refusal(A.SEND_AGAIN, sale(*attempts)) == refusal(A.VOID, sale(*attempts)) == "sale.said_paid"
     assert A.CHECK_NOW in allowed_actions(sale(heard)), "M-PESA may be asked about what is closed"
     nobody = attempt(S.DECLINED, review=frozenset({Review.SAID_PAID}), checkout_request_id=None)
     assert refusal(A.CHECK_NOW, sale(nobody)) == "attempt.nothing_to_ask"
@@ -147,6 +148,7 @@ def test_what_waited_to_be_sent_asks_for_what_is_due_or_not_at_all() -> None:
     [
         (Wait(WaitReason.SAID_PAID, None), "sale.said_paid", None),
         (Wait(WaitReason.LIVE_ATTEMPT, None), "sale.live_attempt", None),
+        (Wait(WaitReason.LIVE_ATTEMPT, 61_000), "sale.live_attempt", None),
         (Wait(WaitReason.PHONE_BUSY, 61_000), "sale.wait_phone", 60),
         (Wait(WaitReason.SAME_AMOUNT, 1_001), "sale.wait_same_amount", 1),
         (Wait(WaitReason.SAME_AMOUNT, 1_000), "sale.wait_same_amount", 1),
@@ -217,7 +219,7 @@ GIVEN = replace(PAYMENT, use=Use.PAYS, sale_id=SaleId(1))
 def test_taken_back_it_is_missing_again() -> None:
     heard, spoken, silent = attempt(number=1, heard_code=CODE), attempt(number=2), attempt(number=3)
     decision = rules.release(GIVEN, sale(received=10_000), [heard, spoken, silent], frozenset({AttemptId(2)}))
-    assert decision.events == ((1, ev.HeardGivenBack(CODE)), (2, ev.HeardGivenBack(CODE)))
+    assert decision == Allocation(True, ((1, ev.HeardGivenBack(CODE)), (2, ev.HeardGivenBack(CODE))))
 
 
 @pytest.mark.parametrize(("received", "ends"), [(20_000, True), (20_001, False)])

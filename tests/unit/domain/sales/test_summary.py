@@ -8,7 +8,7 @@ import pytest
 from unit.domain.stk.test_transitions import Playbook, pending
 
 from pos_app.domain.printing.receipt import Receipt
-from pos_app.domain.sales.sale import SaleState, SaleSummary, summary_of
+from pos_app.domain.sales.sale import Sale, SaleState, SaleSummary, sale_state, summary_of
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import AttemptState, Review
 from pos_app.domain.values.money import Cents
@@ -65,8 +65,11 @@ def test_an_earlier_prompt_of_which_paid_was_said() -> None:
 @pytest.mark.parametrize(("state", "received", "codes"), [(S.PAID, 10_000, ("TKN7RT61SV",)), (S.PENDING, 0, ())])
 def test_one_attempt_alone(state: AttemptState, received: int, codes: tuple[str, ...]) -> None:
     attempt = replace(Playbook().attempt, state=state, amount_cents=Cents(10_000), mpesa_code="TKN7RT61SV")
+    attempt = replace(attempt, created_at_ms=5, review=frozenset({Review.OTHER_PROMPT}))
     alone = summary_of(attempt)
-    assert (alone.sale.received_cents, alone.codes, alone.is_code_missing) == (received, codes, False)
+    owed = Sale(attempt.sale_id, attempt.reference, Cents(10_000), Cents(received), "", 5)
+    is_said = state is not S.PAID
+    assert alone == SaleSummary(owed, attempt, codes, attempt.review, is_said_paid=is_said)
     assert summary_of(replace(attempt, state=S.PAID, mpesa_code=None)).is_code_missing
 
 
@@ -82,3 +85,7 @@ def test_a_paper_for_which_nothing_came_is_a_slip() -> None:
         mpesa_codes=(),
     )  # fmt: skip
     assert paper.is_slip and not replace(paper, received_cents=Cents(1)).is_slip
+
+
+def test_the_first_cent_is_a_part() -> None:
+    assert sale_state(10_000, 1, is_voided=True) is SaleState.PART_PAID
