@@ -75,8 +75,9 @@ def _outcome(details: dict[str, Any]) -> str:
     kind = details.get("outcome")
     if kind is None:
         return ""
-    word = words_of(OutcomeKind(kind)).word
-    code = details.get("code", "")
-    words = details.get("text", "") if kind == OutcomeKind.OTHER else ""
+    code, is_known = details.get("code", ""), kind != OutcomeKind.OTHER
+    # What no table knows is neither paid nor not paid: it stands here in M-PESA's own words.
+    word = words_of(OutcomeKind(kind)).word if is_known else _("a result that this till does not know")
+    words = "" if is_known else details.get("text", "")
     shown = f"{word} ({code})" if code else word
     return f"{shown}: {words}" if words else shown
