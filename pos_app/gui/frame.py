@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -117,8 +117,9 @@ class Notice(QFrame):
     """Something to know, until it is closed: it floats above the foot of the window and pushes nothing.
 
     Args:
-        over: What it floats over.
+        over: Whose child it is.
         foot: What it leaves free below it.
+        above: What it may cover, and nothing beside it: the table, never what is pressed for the payment at hand.
 
     Signals:
         pressed: the sale it is about.
@@ -126,10 +127,11 @@ class Notice(QFrame):
 
     pressed = Signal(int)
 
-    def __init__(self, over: QWidget, foot: QWidget) -> None:
+    def __init__(self, over: QWidget, foot: QWidget, above: QWidget) -> None:
         super().__init__(over)
         self.setObjectName("notice")
         self._over = over
+        self._above = above
         self._foot = foot
         self._sale_id: int | None = None
         self._about = ""
@@ -149,7 +151,14 @@ class Notice(QFrame):
         layout.addWidget(self._text, 1)
         layout.addWidget(self._open)
         layout.addWidget(self._close)
+        above.installEventFilter(self)
         self.hide()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """It stays above what it covers when that is moved or gets another size."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move) and self.isVisible():
+            self.place()
+        return super().eventFilter(watched, event)
 
     def say(self, text: str, *, is_bad: bool = False, sale_id: int | None = None, about: str = "") -> None:
         """Shows a text.
@@ -170,15 +179,15 @@ class Notice(QFrame):
         self.place()
 
     def place(self) -> None:
-        """As wide as its words need, at most as the window; above its foot, over everything. After each resizing."""
-        room = self._over.width() - 2 * SIDE
+        """As wide as its words need, at most as what it covers; above the window's foot."""
+        room = self._above.width() - 2 * SIDE
         beside = self.sizeHint().width() - self._text.sizeHint().width()
         words = self._text.fontMetrics().horizontalAdvance(self._text.text()) + 4
         width = min(room, max(LEAST_NOTICE, words + beside))
         layout = self.layout()
         assert layout is not None, "made with one"
         height = max(layout.totalHeightForWidth(width), layout.totalMinimumSize().height())
-        left = (self._over.width() - width) // 2
+        left = self._above.mapTo(self._over, QPoint(0, 0)).x() + (self._above.width() - width) // 2
         self.setGeometry(left, self._over.height() - self._foot.height() - GAP - height, width, height)
         self.raise_()
 

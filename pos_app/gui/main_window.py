@@ -186,7 +186,7 @@ class MainWindow(QMainWindow):
             column.addWidget(self.banner)
         column.addLayout(self._row, 1)
         column.addWidget(self.keys)
-        self.notice = Notice(middle, self.keys)
+        self.notice = Notice(middle, self.keys, self.day)
         self._order_tabs()
 
     def _order_tabs(self) -> None:
@@ -266,7 +266,6 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.notice.place()
         width, height = event.size().width(), event.size().height()
         is_compact = height < theme.COMPACT_BELOW_HEIGHT
         is_narrow = width < theme.NARROW_BELOW_WIDTH

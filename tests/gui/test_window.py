@@ -13,7 +13,7 @@ import pytest
 from fakes.recording import record_sale
 from gui.conftest import on_backend
 from gui.test_fit import cut_labels, settle
-from PySide6.QtCore import QCoreApplication, QDate, QObject, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QDate, QObject, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import (
@@ -539,6 +539,9 @@ def test_a_notice_pushes_nothing_and_is_read_whole(window: MainWindow, qtbot: Qt
             assert cut_labels(window.notice) == []
             assert window.centralWidget().rect().contains(window.notice.geometry())
             assert window.notice.geometry().bottom() < window.keys.geometry().top()
+            for pressed in (window.form, window.current):
+                there = QRect(pressed.mapTo(window.centralWidget(), QPoint(0, 0)), pressed.size())
+                assert not there.intersects(window.notice.geometry()), "it covers what is pressed"
     window.resize(900, 522)
     qtbot.waitUntil(lambda: window.centralWidget().rect().contains(window.notice.geometry()), timeout=1000)
     window.notice.clear_all()
