@@ -69,7 +69,7 @@ class Attempts:
         """
         context = self._context
         applied = await context.ledger.call(
-            LedgerWriter.apply, attempt_id, event, context.clock.now_ms(), context.rules
+            LedgerWriter.apply, attempt_id, event, context.clock.now_ms(), context.timing
         )
         await self.follow_up(applied, always_emit=always_emit)
         return applied

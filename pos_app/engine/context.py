@@ -10,7 +10,7 @@ from typing import Final
 from pos_app.common.clock import Clock
 from pos_app.common.errors import Mistake
 from pos_app.daraja import AsyncMpesaClient
-from pos_app.domain.stk.transitions import Rules
+from pos_app.domain.stk.transitions import Timing
 from pos_app.engine.ledger_thread import LedgerThread
 from pos_app.engine.status_board import StatusBoard
 from pos_app.engine.supervisor import Supervisor
@@ -62,7 +62,7 @@ class Context:
     ledger: LedgerThread
     board: StatusBoard
     supervisor: Supervisor
-    rules: Rules
+    timing: Timing
     client: AsyncMpesaClient | None = None
 
     @property

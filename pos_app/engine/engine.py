@@ -16,7 +16,7 @@ from pos_app.domain.staff.actor import PRACTICE
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
 from pos_app.domain.stk.schedule import RECENT_MS
-from pos_app.domain.stk.transitions import Rules
+from pos_app.domain.stk.transitions import Timing
 from pos_app.engine.attempts import Attempts
 from pos_app.engine.commands import NOBODY_IN_PARTICULAR, Command, Sender
 from pos_app.engine.context import FOLLOW_ALL, Context, Recovery, SalesContext
@@ -76,7 +76,7 @@ class Engine:
         board = StatusBoard(emit)
         self._context = Context(
             ledger, access, sales, used, recovery, emit,
-            LedgerThread(), board, Supervisor(used, board, emit), Rules(access.pacing.confirm_gap_ms),
+            LedgerThread(), board, Supervisor(used, board, emit), Timing(access.pacing.confirm_gap_ms),
         )  # fmt: skip
         attempts, recheck = Attempts(self._context), Recheck(self._context)
         sender = StkSender(self._context, attempts, self._name_prompt)

@@ -76,7 +76,7 @@ class MessageIntake:
             event=read_callback(message.body),
             now_ms=context.clock.now_ms(),
             cursor=message.cursor,
-            rules=context.rules,
+            timing=context.timing,
         )
         if applied is not None:
             await self._parts.attempts.follow_up(applied)

@@ -24,7 +24,7 @@ from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.stk.effects import Effect
 from pos_app.domain.stk.facts import NO_FACTS, Facts, codes_in_question
 from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, left_ms, resend_wait
-from pos_app.domain.stk.transitions import DEFAULT_RULES, Rules, step
+from pos_app.domain.stk.transitions import DEFAULT_TIMING, Timing, step
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.db import converting, key_file, open_writer, problem
@@ -213,7 +213,7 @@ class LedgerWriter:
         """
         with self._transaction():
             attempt = self._add_sale(draft, token, now_ms, cashier, till_label, anyway=anyway)
-            return self._apply(attempt, ev.SendRequested(), now_ms, DEFAULT_RULES)
+            return self._apply(attempt, ev.SendRequested(), now_ms, DEFAULT_TIMING)
 
     def _add_sale(
         self, draft: Draft, token: str, now_ms: int, cashier: str, till_label: str, *, anyway: bool
@@ -236,7 +236,7 @@ class LedgerWriter:
         """
         with self._transaction():
             attempt = self._add_another(sale_id, token, now_ms, msisdn)
-            return self._apply(attempt, ev.SendRequested(), now_ms, DEFAULT_RULES)
+            return self._apply(attempt, ev.SendRequested(), now_ms, DEFAULT_TIMING)
 
     def _add_another(self, sale_id: SaleId, token: str, now_ms: int, msisdn: Msisdn | None) -> Attempt:
         sale = self._summary(sale_id)
@@ -336,7 +336,7 @@ class LedgerWriter:
 
     # Events
 
-    def apply(self, attempt_id: AttemptId, event: ev.Event, now_ms: int, rules: Rules = DEFAULT_RULES) -> Applied:
+    def apply(self, attempt_id: AttemptId, event: ev.Event, now_ms: int, timing: Timing = DEFAULT_TIMING) -> Applied:
         """Decides what an event means for an attempt and writes it down.
 
         Raises:
@@ -344,7 +344,7 @@ class LedgerWriter:
             Outside: ``ledger.…``; then nothing was written.
         """
         with self._transaction():
-            return self._apply(self._attempt(attempt_id), event, now_ms, rules)
+            return self._apply(self._attempt(attempt_id), event, now_ms, timing)
 
     def take_callback(
         self,
@@ -354,7 +354,7 @@ class LedgerWriter:
         event: ev.CallbackArrived | ev.CallbackUnclear,
         now_ms: int,
         cursor: Cursor,
-        rules: Rules = DEFAULT_RULES,
+        timing: Timing = DEFAULT_TIMING,
     ) -> Applied | None:
         """Evidence, its effect, and how far the mailbox is read: one transaction.
 
@@ -377,7 +377,7 @@ class LedgerWriter:
             digest = self._keep_evidence(attempt.id, now_ms, verdict, token_digest, body)
             if digest is None:
                 return None
-            return self._apply(attempt, event, now_ms, rules, evidence=digest)
+            return self._apply(attempt, event, now_ms, timing, evidence=digest)
 
     def pass_over(self, token_digest: bytes, body: bytes, now_ms: int, cursor: Cursor) -> None:
         """Keeps a message that its reader fell over, as far as it may be kept, and moves on: it stops nobody."""
@@ -468,7 +468,7 @@ class LedgerWriter:
     def _follow(self, before: Attempt, decision: rules.Allocation, now_ms: int) -> Applied:
         """Writes down what an allocation, or its end, means for the attempts of the sale."""
         applied = [
-            self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_RULES)
+            self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_TIMING)
             for attempt_id, event in decision.events
         ]
         if not decision.is_more_money:
@@ -557,7 +557,7 @@ class LedgerWriter:
         with self._transaction():
             event = ev.ReviewSettled(by, reason)
             return [
-                self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_RULES)
+                self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_TIMING)
                 for attempt_id in self.for_review(sale_id)
             ]
 
@@ -606,11 +606,11 @@ class LedgerWriter:
         return digest if cursor.rowcount == 1 else None
 
     def _apply(
-        self, before: Attempt, event: ev.Event, now_ms: int, rules: Rules, *, evidence: bytes | None = None
+        self, before: Attempt, event: ev.Event, now_ms: int, timing: Timing, *, evidence: bytes | None = None
     ) -> Applied:
         """Decides and writes down, for an attempt as this transaction found it."""
         self._refuse_for_sale(before, event, now_ms)
-        decision = step(before, event, self._facts(before, event), now_ms, rules)
+        decision = step(before, event, self._facts(before, event), now_ms, timing)
         after = decision.attempt
         changed = changed_columns(before, after)
         kind, details = describe(event, before, after, changed)

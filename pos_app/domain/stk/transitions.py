@@ -27,13 +27,13 @@ S = AttemptState
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Timing:
     """Times the decisions depend on, in milliseconds."""
 
     confirm_gap_ms: int = 10_000
 
 
-DEFAULT_RULES = Rules()
+DEFAULT_TIMING = Timing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Decision:
     effects: tuple[Effect, ...] = ()
 
 
-def step(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, rules: Rules = DEFAULT_RULES) -> Decision:
+def step(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, timing: Timing = DEFAULT_TIMING) -> Decision:
     """Decides what an event means for an attempt: the whole decision.
 
     Args:
@@ -52,7 +52,7 @@ def step(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, rules: Ru
         event: What happened.
         facts: What the ledger knows beside it, of the codes that `codes_in_question` names.
         now_ms: When, in milliseconds since 1970.
-        rules: The times to judge by.
+        timing: The times to judge by.
 
     Returns:
         The attempt after it and the effects that follow. Facts that change nothing
@@ -62,21 +62,21 @@ def step(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, rules: Ru
         Mistake: a person asked for what the state does not allow (``attempt.not_…``).
         Bug: the program did.
     """
-    decision = _decide(attempt, event, facts, now_ms, rules)
+    decision = _decide(attempt, event, facts, now_ms, timing)
     before, after = attempt.state, decision.attempt.state
     if before is not after and (before, after) not in LEGAL:
         raise Bug("attempt.illegal", before=before, after=after)
     return decision
 
 
-def _decide(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, rules: Rules) -> Decision:
+def _decide(attempt: Attempt, event: ev.Event, facts: Facts, now_ms: int, timing: Timing) -> Decision:
     match event:
         case ev.PushAccepted() | ev.PushNotSent() | ev.PushRefused() | ev.PushLost():
             return _on_push(attempt, event, now_ms)
         case ev.Asked():
             return Decision(replace(attempt, asked_at_ms=now_ms, asks=attempt.asks + 1))
         case ev.QueryAnswered():
-            return _on_query(_answered(attempt, now_ms), event, facts, now_ms, rules)
+            return _on_query(_answered(attempt, now_ms), event, facts, now_ms, timing)
         case ev.QueryRefused():
             # It says nothing of what is closed or paid: the question that is owed for that stays owed.
             is_open = attempt.state in (S.PENDING, S.UNKNOWN)
@@ -256,15 +256,15 @@ def _answered(attempt: Attempt, now_ms: int) -> Attempt:
     return replace(attempt, answered_at_ms=now_ms, answers=attempt.answers + 1)
 
 
-def _on_query(attempt: Attempt, event: ev.QueryAnswered, facts: Facts, now_ms: int, rules: Rules) -> Decision:
+def _on_query(attempt: Attempt, event: ev.QueryAnswered, facts: Facts, now_ms: int, timing: Timing) -> Decision:
     outcome = event.outcome
     if attempt.state in (S.READY, S.WITHDRAWN):
         return Decision(attempt)
     if outcome.kind is OutcomeKind.PAID:
-        return _query_said_paid(attempt, event, facts, now_ms, rules)
+        return _query_said_paid(attempt, event, facts, now_ms, timing)
     if not outcome.is_final:
         return _not_settled_by(attempt, outcome, now_ms)
-    return _query_said_failed(attempt, outcome, now_ms, rules)
+    return _query_said_failed(attempt, outcome, now_ms, timing)
 
 
 def _not_settled_by(attempt: Attempt, outcome: Outcome, now_ms: int) -> Decision:
@@ -304,7 +304,7 @@ def _unsettled(unsettled: Attempt, outcome: Outcome) -> Attempt:
     return replace(unsettled, outcome=None) if was_odd else unsettled
 
 
-def _query_said_paid(attempt: Attempt, event: ev.QueryAnswered, facts: Facts, now_ms: int, rules: Rules) -> Decision:
+def _query_said_paid(attempt: Attempt, event: ev.QueryAnswered, facts: Facts, now_ms: int, timing: Timing) -> Decision:
     if attempt.state is S.PAID:
         return Decision(attempt)
     if attempt.said_failed_at_ms is not None:
@@ -314,12 +314,12 @@ def _query_said_paid(attempt: Attempt, event: ev.QueryAnswered, facts: Facts, no
     if attempt.said_paid_at_ms is None:
         return Decision(replace(attempt, said_paid_at_ms=now_ms))
     apart_ms = event.apart_ms if event.apart_ms is not None else abs(now_ms - attempt.said_paid_at_ms)
-    if apart_ms < rules.confirm_gap_ms:
+    if apart_ms < timing.confirm_gap_ms:
         return Decision(attempt)
     return _paid(attempt, attempt.sure_code, facts, now_ms)
 
 
-def _query_said_failed(attempt: Attempt, outcome: Outcome, now_ms: int, rules: Rules) -> Decision:
+def _query_said_failed(attempt: Attempt, outcome: Outcome, now_ms: int, timing: Timing) -> Decision:
     if attempt.state is S.PAID:
         return _contradicted(attempt)
     if attempt.state not in (S.PENDING, S.UNKNOWN):
@@ -328,7 +328,7 @@ def _query_said_failed(attempt: Attempt, outcome: Outcome, now_ms: int, rules: R
         return _contradicted(replace(attempt, said_paid_at_ms=None))
     if _was_said_paid(attempt):
         return _failed_after_paid(attempt, now_ms)
-    if attempt.said_failed_at_ms is not None and abs(now_ms - attempt.said_failed_at_ms) < rules.confirm_gap_ms:
+    if attempt.said_failed_at_ms is not None and abs(now_ms - attempt.said_failed_at_ms) < timing.confirm_gap_ms:
         return Decision(attempt)
     return _declined(attempt, outcome, now_ms)
 

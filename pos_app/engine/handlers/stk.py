@@ -91,7 +91,7 @@ def _entered_s(sender: Sender) -> float:
 
 async def _send_same(attempt: Attempt, token: str, entered_s: float, parts: Parts) -> Attempt:
     context, event = parts.context, ev.SendRequested()
-    write = partial(context.ledger.call, LedgerWriter.apply, attempt.id, event, context.clock.now_ms(), context.rules)
+    write = partial(context.ledger.call, LedgerWriter.apply, attempt.id, event, context.clock.now_ms(), context.timing)
     return await parts.sender.begin(write, token, entered_s)
 
 

@@ -70,7 +70,7 @@ PLANTS = (
     Plant("late proof is not heard after giving up", "domain.stk.transitions:_callback_said_paid", "if attempt.state is S.PAID:",
           "if attempt.state is S.ABANDONED:\n        return Decision(attempt)\n    if attempt.state is S.PAID:", seed=0, steps=112),
     Plant("two answers at once prove a payment", "domain.stk.transitions:_query_said_paid",
-          "if apart_ms < rules.confirm_gap_ms:", "if False:", seed=3, steps=58),
+          "if apart_ms < timing.confirm_gap_ms:", "if False:", seed=3, steps=58),
     Plant("a failure is final although paid was said", "domain.stk.transitions:_query_said_failed",
           "if _was_said_paid(attempt):", "if False:", seed=18, steps=39),
     Plant("a wrong amount is good enough", "domain.stk.transitions:_callback_said_paid",

@@ -37,7 +37,7 @@ from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
 from pos_app.domain.stk.effects import AskSoon
-from pos_app.domain.stk.transitions import Rules
+from pos_app.domain.stk.transitions import Timing
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
@@ -214,7 +214,7 @@ class Sales(RuleBasedStateMachine):
     def _apply(self, attempt: Attempt, event: ev.Event) -> None:
         self.now_ms += 12_000
         with contextlib.suppress(Mistake):
-            self.ledger.apply(attempt.id, event, self.now_ms, Rules(confirm_gap_ms=10_000))
+            self.ledger.apply(attempt.id, event, self.now_ms, Timing(confirm_gap_ms=10_000))
 
     @rule(sale=st.integers(0, 1), outcome=st.sampled_from([CANCELLED, UNREACHABLE]))
     def ends(self, sale: int, outcome: Outcome) -> None:

@@ -17,7 +17,7 @@ from pos_app.domain.sales.sale import Draft
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import LEGAL, AttemptState
 from pos_app.domain.stk.facts import NO_FACTS
-from pos_app.domain.stk.transitions import Rules, step
+from pos_app.domain.stk.transitions import Timing, step
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
@@ -25,7 +25,7 @@ from pos_app.ledger.verify import verify
 from pos_app.ledger.writer import LedgerWriter
 
 S = AttemptState
-RULES = Rules(confirm_gap_ms=10_000)
+TIMING = Timing(confirm_gap_ms=10_000)
 outcomes = st.sampled_from(
     [
         Outcome(OutcomeKind.PAID, "0"),
@@ -77,9 +77,9 @@ class Promises(RuleBasedStateMachine):
         before = self.attempt
         expected = None
         with contextlib.suppress(Mistake):
-            expected = step(before, event, NO_FACTS, self.now_ms, RULES).attempt
+            expected = step(before, event, NO_FACTS, self.now_ms, TIMING).attempt
         try:
-            applied = self.ledger.apply(before.id, event, self.now_ms, RULES)
+            applied = self.ledger.apply(before.id, event, self.now_ms, TIMING)
         except Mistake:
             assert expected is None
             return

@@ -12,7 +12,7 @@ from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
 from pos_app.domain.stk.effects import Announce, AskSoon, Effect, News, SendPush
 from pos_app.domain.stk.facts import NO_FACTS, Facts, codes_in_question
-from pos_app.domain.stk.transitions import Rules, step
+from pos_app.domain.stk.transitions import Timing, step
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
@@ -25,7 +25,7 @@ PENDING = Outcome(OutcomeKind.STILL_PROCESSING, "4999", is_final=False)
 ODD = Outcome(OutcomeKind.OTHER, "77", is_final=False)
 LOST = ev.PushLost(Outcome(OutcomeKind.NO_ANSWER, is_final=False))
 ACCEPTED = ev.PushAccepted("m-1", "ws-1")
-RULES = Rules(confirm_gap_ms=10_000)
+TIMING = Timing(confirm_gap_ms=10_000)
 TAKEN = Facts(taken_codes=frozenset({"TKN7RT61SV"}))
 TOO_MUCH = Facts(is_too_much=True)
 
@@ -60,7 +60,7 @@ class Playbook:
     def hear(self, *events: ev.Event, after_s: float = 1, facts: Facts = NO_FACTS) -> Playbook:
         for event in events:
             self.now_ms += int(after_s * 1000)
-            decision = step(self.attempt, event, facts, self.now_ms, RULES)
+            decision = step(self.attempt, event, facts, self.now_ms, TIMING)
             self.attempt, self.effects = decision.attempt, decision.effects
         return self
 
