@@ -22,9 +22,10 @@ from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.stk.effects import Effect
-from pos_app.domain.stk.facts import NO_FACTS, Facts, codes_in_question
+from pos_app.domain.stk.facts import Facts, codes_in_question
 from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, left_ms, resend_wait
 from pos_app.domain.stk.transitions import DEFAULT_TIMING, Timing, step
+from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.db import converting, key_file, open_writer, problem
@@ -240,8 +241,13 @@ class LedgerWriter:
 
     def _add_another(self, sale_id: SaleId, token: str, now_ms: int, msisdn: Msisdn | None) -> Attempt:
         sale = self._summary(sale_id)
+        rules.ensure(SaleAction.SEND_AGAIN, sale)
         draft = rules.next_prompt(sale, msisdn)
-        rules.refuse_wait(self._wait_of(sale, draft, now_ms), now_ms)
+        if sale.attempt.state is AttemptState.READY:
+            # What never left makes room for another.
+            self._apply(sale.attempt, ev.Withdrawn(), now_ms, DEFAULT_TIMING)
+            sale = self._summary(sale_id)
+        rules.refuse_wait(self._wait_of(sale, draft.msisdn, draft.amount_cents, now_ms), now_ms)
         return self._add_attempt(sale_id, draft, token, now_ms)
 
     def _refuse_same_open(self, draft: Draft) -> None:
@@ -262,13 +268,13 @@ class LedgerWriter:
         """What stands in the way of prompting the sale of this attempt again."""
         with converting(self.path):
             last = self._attempt(attempt_id)
-            draft = Draft(last.amount_cents, last.msisdn, last.reference)
-            return self._wait_of(replace(self._summary(last.sale_id), attempt=last), draft, now_ms)
+            sale = replace(self._summary(last.sale_id), attempt=last)
+            return self._wait_of(sale, last.msisdn, last.amount_cents, now_ms)
 
-    def _wait_of(self, sale: SaleSummary, draft: Draft, now_ms: int) -> Wait | None:
+    def _wait_of(self, sale: SaleSummary, msisdn: Msisdn, amount_cents: Cents, now_ms: int) -> Wait | None:
         return self._wait(
-            draft.msisdn,
-            draft.amount_cents,
+            msisdn,
+            amount_cents,
             now_ms,
             has_live_attempt=sale.attempt.is_live,
             is_said_paid=sale.is_said_paid,
@@ -460,7 +466,7 @@ class LedgerWriter:
             code = self._code_facts(mpesa_code, sale_id)
             payment = rules.free_payment(code)
             sale = self._summary(sale_id)
-            decision = rules.allocate(code, sale, self._attempts_of(sale_id))
+            decision = rules.allocate(payment, code.heard_by, sale, self._attempts_of(sale_id))
             if decision.is_more_money:
                 self._payments.use(payment, Use.PAYS, sale.attempt, now_ms, by=by)
             return self._follow(sale.attempt, decision, now_ms)
@@ -524,13 +530,10 @@ class LedgerWriter:
             Mistake: ``payment.unknown`` or ``payment.not_attached``.
         """
         with self._transaction():
-            payment = self._payments.find(mpesa_code)
-            sale_id = payment.sale_id if payment is not None else None
-            sale = self._summary(sale_id) if sale_id is not None else None
-            attempts = self._attempts_of(sale_id) if sale_id is not None else []
-            decision = rules.release(payment, sale, attempts, self._spoken_of(mpesa_code))
-            if payment is None or sale is None:
-                raise Bug("ledger.released_nothing", mpesa_code=mpesa_code)
+            payment, sale_id = rules.given_payment(self._payments.find(mpesa_code))
+            sale = self._summary(sale_id)
+            spoken_of = self._spoken_of(mpesa_code)
+            decision = rules.deallocate(payment, sale, self._attempts_of(sale_id), spoken_of)
             self._payments.use(payment, Use.FREE, sale.attempt, now_ms, by=by, reason=reason)
             # Whoever takes it back knows what follows: it rings for nobody.
             return replace(self._follow(sale.attempt, decision, now_ms), effects=())
@@ -552,14 +555,29 @@ class LedgerWriter:
         """A person settled what needed one, for every attempt of a sale: all of them or none.
 
         Raises:
-            Mistake: ``review.listed``.
+            Mistake: ``review.nothing``, ``review.listed``.
         """
         with self._transaction():
+            rules.ensure(SaleAction.SETTLE_REVIEW, self._summary(sale_id))
             event = ev.ReviewSettled(by, reason)
             return [
                 self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_TIMING)
                 for attempt_id in self.for_review(sale_id)
             ]
+
+    def void_sale(self, sale_id: SaleId, by: str, reason: str, now_ms: int) -> list[Applied]:
+        """Takes a sale back, and a prompt that never left with it: both or neither.
+
+        Raises:
+            Mistake: ``sale.not_found``, ``.not_voidable``, ``.said_paid``.
+        """
+        with self._transaction():
+            sale = self._summary(sale_id)
+            rules.ensure(SaleAction.VOID, sale)
+            events: list[ev.Event] = [ev.SaleVoided(by, reason)]
+            if sale.attempt.state is AttemptState.READY:
+                events.insert(0, ev.Withdrawn())
+            return [self._apply(self._attempt(sale.attempt.id), event, now_ms, DEFAULT_TIMING) for event in events]
 
     def settle_strays(self, evidence: Sequence[int], by: str, reason: str, now_ms: int) -> None:
         """Notes what a person did about messages that belong to no payment. They stay as evidence."""
@@ -628,40 +646,31 @@ class LedgerWriter:
 
     def _facts(self, attempt: Attempt, event: ev.Event) -> Facts:
         """What the ledger knows of the codes that an event speaks of, and of the sale."""
-        if not isinstance(event, (ev.CallbackArrived, ev.QueryAnswered, ev.TwinArrived)):
-            return NO_FACTS
         codes = codes_in_question(attempt, event)
         taken = frozenset(code for code in codes if self._is_code_taken(code, attempt))
-        own = self._own_in_list(codes[0], attempt) if codes and attempt.state is not AttemptState.PAID else None
-        own_code = own.mpesa_code if own is not None else None
-        return Facts(taken, own_code, rules.is_too_much(self._sale(attempt.sale_id), attempt, own))
-
-    def _own_in_list(self, mpesa_code: str, attempt: Attempt) -> C2bPayment | None:
-        """An attempt's own money, where a person had given it to the sale as a payment straight to the till."""
-        found = self._payments.find(mpesa_code)
-        is_own = (
-            found is not None
-            and found.use is Use.PAYS
-            and (found.sale_id, found.amount_cents) == (attempt.sale_id, attempt.amount_cents)
-        )
-        return found if is_own else None
+        listed = self._payments.find(codes[0]) if codes else None
+        return rules.facts_for(attempt, self._sale(attempt.sale_id), taken, listed)
 
     def _refuse_for_sale(self, attempt: Attempt, event: ev.Event, now_ms: int) -> None:
         """What the sale forbids, or another one: an attempt alone cannot know it."""
+        if not isinstance(event, (ev.CodeClaimed, ev.GivenUp, ev.ReviewSettled, ev.SaleVoided, ev.SendRequested)):
+            return
+        sale = replace(self._summary(attempt.sale_id), attempt=attempt)
         match event:
             case ev.CodeClaimed(code):
                 self._refuse_quoted_code(code, attempt)
-            case ev.ReviewSettled() if attempt.heard_code is not None:
-                code_facts = self._code_facts(attempt.heard_code, attempt.sale_id)
-                rules.refuse_settling(self._summary(attempt.sale_id), attempt, code_facts)
+                rules.ensure(SaleAction.QUOTE_CODE, sale)
+            case ev.GivenUp():
+                rules.ensure(SaleAction.GIVE_UP, sale)
+            case ev.ReviewSettled():
+                code_facts = self._code_facts(attempt.heard_code or "", attempt.sale_id)
+                rules.refuse_settling(code_facts, sale, attempt, self._attempts_of(attempt.sale_id))
             case ev.SaleVoided():
-                rules.ensure(SaleAction.VOID, self._summary(attempt.sale_id))
+                rules.ensure(SaleAction.VOID, sale)
             case ev.SendRequested():
-                rules.refuse_sending(self._summary(attempt.sale_id), attempt)
+                rules.refuse_sending(sale, attempt)
                 wait = self._wait(attempt.msisdn, attempt.amount_cents, now_ms, has_live_attempt=False)
                 rules.refuse_wait(wait, now_ms)
-            case _:
-                pass
 
     def _is_code_taken(self, mpesa_code: str, attempt: Attempt) -> bool:
         query = "SELECT 1 FROM attempts WHERE mpesa_code = ? AND id <> ?"

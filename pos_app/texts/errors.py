@@ -50,9 +50,6 @@ REASONS: dict[str, str] = {
     ),
     # Attempts
     "attempt.not_ready": N_("This payment has already left the till."),
-    "attempt.nothing_to_ask": N_("M-PESA gave this prompt no number to ask about. Look in the M-PESA statement."),
-    "sale.not_paid": N_("Nothing has come for this sale: there is no receipt yet."),
-    "sale.no_code": N_("This sale has no M-PESA code yet."),
     "review.nothing": N_("Nothing of this sale is to check."),
     "attempt.not_unknown": N_("Only a payment that is not confirmed can be given up."),
     "sale.live_attempt": N_("This sale has a payment that may still be paid. Wait until it is settled."),

@@ -17,4 +17,3 @@ class SaleAction(StrEnum):
     GIVE_UP = "give_up"
     VOID = "void"
     SETTLE_REVIEW = "settle_review"
-    ALLOCATE = "allocate"

@@ -1,7 +1,7 @@
 """Everything that decides about a sale: what it allows, what a prompt asks for, which money is its own.
 
-Pure: whoever calls loads the sale first and stores what was decided. Buttons, command line and handlers ask the same
-functions, so that nothing is offered that is refused, and nothing refused that is offered.
+Pure: whoever calls loads the sale first and stores what was decided. Buttons show what `allowed_actions` names; whoever
+changes something asks `ensure`, which goes by the same refusals.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.sale import Draft, Sale, SaleSummary
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.facts import Facts
 from pos_app.domain.stk.schedule import Wait, WaitReason
 from pos_app.domain.stk.transitions import allows
 from pos_app.domain.values.money import whole_shillings
@@ -30,16 +31,21 @@ A = SaleAction
 
 def allowed_actions(sale: SaleSummary) -> frozenset[SaleAction]:
     """What a person may do with a sale as it is."""
-    return frozenset(action for action in SaleAction if refusal(action, sale) is None)
+    changes = (action for action in _REFUSALS if refusal(action, sale) is None)
+    return frozenset((*changes, *(action for action, is_shown in _LOOKS.items() if is_shown(sale))))
 
 
 def refusal(action: SaleAction, sale: SaleSummary) -> str | None:
-    """Why a sale does not allow an action: a mistake's code, or None where it does."""
+    """Why a sale does not allow a change: a mistake's code, or None where it does.
+
+    Args:
+        action: One that changes something.
+    """
     return _REFUSALS[action](sale)
 
 
 def ensure(action: SaleAction, sale: SaleSummary) -> None:
-    """Refuses what a sale does not allow.
+    """Refuses a change that a sale does not allow.
 
     Raises:
         Mistake: the code that `refusal` gives.
@@ -49,13 +55,8 @@ def ensure(action: SaleAction, sale: SaleSummary) -> None:
         raise Mistake(code)
 
 
-def _check_now(sale: SaleSummary) -> str | None:
-    attempt = sale.attempt
-    may_have_paid = attempt.state in FOLLOWED or attempt.speaks_of_money
-    return None if may_have_paid and attempt.checkout_request_id is not None else "attempt.nothing_to_ask"
-
-
 def _more_money(sale: SaleSummary) -> str | None:
+    """Why a sale wants no more money."""
     if sale.sale.is_voided:
         return "sale.voided"
     return "sale.already_paid" if sale.due_cents == 0 else None
@@ -63,7 +64,7 @@ def _more_money(sale: SaleSummary) -> str | None:
 
 def _send_again(sale: SaleSummary) -> str | None:
     if sale.attempt.state in FOLLOWED:
-        return "sale.live_attempt"
+        return _more_money(sale) or "sale.live_attempt"
     return _more_money(sale) or ("sale.said_paid" if sale.is_said_paid else None)
 
 
@@ -78,28 +79,37 @@ def _void(sale: SaleSummary) -> str | None:
         return "sale.not_voidable"
     if sale.is_said_paid:
         return "sale.said_paid"
-    # What never left is withdrawn first.
+    # What never left is withdrawn with it.
     is_ready = sale.attempt.state is AttemptState.READY
     return None if is_ready or allows(sale.attempt, ev.SaleVoided) else "sale.not_voidable"
 
 
 def _quote_code(sale: SaleSummary) -> str | None:
-    is_open = sale.sale.received_cents == 0 and allows(sale.attempt, ev.CodeClaimed)
-    return None if is_open else "claim.not_open"
+    return _more_money(sale) if allows(sale.attempt, ev.CodeClaimed) else "claim.not_open"
 
 
 _REFUSALS: Final[dict[SaleAction, Callable[[SaleSummary], str | None]]] = {
-    A.CHECK_NOW: _check_now,
     A.SEND_AGAIN: _send_again,
     A.WITHDRAW: _withdraw,
-    A.MAKE_RECEIPT: lambda sale: None if sale.sale.received_cents else "sale.not_paid",
-    A.COPY_CODE: lambda sale: None if sale.codes else "sale.no_code",
     A.QUOTE_CODE: _quote_code,
     A.GIVE_UP: lambda sale: None if allows(sale.attempt, ev.GivenUp) else "attempt.not_unknown",
     A.VOID: _void,
     A.SETTLE_REVIEW: lambda sale: None if sale.review or sale.is_said_paid else "review.nothing",
-    A.ALLOCATE: _more_money,
 }
+
+
+def _can_ask(sale: SaleSummary) -> bool:
+    attempt = sale.attempt
+    may_have_paid = attempt.state in FOLLOWED or attempt.speaks_of_money
+    return may_have_paid and attempt.checkout_request_id is not None
+
+
+_LOOKS: Final[dict[SaleAction, Callable[[SaleSummary], bool]]] = {
+    A.CHECK_NOW: _can_ask,
+    A.MAKE_RECEIPT: lambda sale: sale.sale.received_cents > 0,
+    A.COPY_CODE: lambda sale: bool(sale.codes),
+}
+"""What changes nothing about the sale: nobody is refused who asks for it all the same."""
 
 
 # Prompts
@@ -202,18 +212,34 @@ def free_payment(code: CodeFacts) -> C2bPayment:
     return payment
 
 
-def allocate(code: CodeFacts, sale: SaleSummary, attempts: Sequence[Attempt]) -> Allocation:
+def given_payment(payment: C2bPayment | None) -> tuple[C2bPayment, SaleId]:
+    """The payment with a code and the sale that it was given to.
+
+    Raises:
+        Mistake: ``payment.unknown`` or ``.not_attached``.
+    """
+    if payment is None:
+        raise Mistake("payment.unknown")
+    if payment.use is not Use.PAYS or payment.sale_id is None:
+        raise Mistake("payment.not_attached")
+    return payment, payment.sale_id
+
+
+def allocate(
+    payment: C2bPayment, heard_by: CodeOwner | None, sale: SaleSummary, attempts: Sequence[Attempt]
+) -> Allocation:
     """Gives a payment to a sale. For a prompt that was paid without a code it is the proof, not more money.
 
     Args:
+        payment: One that is free.
+        heard_by: Another sale whose message named its code.
         attempts: All of the sale's, the oldest first.
 
     Raises:
-        Mistake: as `free_payment`; ``payment.used`` where another sale heard of it; ``sale.voided``, ``.already_paid``.
+        Mistake: ``payment.used`` where another sale heard of it; ``sale.voided``, ``.already_paid``.
     """
-    payment = free_payment(code)
-    if code.heard_by is not None:
-        raise Mistake("payment.used", reference=code.heard_by.reference, at_ms=code.heard_by.at_ms)
+    if heard_by is not None:
+        raise Mistake("payment.used", reference=heard_by.reference, at_ms=heard_by.at_ms)
     wants_none = _more_money(sale)
     if wants_none == "sale.voided":
         raise Mistake(wants_none)
@@ -234,22 +260,15 @@ def allocate(code: CodeFacts, sale: SaleSummary, attempts: Sequence[Attempt]) ->
     return Allocation(is_more_money=True, events=(*heard, *too_much))
 
 
-def release(
-    payment: C2bPayment | None, sale: SaleSummary | None, attempts: Sequence[Attempt], spoken_of: frozenset[AttemptId]
+def deallocate(
+    payment: C2bPayment, sale: SaleSummary, attempts: Sequence[Attempt], spoken_of: frozenset[AttemptId]
 ) -> Allocation:
     """Takes a payment back from the sale that it was given to; it is free again.
 
     Args:
-        sale: The one it was given to, as it stands with the payment.
+        sale: As it stands with the payment.
         spoken_of: The attempts whose messages had named the payment, and were answered by giving it.
-
-    Raises:
-        Mistake: ``payment.unknown`` or ``.not_attached``.
     """
-    if payment is None:
-        raise Mistake("payment.unknown")
-    if payment.use is not Use.PAYS or sale is None:
-        raise Mistake("payment.not_attached")
     # What a message had spoken of is not received any more.
     heard = [
         (attempt.id, ev.HeardGivenBack(payment.mpesa_code))
@@ -281,29 +300,42 @@ def refuse_quoted_code(code: CodeFacts, sale_id: SaleId, used_by: CodeOwner | No
         raise Mistake("claim.used", reference=used_by.reference, at_ms=used_by.at_ms)
 
 
-def refuse_settling(sale: SaleSummary, attempt: Attempt, code: CodeFacts) -> None:
+def refuse_settling(code: CodeFacts, sale: SaleSummary, attempt: Attempt, attempts: Sequence[Attempt]) -> None:
     """What stands in the till's own list, and can be given to the sale, nobody settles as "not there".
 
     Args:
         code: Of the code that the attempt heard.
+        attempts: All of the sale's, the oldest first.
 
     Raises:
         Mistake: ``review.listed`` (mpesa_code).
     """
-    if attempt.state is AttemptState.PAID or not attempt.is_heard or code.payment is None:
+    if attempt.state is AttemptState.PAID or not attempt.is_heard:
         return
-    # Where two sales heard one code neither can be given its money, and a person must settle it.
-    if code.payment.use is Use.FREE and code.heard_by is None and refusal(A.ALLOCATE, sale) is None:
-        raise Mistake("review.listed", mpesa_code=code.payment.mpesa_code)
+    try:
+        payment = free_payment(code)
+        allocate(payment, code.heard_by, sale, attempts)
+    except Mistake:
+        # Where two sales heard one code neither can be given its money, and a person must settle it.
+        return
+    raise Mistake("review.listed", mpesa_code=payment.mpesa_code)
 
 
-def is_too_much(sale: Sale, attempt: Attempt, own: C2bPayment | None) -> bool:
-    """Whether the sale would have more than it asks for, were an attempt paid as well as everything it has received.
+def facts_for(attempt: Attempt, sale: Sale, taken: frozenset[str], listed: C2bPayment | None) -> Facts:
+    """What a decision about an attempt must know of the sale and of codes.
 
     Args:
-        own: The attempt's own money, where it was given to the sale as a payment straight to the till.
+        taken: Of the codes in question, those that pay another attempt, another sale or another till.
+        listed: The payment in the till's own list with the likeliest code of the attempt's money.
     """
-    otherwise = sale.received_cents - (own.amount_cents if own is not None else 0)
-    if attempt.state is AttemptState.PAID:
-        otherwise -= attempt.amount_cents
-    return otherwise + attempt.amount_cents > sale.amount_cents
+    is_paid = attempt.state is AttemptState.PAID
+    is_own = (
+        listed is not None
+        and not is_paid
+        and listed.use is Use.PAYS
+        and (listed.sale_id, listed.amount_cents) == (attempt.sale_id, attempt.amount_cents)
+    )
+    # Its own money that a person had given to the sale counts once.
+    of_its_own = attempt.amount_cents if is_paid or is_own else 0
+    is_too_much = sale.received_cents - of_its_own + attempt.amount_cents > sale.amount_cents
+    return Facts(taken, listed.mpesa_code if listed is not None and is_own else None, is_too_much)

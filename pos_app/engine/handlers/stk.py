@@ -76,13 +76,16 @@ async def send_again(command: SendAgain, sender: Sender, parts: Parts) -> Attemp
             except Mistake as mistake:
                 if mistake.code != "sale.other_due":
                     raise
-        await parts.attempts.apply(last.id, ev.Withdrawn())
     token = new_address_token()
     now_ms = context.clock.now_ms()
     write = partial(
         context.ledger.call, LedgerWriter.begin_attempt, command.sale_id, token, now_ms, msisdn=command.msisdn
     )
-    return await parts.sender.begin(write, token, entered_s)
+    begun = await parts.sender.begin(write, token, entered_s)
+    if last.state is AttemptState.READY:
+        # It made room for the other.
+        await parts.attempts.emit(await context.ledger.call(LedgerWriter.attempt, last.id), last.state)
+    return begun
 
 
 def _entered_s(sender: Sender) -> float:

@@ -9,7 +9,7 @@ from math import ceil
 from pos_app.common.i18n import _
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions
-from pos_app.domain.sales.sale import SaleState, SaleSummary
+from pos_app.domain.sales.sale import SaleSummary
 from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.values.money import format_ksh
 from pos_app.engine.updates import AttemptChanged
@@ -82,8 +82,8 @@ def card_of(
     if is_practice and is_open and attempt.state is AttemptState.PENDING and not attempt.is_being_confirmed:
         customer = _("Practice: enter PIN 1234 on the customer's phone (F12).")
     count, share = _count(attempt, now_ms) if is_open and not sale.reasons else (None, 0.0)
-    resend_text, can_resend = _resend(change, heard_s) if not _is_settled(sale) else ("", False)
-    allowed = allowed_actions(replace(sale, attempt=attempt))
+    allowed = allowed_actions(replace(sale, attempt=attempt, is_said_paid=sale.is_said_paid or change.is_said_paid))
+    resend_text, can_resend = _resend(change, heard_s) if SaleAction.SEND_AGAIN in allowed else ("", False)
     return CurrentCard(
         icon,
         tone,
@@ -112,11 +112,6 @@ def _may_still_be_paid(attempt: Attempt) -> bool:
     return is_given_up or (attempt.outcome is not None and attempt.outcome.may_turn_paid)
 
 
-def _is_settled(sale: SaleSummary) -> bool:
-    """Whether nothing is to be asked for any more."""
-    return sale.sale.state not in (SaleState.OPEN, SaleState.PART_PAID)
-
-
 def clock_text(seconds: int) -> str:
     """``0:42``."""
     return f"{seconds // 60}:{seconds % 60:02d}"
@@ -133,9 +128,9 @@ def _count(attempt: Attempt, now_ms: int) -> tuple[int | None, float]:
 
 def _resend(change: AttemptChanged, heard_s: float) -> tuple[str, bool]:
     attempt = change.attempt
-    if attempt.state is AttemptState.READY and not change.is_said_paid and not attempt.speaks_of_money:
+    if attempt.state is AttemptState.READY:
         return _("Send again"), True
-    if attempt.is_live or attempt.state is AttemptState.PAID or change.resend_in_s is None:
+    if change.resend_in_s is None:
         return "", False
     left = change.resend_in_s - heard_s
     if left > 0:

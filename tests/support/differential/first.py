@@ -206,7 +206,7 @@ class Ledger:
 
     def _settle_strays(self, numbers: list[int], at: int) -> None:
         came = [stray.id for stray in reversed(self._reader.strays(with_settled=True))]
-        self._writer.settle_strays([came[number] for number in numbers], GIVEN_BY, REASON, at)
+        self._writer.settle_strays([came[number] for number in numbers if number < len(came)], GIVEN_BY, REASON, at)
 
     def _restart(self, at: int) -> None:
         """As the engine starts."""

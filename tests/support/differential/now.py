@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fakes.recording import record_attempt, record_sale
+from fakes.recording import record_sale
 
 from differential.acts import GIVEN_BY, MAILBOX, REASON, Act, Answer, Observation
 from pos_app.common.clock import day_of, to_eat
@@ -15,9 +15,11 @@ from pos_app.common.errors import Bug, Mistake
 from pos_app.common.tokens import token_digest
 from pos_app.domain.c2b.payment import C2bPayment, reservation_subject
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
+from pos_app.domain.sales.actions import SaleAction
+from pos_app.domain.sales.rules import refusal
 from pos_app.domain.sales.sale import Draft, SaleSummary
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState, SaleId
 from pos_app.domain.stk.effects import Announce, Effect
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
@@ -94,9 +96,18 @@ class Ledger:
         return {"asks": made.amount_cents}
 
     def _record_attempt(self, sale: str, token: str, phone: str | None, at: int) -> Answer:
-        made = record_attempt(
-            self._writer, self._sales[sale], token, at, msisdn=Msisdn(phone) if phone is not None else None
-        )
+        writer, number = self._writer, self._sales[sale]
+        # The first edition's engine withdrew what never left before it asked; here both are one transaction.
+        was_ready = writer.last_attempt_of(number).state is AttemptState.READY
+        try:
+            with writer._transaction():
+                made = writer._add_another(number, token, at, Msisdn(phone) if phone is not None else None)
+                if was_ready:
+                    raise Mistake("sale.live_attempt")
+        except Mistake as mistake:
+            if was_ready and mistake.code not in ("sale.voided", "sale.already_paid"):
+                raise Mistake("sale.live_attempt") from None
+            raise
         self._attempts[token] = made.id
         return {"asks": made.amount_cents}
 
@@ -146,8 +157,11 @@ class Ledger:
         self._writer.note_reserved(self._attempts[attempt])
 
     def _void(self, sale: str, at: int) -> Answer:
-        last = self._writer.last_attempt_of(self._sales[sale])
-        return self._told([self._writer.apply(last.id, ev.SaleVoided(GIVEN_BY, REASON), at)])
+        number = self._sales[sale]
+        if self._writer.last_attempt_of(number).state is AttemptState.READY:
+            # As above: the first edition's engine withdrew it in a step of its own.
+            raise Mistake(refusal(SaleAction.VOID, self._writer._summary(number)) or "sale.not_voidable")
+        return self._told(self._writer.void_sale(number, GIVEN_BY, REASON, at))
 
     def _settle(self, sale: str, at: int) -> Answer:
         return self._told(self._writer.settle_review(self._sales[sale], GIVEN_BY, REASON, at))
@@ -210,7 +224,7 @@ class Ledger:
 
     def _settle_strays(self, numbers: list[int], at: int) -> None:
         came = [stray.id for stray in reversed(self._reader.strays(with_settled=True))]
-        self._writer.settle_strays([came[number] for number in numbers], GIVEN_BY, REASON, at)
+        self._writer.settle_strays([came[number] for number in numbers if number < len(came)], GIVEN_BY, REASON, at)
 
     def _restart(self, at: int) -> None:
         """As the engine starts."""

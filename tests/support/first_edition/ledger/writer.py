@@ -588,10 +588,10 @@ class LedgerWriter:
         """
         with self._transaction():
             event = ev.ReviewSettled(by, reason)
-            return [
-                self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_RULES)
-                for attempt_id in self.for_review(sale_id)
-            ]
+            wanted = self.for_review(sale_id)
+            if not wanted:
+                raise Mistake("review.nothing")
+            return [self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_RULES) for attempt_id in wanted]
 
     def settle_strays(self, evidence: Sequence[int], by: str, reason: str, now_ms: int) -> None:
         """Notes what a person did about messages that belong to no payment. They stay as evidence."""
@@ -704,6 +704,7 @@ class LedgerWriter:
         """What the sale forbids, or another one: an attempt alone cannot know it."""
         if isinstance(event, ev.CodeClaimed):
             self._refuse_used_code(event.code, attempt)
+            self._refuse_claim_of_what_wants_nothing(attempt)
         if isinstance(event, ev.ReviewSettled):
             self._refuse_listed(attempt)
         if isinstance(event, ev.SaleVoided):
@@ -713,13 +714,24 @@ class LedgerWriter:
         if isinstance(event, ev.SendRequested):
             self._refuse_other_due(attempt, now_ms)
 
+    def _refuse_claim_of_what_wants_nothing(self, attempt: Attempt) -> None:
+        if attempt.state not in (
+            AttemptState.PENDING, AttemptState.UNKNOWN, AttemptState.DECLINED, AttemptState.ABANDONED,
+        ):  # fmt: skip
+            return
+        query = "SELECT is_voided, received_cents >= amount_cents FROM sales WHERE id = ?"
+        is_voided, is_paid = self._db.execute(query, (attempt.sale_id,)).fetchone()
+        if is_voided or is_paid:
+            raise Mistake("sale.voided" if is_voided else "sale.already_paid")
+
     def _refuse_listed(self, attempt: Attempt) -> None:
         """What stands in the till's own list, and can be given to this sale, nobody settles as "not there"."""
         if attempt.state is AttemptState.PAID or attempt.heard_code is None or not attempt.is_heard:
             return
         row = self._db.execute(
             "SELECT 1 FROM till_payments p, sales s WHERE p.mpesa_code = ? AND p.use = '' AND s.id = ?"
-            " AND NOT s.is_voided AND s.received_cents < s.amount_cents",
+            " AND NOT s.is_voided AND (s.received_cents < s.amount_cents OR EXISTS (SELECT 1 FROM attempts t"
+            "  WHERE t.sale_id = s.id AND t.state = 'paid' AND t.mpesa_code IS NULL AND t.amount_cents = p.amount_cents))",
             (attempt.heard_code, attempt.sale_id),
         ).fetchone()
         # Where two sales heard one code neither can be given its money, and a person must settle it.
@@ -760,8 +772,8 @@ class LedgerWriter:
         return (*decision.commands, needs_you) if is_new else decision.commands
 
     def _refuse_received(self, sale_id: SaleId) -> None:
-        row = self._db.execute("SELECT received_cents FROM sales WHERE id = ?", (sale_id,)).fetchone()
-        if row[0] > 0:
+        row = self._db.execute("SELECT received_cents, is_voided FROM sales WHERE id = ?", (sale_id,)).fetchone()
+        if row[0] > 0 or row[1]:
             raise Mistake("sale.not_voidable")
 
     def _refuse_used_code(self, mpesa_code: str, attempt: Attempt) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk import transitions
 from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
-from pos_app.domain.stk.facts import NO_FACTS
+from pos_app.domain.stk.facts import NO_FACTS, Facts
 from pos_app.domain.stk.schedule import Wait, WaitReason
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
@@ -40,12 +41,12 @@ def sale(*attempts: Attempt, received: int = 0, voided: bool = False, total: int
 
 # What a sale allows
 
-OPEN = {A.SEND_AGAIN, A.ALLOCATE}
+OPEN = {A.SEND_AGAIN}
 ALLOWED: dict[S, set[SaleAction]] = {
     S.READY: OPEN | {A.WITHDRAW, A.VOID},
-    S.SENDING: {A.ALLOCATE, A.WITHDRAW, A.CHECK_NOW},
-    S.PENDING: {A.ALLOCATE, A.CHECK_NOW, A.QUOTE_CODE},
-    S.UNKNOWN: {A.ALLOCATE, A.CHECK_NOW, A.QUOTE_CODE, A.GIVE_UP},
+    S.SENDING: {A.WITHDRAW, A.CHECK_NOW},
+    S.PENDING: {A.CHECK_NOW, A.QUOTE_CODE},
+    S.UNKNOWN: {A.CHECK_NOW, A.QUOTE_CODE, A.GIVE_UP},
     S.DECLINED: OPEN | {A.QUOTE_CODE, A.VOID},
     S.ABANDONED: OPEN | {A.QUOTE_CODE, A.VOID},
     S.REJECTED: OPEN | {A.VOID},
@@ -62,7 +63,7 @@ def test_what_may_be_done_with_what_was_received() -> None:
     paid = attempt(S.PAID, mpesa_code=CODE)
     assert allowed_actions(sale(paid, received=10_000)) == {A.MAKE_RECEIPT, A.COPY_CODE}
     part = sale(attempt(), received=4_000)
-    assert allowed_actions(part) == OPEN | {A.MAKE_RECEIPT}
+    assert allowed_actions(part) == OPEN | {A.MAKE_RECEIPT, A.QUOTE_CODE}
     assert refusal(A.VOID, part) == refusal(A.VOID, sale(attempt(), received=1)) == "sale.not_voidable"
     assert refusal(A.SEND_AGAIN, sale(paid, received=10_000)) == "sale.already_paid"
     no_code = allowed_actions(sale(attempt(S.PAID), received=10_000))
@@ -71,8 +72,12 @@ def test_what_may_be_done_with_what_was_received() -> None:
 
 def test_a_voided_sale_takes_nothing_more() -> None:
     voided = sale(voided=True)
-    assert allowed_actions(voided) == {A.QUOTE_CODE}
-    assert (refusal(A.SEND_AGAIN, voided), refusal(A.VOID, voided)) == ("sale.voided", "sale.not_voidable")
+    assert allowed_actions(voided) == frozenset()
+    assert [refusal(action, voided) for action in (A.SEND_AGAIN, A.QUOTE_CODE, A.VOID)] == [
+        "sale.voided", "sale.voided", "sale.not_voidable",
+    ]  # fmt: skip
+    late = sale(attempt(S.DECLINED), received=4_000, voided=True)
+    assert allowed_actions(late) == {A.MAKE_RECEIPT}, "money that came late for it is a person's to give back"
 
 
 def test_what_was_heard_of_money_stands_in_the_way_until_a_person_settles_it() -> None:
@@ -82,8 +87,8 @@ def test_what_was_heard_of_money_stands_in_the_way_until_a_person_settles_it() -
         assert not allowed & {A.SEND_AGAIN, A.VOID} and A.SETTLE_REVIEW in allowed
         assert refusal(A.SEND_AGAIN, sale(*attempts)) == refusal(A.VOID, sale(*attempts)) == "sale.said_paid"
     assert A.CHECK_NOW in allowed_actions(sale(heard)), "M-PESA may be asked about what is closed"
-    nobody = attempt(S.DECLINED, review=frozenset({Review.SAID_PAID}), checkout_request_id=None)
-    assert refusal(A.CHECK_NOW, sale(nobody)) == "attempt.nothing_to_ask"
+    nothing_to_ask_with = attempt(S.DECLINED, review=frozenset({Review.SAID_PAID}), checkout_request_id=None)
+    assert A.CHECK_NOW not in allowed_actions(sale(nothing_to_ask_with))
 
 
 WISHES = {
@@ -165,9 +170,13 @@ def test_a_wait_is_refused_with_the_seconds_that_are_left(wait: Wait, code: str,
 # Codes and payments made straight to the shop's number
 
 
+def given(code: CodeFacts, of: SaleSummary, attempts: Sequence[Attempt] = ()) -> Allocation:
+    return rules.allocate(rules.free_payment(code), code.heard_by, of, attempts or (of.attempt,))
+
+
 def refused(code: CodeFacts, of: SaleSummary, attempts: tuple[Attempt, ...] = ()) -> tuple[str, dict[str, object]]:
     with pytest.raises(Mistake) as caught:
-        rules.allocate(code, of, attempts or (of.attempt,))
+        given(code, of, attempts)
     return caught.value.code, dict(caught.value.params)
 
 
@@ -182,7 +191,7 @@ def test_a_payment_that_is_not_free_is_given_to_nobody() -> None:
 
 
 def test_a_payment_is_given_to_a_sale_that_wants_money() -> None:
-    assert rules.allocate(CodeFacts(PAYMENT), sale(), [attempt()]) == Allocation(True, ())
+    assert given(CodeFacts(PAYMENT), sale(), [attempt()]) == Allocation(True, ())
     assert refused(CodeFacts(PAYMENT), sale(voided=True)) == ("sale.voided", {})
     assert refused(CodeFacts(PAYMENT), sale(attempt(S.PAID, mpesa_code="X"), received=10_000)) == (
         "sale.already_paid", {},
@@ -192,14 +201,14 @@ def test_a_payment_is_given_to_a_sale_that_wants_money() -> None:
 def test_too_much_is_flagged_on_the_latest_prompt() -> None:
     first, last = attempt(S.DECLINED, 1), attempt(S.DECLINED, 2)
     exact = sale(first, last, received=4_000, total=14_000)
-    assert rules.allocate(CodeFacts(PAYMENT), exact, [first, last]).events == ()
+    assert given(CodeFacts(PAYMENT), exact, [first, last]).events == ()
     over = sale(first, last, received=4_001, total=14_000)
-    assert rules.allocate(CodeFacts(PAYMENT), over, [first, last]).events == ((2, ev.TooMuchReceived()),)
+    assert given(CodeFacts(PAYMENT), over, [first, last]).events == ((2, ev.TooMuchReceived()),)
 
 
 def test_what_a_message_had_spoken_of_is_answered_by_its_payment() -> None:
     heard, other = attempt(S.DECLINED, 1, heard_code=CODE), attempt(S.DECLINED, 2, heard_code="OTHERCODE1")
-    decision = rules.allocate(CodeFacts(PAYMENT), sale(heard, other), [heard, other])
+    decision = given(CodeFacts(PAYMENT), sale(heard, other), [heard, other])
     assert decision == Allocation(True, ((1, ev.HeardReceived(CODE)),))
 
 
@@ -207,7 +216,7 @@ def test_for_a_prompt_that_was_paid_without_a_code_it_is_the_proof() -> None:
     twin = attempt(S.PAID, 2)
     paid = sale(attempt(), twin, received=10_000)
     proof = Allocation(False, ((2, ev.TwinArrived(CODE)),))
-    assert rules.allocate(CodeFacts(PAYMENT), paid, [attempt(), twin]) == proof
+    assert given(CodeFacts(PAYMENT), paid, [attempt(), twin]) == proof
     for other in (replace(twin, mpesa_code="OTHERCODE1"), replace(twin, amount_cents=Cents(9_900))):
         assert refused(CodeFacts(PAYMENT), paid, (attempt(), other)) == ("sale.already_paid", {})
     assert refused(CodeFacts(PAYMENT), sale(twin, voided=True), (twin,)) == ("sale.voided", {})
@@ -218,14 +227,14 @@ GIVEN = replace(PAYMENT, use=Use.PAYS, sale_id=SaleId(1))
 
 def test_taken_back_it_is_missing_again() -> None:
     heard, spoken, silent = attempt(number=1, heard_code=CODE), attempt(number=2), attempt(number=3)
-    decision = rules.release(GIVEN, sale(received=10_000), [heard, spoken, silent], frozenset({AttemptId(2)}))
+    decision = rules.deallocate(GIVEN, sale(received=10_000), [heard, spoken, silent], frozenset({AttemptId(2)}))
     assert decision == Allocation(True, ((1, ev.HeardGivenBack(CODE)), (2, ev.HeardGivenBack(CODE))))
 
 
 @pytest.mark.parametrize(("received", "ends"), [(20_000, True), (20_001, False)])
 def test_too_much_ends_when_enough_is_taken_back(received: int, ends: bool) -> None:
     flagged = attempt(number=1, review=frozenset({Review.PAID_TOO_MUCH}))
-    decision = rules.release(GIVEN, sale(received=received), [flagged, attempt(number=2)], frozenset())
+    decision = rules.deallocate(GIVEN, sale(received=received), [flagged, attempt(number=2)], frozenset())
     assert decision.events == (((1, ev.TooMuchGivenBack()),) if ends else ())
 
 
@@ -239,10 +248,9 @@ def test_too_much_ends_when_enough_is_taken_back(received: int, ends: bool) -> N
 )
 def test_only_what_was_given_is_taken_back(payment: C2bPayment | None, code: str) -> None:
     with pytest.raises(Mistake) as caught:
-        rules.release(payment, sale(), [], frozenset())
+        rules.given_payment(payment)
     assert caught.value.code == code
-    with pytest.raises(Mistake):
-        rules.release(GIVEN, None, [], frozenset())
+    assert rules.given_payment(GIVEN) == (GIVEN, 1)
 
 
 def test_a_code_that_a_customer_shows_serves_one_sale() -> None:
@@ -261,10 +269,11 @@ def test_a_code_that_a_customer_shows_serves_one_sale() -> None:
 
 
 def test_what_is_listed_and_can_be_given_is_not_settled_as_not_there() -> None:
-    heard = attempt(heard_code=CODE)
-    with pytest.raises(Mistake) as caught:
-        rules.refuse_settling(sale(heard), heard, CodeFacts(PAYMENT))
-    assert (caught.value.code, caught.value.params) == ("review.listed", {"mpesa_code": CODE})
+    heard, twin = attempt(heard_code=CODE), attempt(S.PAID, 2)
+    for of, attempts in ((sale(heard), [heard]), (sale(heard, twin, received=10_000), [heard, twin])):
+        with pytest.raises(Mistake) as caught:
+            rules.refuse_settling(CodeFacts(PAYMENT), of, heard, attempts)
+        assert (caught.value.code, caught.value.params) == ("review.listed", {"mpesa_code": CODE})
     for of, about, code in (
         (sale(heard, received=10_000), heard, CodeFacts(PAYMENT)),
         (sale(heard, voided=True), heard, CodeFacts(PAYMENT)),
@@ -274,22 +283,30 @@ def test_what_is_listed_and_can_be_given_is_not_settled_as_not_there() -> None:
         (sale(heard), heard, CodeFacts(GIVEN, OTHER)),
         (sale(heard), heard, CodeFacts(PAYMENT, heard_by=OTHER)),
     ):
-        rules.refuse_settling(of, about, code)
+        rules.refuse_settling(code, of, about, [about])
 
 
 @pytest.mark.parametrize(
-    ("received", "state", "own", "expected"),
+    ("received", "state", "listed", "own", "too_much"),
     [
-        (0, S.PENDING, None, False),
-        (1, S.PENDING, None, True),
-        (10_000, S.PENDING, PAYMENT, False),
-        (10_001, S.PENDING, PAYMENT, True),
-        (10_000, S.PAID, None, False),
-        (10_001, S.PAID, None, True),
+        (0, S.PENDING, None, None, False),
+        (1, S.PENDING, None, None, True),
+        (10_000, S.PENDING, GIVEN, CODE, False),
+        (10_001, S.PENDING, GIVEN, CODE, True),
+        (10_000, S.PENDING, PAYMENT, None, True),
+        (10_000, S.PENDING, replace(GIVEN, sale_id=SaleId(2)), None, True),
+        (10_000, S.PENDING, replace(GIVEN, amount_cents=Cents(9_900)), None, True),
+        (10_000, S.PENDING, replace(GIVEN, use=Use.PROVES), None, True),
+        (10_000, S.PAID, GIVEN, None, False),
+        (10_001, S.PAID, None, None, True),
     ],
 )
-def test_what_would_be_too_much(received: int, state: S, own: C2bPayment | None, expected: bool) -> None:
-    assert rules.is_too_much(sale(received=received).sale, attempt(state), own) is expected
+def test_what_a_decision_must_know(
+    received: int, state: S, listed: C2bPayment | None, own: str | None, too_much: bool
+) -> None:
+    taken = frozenset({"OTHERCODE1"})
+    facts = rules.facts_for(attempt(state), sale(received=received).sale, taken, listed)
+    assert facts == Facts(taken, own, too_much)
 
 
 def test_a_summary_is_made_of_all_prompts_and_payments() -> None:
