@@ -98,9 +98,9 @@ class MessageIntake:
             context.emit(MessagesChanged())
             return
         context.emit(PaymentArrived(taken.payment))
-        if taken.claimed_sale is not None:
+        if taken.quoted_for is not None:
             try:
-                await allocate_payment(taken.payment.mpesa_code, taken.claimed_sale, Sender(ENGINE), self._parts)
+                await allocate_payment(taken.payment.mpesa_code, taken.quoted_for, Sender(ENGINE), self._parts)
             except PosError:
                 # It stays in the list, where a person sees it.
                 return
@@ -109,7 +109,11 @@ class MessageIntake:
         """Another till took a payment, or gave it back."""
         context = self._context
         await context.ledger.call(
-            LedgerWriter.note_claim, message.digest, holder_of(message.body), context.clock.now_ms(), message.cursor
+            LedgerWriter.note_reservation,
+            message.digest,
+            holder_of(message.body),
+            context.clock.now_ms(),
+            message.cursor,
         )
         context.emit(PaymentArrived(None))
 

@@ -85,7 +85,7 @@ class PaymentBook:
         return payment is not None and (payment.use is Use.ELSEWHERE or payment.sale_id not in (None, sale_id))
 
     def take_elsewhere(self, mpesa_code: str, till: str) -> bool:
-        """Another till claimed a payment, or (an empty name) gave it back; False where it is used here."""
+        """Another till reserved a payment, or (an empty name) gave it back; False where it is used here."""
         # No event tells it, since no sale of this till is meant: the ledger's key stands for it instead.
         sealed = self._vault.seal(elsewhere_note(mpesa_code, till)) if till else None
         changed = self._db.execute(

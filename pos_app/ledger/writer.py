@@ -57,11 +57,11 @@ class PaymentTaken:
 
     Args:
         payment: As it is listed now; None for one that is listed already, or cannot be read.
-        claimed_sale: The sale that its code was noted for before it came.
+        quoted_for: The sale that its code was quoted for before it came.
     """
 
     payment: C2bPayment | None
-    claimed_sale: SaleId | None = None
+    quoted_for: SaleId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +456,7 @@ class LedgerWriter:
         with converting(self.path):
             return self._payments.find(mpesa_code)
 
-    def attach_payment(self, mpesa_code: str, sale_id: SaleId, by: str, now_ms: int) -> Applied:
+    def allocate_payment(self, mpesa_code: str, sale_id: SaleId, by: str, now_ms: int) -> Applied:
         """Gives a payment to a sale. For a prompt that was paid without a code it is the proof, not more money.
 
         Raises:
@@ -523,7 +523,7 @@ class LedgerWriter:
         with self._transaction() as db:
             db.execute("UPDATE attempts SET is_reserved = 1 WHERE id = ?", (attempt_id,))
 
-    def detach_payment(self, mpesa_code: str, by: str, reason: str, now_ms: int) -> Applied:
+    def deallocate_payment(self, mpesa_code: str, by: str, reason: str, now_ms: int) -> Applied:
         """Takes a payment back from the sale it was given to; it is free again.
 
         Raises:
@@ -538,8 +538,8 @@ class LedgerWriter:
             # Whoever takes it back knows what follows: it rings for nobody.
             return replace(self._follow(sale.attempt, decision, now_ms), effects=())
 
-    def note_claim(self, subject: bytes, till: str, now_ms: int, cursor: Cursor) -> None:
-        """Another till of the shop claimed a payment, or (an empty name) gave it back."""
+    def note_reservation(self, subject: bytes, till: str, now_ms: int, cursor: Cursor) -> None:
+        """Another till of the shop reserved a payment, or (an empty name) gave it back."""
         with self._transaction() as db:
             self._note_cursor(cursor, now_ms)
             for (code,) in db.execute("SELECT mpesa_code FROM till_payments WHERE use IN ('', 'elsewhere')").fetchall():

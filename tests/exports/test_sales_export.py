@@ -54,7 +54,7 @@ def shop(tmp_path: Path) -> Path:
             payment = replace(PAYMENT, mpesa_code=code, amount_cents=Cents(cents))
             arrive(ledger, payment, code.encode(), position)
             if code != "TKN7RT61SC":
-                ledger.attach_payment(code, first.sale_id, "Asha", T)
+                ledger.allocate_payment(code, first.sale_id, "Asha", T)
         late = replace(PAYMENT, mpesa_code="TKN7RT61SD", paid_at_ms=T + ANOTHER_DAY_MS)
         arrive(ledger, late, b"late", 9)
         ledger.apply(second.id, callback(second, "OTHER00001"), T)

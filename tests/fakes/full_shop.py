@@ -85,7 +85,7 @@ def _sell(ledger: LedgerWriter, number: int, at_ms: int) -> None:
         case 10:
             query(OutcomeKind.CANCELLED, "1032")
             _pay_by_hand(ledger, number, at_ms)
-            ledger.attach_payment(f"TKP{number:07d}", attempt.sale_id, LONGEST_CASHIER, at_ms)
+            ledger.allocate_payment(f"TKP{number:07d}", attempt.sale_id, LONGEST_CASHIER, at_ms)
         case 11:
             hear(ev.CallbackArrived(Outcome(OutcomeKind.OTHER, "31337", OWN_WORDS, is_final=False), *ids, None, None))
         case _:

@@ -72,7 +72,7 @@ def given(shillings: int, story: Callable[[LedgerWriter], Attempt]) -> Callable[
     def told(ledger: LedgerWriter) -> Attempt:
         attempt = story(ledger)
         arrive(ledger, replace(PAYMENT, amount_cents=Cents(shillings * 100)))
-        ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", LATER)
+        ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", LATER)
         return attempt
 
     return told

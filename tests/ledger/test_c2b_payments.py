@@ -79,7 +79,7 @@ def totals(path: Path) -> tuple[int, int, int, int]:
 
 def test_it_is_listed_free_once_and_counts_on_its_own_line(ledger: LedgerWriter, path: Path) -> None:
     taken = arrive(ledger)
-    assert taken.payment == PAYMENT and taken.claimed_sale is None
+    assert taken.payment == PAYMENT and taken.quoted_for is None
     assert arrive(ledger, position=2) == PaymentTaken(None), "the same message again"
     assert arrive(ledger, replace(PAYMENT, amount_cents=Cents(1)), b"other", 3) == PaymentTaken(None), (
         "the same code again"
@@ -105,12 +105,12 @@ def test_given_to_a_sale_it_pays_it_and_can_be_taken_back(ledger: LedgerWriter, 
     attempt = prompt(ledger, 1)
     ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     row = sale(path)
     assert (row.sale.state, row.codes, row.attempt.state) == (SaleState.PAID, ("TKN7RT61SV",), AttemptState.DECLINED)
     assert totals(path) == (1, 25_000, 0, 0)
     with pytest.raises(Mistake) as caught:
-        ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+        ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     assert (caught.value.code, caught.value.params["reference"]) == ("payment.used", "A0001")
     with pytest.raises(Mistake) as caught:
         record_attempt(ledger, attempt.sale_id, "another", T + 900_000)
@@ -118,10 +118,10 @@ def test_given_to_a_sale_it_pays_it_and_can_be_taken_back(ledger: LedgerWriter, 
     with pytest.raises(Mistake) as caught:
         ledger.apply(attempt.id, ev.SaleVoided("Asha", "x"), T)
     assert caught.value.code == "sale.not_voidable"
-    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    ledger.deallocate_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
     assert sale(path).sale.state is SaleState.OPEN and totals(path) == (0, 0, 1, 25_000)
     with pytest.raises(Mistake) as caught:
-        ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "again", T)
+        ledger.deallocate_payment(PAYMENT.mpesa_code, "Asha", "again", T)
     assert caught.value.code == "payment.not_attached"
     with closing(LedgerReader(path)) as reader:
         told = [(one.kind, one.details.get("use"), one.details.get("by")) for one in reader.timeline(attempt.sale_id)]
@@ -134,7 +134,7 @@ def test_several_pay_one_sale_and_only_the_rest_is_prompted_for(ledger: LedgerWr
     for number, shillings in enumerate((250, 350)):
         payment = replace(PAYMENT, mpesa_code=f"CODE00000{number}", amount_cents=Cents(shillings * 100))
         arrive(ledger, payment, b"%d" % number, number + 1)
-        ledger.attach_payment(payment.mpesa_code, attempt.sale_id, "Asha", T)
+        ledger.allocate_payment(payment.mpesa_code, attempt.sale_id, "Asha", T)
     assert sale(path).sale.state is SaleState.PART_PAID and totals(path) == (0, 60_000, 0, 0)
     with pytest.raises(Mistake):
         ledger.apply(attempt.id, ev.SaleVoided("Asha", "x"), T)
@@ -170,7 +170,7 @@ def test_the_twin_that_comes_first_merges_when_the_callback_comes(ledger: Ledger
 def test_a_twin_that_was_given_to_its_own_sale_counts_once(ledger: LedgerWriter, path: Path) -> None:
     attempt = prompt(ledger, 1)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     assert totals(path) == (1, 25_000, 0, 0)
     paid = ledger.apply(attempt.id, callback(attempt), T).attempt
     assert (paid.state, paid.review) == (AttemptState.PAID, frozenset()), "nobody has to look at one payment"
@@ -186,7 +186,7 @@ def test_its_own_money_given_to_its_sale_and_then_said_by_queries_alone_counts_o
     wrong = replace(callback(attempt), amount_cents=Cents(150))
     assert ledger.apply(attempt.id, wrong, T).attempt.review == {Review.OTHER_AMOUNT}
     arrive(ledger, replace(PAYMENT, amount_cents=Cents(25_000 + more_cents)))
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     for at_ms in (T + 1, T + 20_000):
         paid = ledger.apply(attempt.id, ev.QueryAnswered(PAID), at_ms).attempt
     assert paid.state is AttemptState.PAID
@@ -202,7 +202,7 @@ def test_its_own_money_given_to_its_sale_and_then_said_by_queries_alone_counts_o
 def test_a_code_that_pays_another_sale_is_for_a_person(ledger: LedgerWriter, path: Path) -> None:
     first, second = prompt(ledger, 1), prompt(ledger, 2)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
     after = ledger.apply(first.id, callback(first), T).attempt
     assert (after.state, after.review) == (AttemptState.PENDING, frozenset({Review.CODE_REUSED}))
     assert totals(path) == (1, 25_000, 0, 0)
@@ -211,7 +211,7 @@ def test_a_code_that_pays_another_sale_is_for_a_person(ledger: LedgerWriter, pat
 def test_a_prompt_paid_as_well_as_the_till_is_paid_twice(ledger: LedgerWriter, path: Path) -> None:
     attempt = prompt(ledger, 1)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     paid = ledger.apply(attempt.id, callback(attempt, "SECOND0001"), T).attempt
     assert Review.PAID_TWICE in paid.review
     assert sale(path).sale.state is SaleState.OVERPAID and totals(path) == (1, 50_000, 0, 0)
@@ -224,7 +224,7 @@ def test_given_to_a_prompt_that_was_paid_without_a_code_it_brings_the_code(ledge
     arrive(ledger)
     with closing(LedgerReader(path)) as reader:
         assert [one.id for one in reader.open_sales(DAY)] == [attempt.sale_id]
-    after = ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T).attempt
+    after = ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T).attempt
     assert (after.state, after.mpesa_code) == (AttemptState.PAID, PAYMENT.mpesa_code)
     assert totals(path) == (1, 25_000, 0, 0)
     assert ledger.payment(PAYMENT.mpesa_code).use is Use.PROVES
@@ -233,13 +233,13 @@ def test_given_to_a_prompt_that_was_paid_without_a_code_it_brings_the_code(ledge
 def test_a_code_that_was_noted_before_the_payment_came_names_its_sale(ledger: LedgerWriter) -> None:
     attempt = prompt(ledger, 1)
     ledger.apply(attempt.id, ev.CodeClaimed(PAYMENT.mpesa_code, "Asha"), T)
-    assert arrive(ledger).claimed_sale == attempt.sale_id
+    assert arrive(ledger).quoted_for == attempt.sale_id
 
 
 def test_a_claim_of_a_code_that_is_used_is_refused(ledger: LedgerWriter) -> None:
     first, second = prompt(ledger, 1), prompt(ledger, 2)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
     with pytest.raises(Mistake) as caught:
         ledger.apply(second.id, ev.CodeClaimed(PAYMENT.mpesa_code, "Asha"), T)
     assert caught.value.code == "payment.used"
@@ -249,13 +249,13 @@ def test_what_another_till_claimed_is_free_no_more_until_it_gives_it_back(ledger
     attempt = prompt(ledger, 1)
     arrive(ledger)
     subject = reservation_subject(PAYMENT.mpesa_code)
-    ledger.note_claim(subject, "back", T, Cursor("m", 5))
+    ledger.note_reservation(subject, "back", T, Cursor("m", 5))
     assert totals(path) == (0, 0, 0, 0) and ledger.cursor("m").position == 5
     with pytest.raises(Mistake) as caught:
-        ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+        ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     assert (caught.value.code, caught.value.params) == ("payment.elsewhere", {"till": "back"})
-    ledger.note_claim(reservation_subject("ANOTHER001"), "back", T, Cursor("m", 6))
-    ledger.note_claim(subject, "", T, Cursor("m", 7))
+    ledger.note_reservation(reservation_subject("ANOTHER001"), "back", T, Cursor("m", 6))
+    ledger.note_reservation(subject, "", T, Cursor("m", 7))
     assert totals(path) == (0, 0, 1, 25_000)
     ledger.lose_payment(PAYMENT.mpesa_code, "front")
     assert totals(path) == (0, 0, 0, 0)
@@ -269,7 +269,7 @@ def test_what_cannot_be_given_is_refused_with_its_reason(ledger: LedgerWriter, w
     if wrong == "unknown":
         code = "NOBODY0001"
         with pytest.raises(Mistake):
-            ledger.detach_payment(code, "Asha", "x", T)
+            ledger.deallocate_payment(code, "Asha", "x", T)
     elif wrong == "no sale":
         sale_id = 99
     elif wrong == "voided":
@@ -278,7 +278,7 @@ def test_what_cannot_be_given_is_refused_with_its_reason(ledger: LedgerWriter, w
     else:
         ledger.apply(attempt.id, callback(attempt, "OTHER00001"), T)
     with pytest.raises(Mistake) as caught:
-        ledger.attach_payment(code, sale_id, "Asha", T)
+        ledger.allocate_payment(code, sale_id, "Asha", T)
     assert caught.value.code == {
         "unknown": "payment.unknown", "no sale": "sale.not_found", "voided": "sale.voided", "paid": "sale.already_paid",
     }[wrong]  # fmt: skip
@@ -299,7 +299,7 @@ def test_a_payment_that_was_changed_by_another_hand_shows(
 ) -> None:
     attempt = prompt(ledger, 1)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     with closing(sqlite3.connect(path)) as db:
         with pytest.raises(sqlite3.IntegrityError):
             db.execute("UPDATE till_payments SET use = 'proves'")
@@ -338,9 +338,9 @@ def test_a_code_that_was_heard_for_one_sale_pays_no_other(ledger: LedgerWriter, 
     ledger.apply(first.id, replace(callback(first), amount_cents=None), T)
     arrive(ledger)
     with pytest.raises(Mistake) as caught:
-        ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+        ledger.allocate_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
     assert (caught.value.code, caught.value.params["reference"]) == ("payment.used", "A0001")
-    ledger.attach_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
     paid = ledger.apply(first.id, ev.QueryAnswered(PAID), T + 20_000).attempt
     assert (paid.state, paid.mpesa_code) == (AttemptState.PAID, PAYMENT.mpesa_code)
     assert totals(path) == (1, 25_000, 0, 0)
@@ -349,7 +349,7 @@ def test_a_code_that_was_heard_for_one_sale_pays_no_other(ledger: LedgerWriter, 
 def test_a_code_that_was_given_away_before_it_was_heard_brings_a_person(ledger: LedgerWriter, path: Path) -> None:
     first, second = prompt(ledger, 1), prompt(ledger, 2)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
     ledger.apply(first.id, replace(callback(first), amount_cents=None), T)
     after = ledger.apply(first.id, ev.QueryAnswered(PAID), T + 20_000).attempt
     if after.state is not AttemptState.PAID:
@@ -385,9 +385,9 @@ def test_a_prompt_that_waited_asks_for_what_is_still_due_or_not_at_all(ledger: L
 
     whole, part = ready(1), ready(2)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, whole.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, whole.sale_id, "Asha", T)
     arrive(ledger, replace(PAYMENT, mpesa_code="CODE000001", amount_cents=Cents(10_000)), b"part", 2)
-    ledger.attach_payment("CODE000001", part.sale_id, "Asha", T)
+    ledger.allocate_payment("CODE000001", part.sale_id, "Asha", T)
     assert [refused(one) for one in (whole, part)] == ["sale.already_paid", "sale.other_due"]
     assert verify(path).findings == ()
 
@@ -399,8 +399,8 @@ def test_money_that_a_message_spoke_of_and_that_is_given_back_is_for_a_person_ag
     ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
     ledger.apply(attempt.id, replace(callback(attempt), amount_cents=None), T)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
-    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.deallocate_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
     given_back = ledger.attempt(attempt.id)
     assert Review.SAID_PAID in given_back.review and given_back.speaks_of_money
     assert verify(path).findings == ()
@@ -454,9 +454,9 @@ def test_what_its_own_message_says_is_held_against_the_list(
 def test_a_used_payment_is_refused_with_its_sale_and_time(ledger: LedgerWriter) -> None:
     first, second = prompt(ledger, 1), prompt(ledger, 2)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, first.sale_id, "Asha", T)
     with pytest.raises(Mistake) as caught:
-        ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+        ledger.allocate_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
     expected = {"reference": "A0001", "at_ms": PAYMENT.paid_at_ms}
     assert (caught.value.code, caught.value.params) == ("payment.used", expected)
     when = to_eat(PAYMENT.paid_at_ms)
@@ -466,7 +466,7 @@ def test_a_used_payment_is_refused_with_its_sale_and_time(ledger: LedgerWriter) 
 def test_a_payment_that_pays_this_sale_already_is_proof_of_no_other(ledger: LedgerWriter, path: Path) -> None:
     first, second = prompt(ledger, 1), prompt(ledger, 2)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
     ledger.apply(first.id, callback(first), T)
     kept = ledger.payment(PAYMENT.mpesa_code)
     assert kept is not None and (kept.use, kept.sale_id) == (Use.PAYS, second.sale_id)
@@ -477,11 +477,11 @@ def test_more_than_is_due_is_to_check_until_it_is_taken_back(ledger: LedgerWrite
     attempt = prompt(ledger, 1, shillings=100)
     ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
     arrive(ledger)
-    applied = ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    applied = ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     assert applied.attempt.review == {Review.PAID_TOO_MUCH} and applied.effects, "it rings"
     with closing(LedgerReader(path)) as reader:
         assert (reader.sale(attempt.sale_id).excess_cents, reader.totals(DAY).review) == (15_000, 1)
-    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    ledger.deallocate_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
     assert ledger.attempt(attempt.id).review == frozenset()
     assert verify(path).findings == ()
 
@@ -498,7 +498,7 @@ def test_a_code_that_was_misread_is_looked_for_among_those_of_late(ledger: Ledge
         assert reader.environment() == "practice"
         assert list(reader.ids(day=None, search="TKN7RT61S0")) == []
     free = prompt(ledger, 2)
-    ledger.attach_payment("TKN7RT61S0", free.sale_id, "Asha", T)
+    ledger.allocate_payment("TKN7RT61S0", free.sale_id, "Asha", T)
     with closing(LedgerReader(path)) as reader:
         assert list(reader.ids(day=None, search="TKN7RT")) == [free.sale_id]
 
@@ -511,8 +511,8 @@ def test_what_an_uncertain_message_spoke_of_is_back_when_its_money_is_given_back
     for _ in range(2):
         ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.WRONG_PIN, "2001")), T + 20_000 * (_ + 1))
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
-    ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.deallocate_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
     assert ledger.attempt(attempt.id).speaks_of_money
     with pytest.raises(Mistake) as caught:
         record_attempt(ledger, attempt.sale_id, "again", T + 900_000)
@@ -528,7 +528,7 @@ def test_where_two_sales_heard_one_code_a_person_may_settle_both(ledger: LedgerW
     for attempt in sales:
         # Neither can be given the money: the other one heard of it, too.
         with pytest.raises(Mistake):
-            ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+            ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
         settled = ledger.settle_review(attempt.sale_id, "manager", "asked M-PESA", T)
         assert [applied.attempt.speaks_of_money for applied in settled] == [False]
     assert verify(path).findings == ()
@@ -538,7 +538,7 @@ def test_a_sale_that_has_its_own_money_from_the_list_is_not_voided(ledger: Ledge
     attempt = prompt(ledger, 1)
     ledger.apply(attempt.id, replace(callback(attempt), amount_cents=Cents(150)), T)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T + 1)
     with pytest.raises(Mistake) as caught:
         ledger.apply(attempt.id, ev.SaleVoided("Asha", "gone"), T + 2)
@@ -548,15 +548,15 @@ def test_a_sale_that_has_its_own_money_from_the_list_is_not_voided(ledger: Ledge
 def test_what_a_person_did_and_why_stands_in_the_history(ledger: LedgerWriter, path: Path) -> None:
     attempt = prompt(ledger, 1)
     with pytest.raises(Mistake) as unknown:
-        ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+        ledger.deallocate_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
     assert unknown.value.code == "payment.unknown"
     arrive(ledger)
     with pytest.raises(Mistake) as free:
-        ledger.detach_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
+        ledger.deallocate_payment(PAYMENT.mpesa_code, "Asha", "wrong sale", T)
     assert free.value.code == "payment.not_attached"
-    given = ledger.attach_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
+    given = ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
     assert given.effects == () and given.before.id == given.attempt.id == attempt.id
-    taken = ledger.detach_payment(PAYMENT.mpesa_code, "Njeri", "wrong sale", T)
+    taken = ledger.deallocate_payment(PAYMENT.mpesa_code, "Njeri", "wrong sale", T)
     assert taken.effects == () and taken.before.id == taken.attempt.id == attempt.id
     ledger.apply(attempt.id, replace(callback(attempt, "OTHERCODE1"), amount_cents=Cents(150)), T)
     settled = ledger.settle_review(attempt.sale_id, "Njeri", "not in the statement", T)
@@ -570,7 +570,7 @@ def test_what_a_person_did_and_why_stands_in_the_history(ledger: LedgerWriter, p
 def test_a_code_that_two_want_brings_a_person_and_rings_once(ledger: LedgerWriter) -> None:
     first, second = prompt(ledger, 1), prompt(ledger, 2)
     arrive(ledger)
-    ledger.attach_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    ledger.allocate_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
     rung = ledger.apply(first.id, callback(first), T)
     assert [effect for effect in rung.effects if effect == Announce(News.NEEDS_YOU)] == [Announce(News.NEEDS_YOU)]
     again = ledger.apply(first.id, callback(first), T + 1)

@@ -609,11 +609,11 @@ def test_part_paid_is_not_a_paid_sale(ledger: LedgerWriter, path: Path) -> None:
         ledger.take_payment(
             token_digest=b"d" * 32, body=b"%d" % number, payment=payment, now_ms=T, cursor=Cursor("r", number + 1)
         )
-        ledger.attach_payment(payment.mpesa_code, first.sale_id, "Asha", T)
+        ledger.allocate_payment(payment.mpesa_code, first.sale_id, "Asha", T)
         with closing(LedgerReader(path)) as reader:
             totals = reader.totals(day_of(T))
         assert (totals.paid_sales, totals.part_paid, totals.paid_cents) == ((0, 1, 40_000), (1, 0, 100_000))[number]
-    ledger.detach_payment("CODEAAAAA0", "Asha", "wrong", T)
+    ledger.deallocate_payment("CODEAAAAA0", "Asha", "wrong", T)
     with closing(LedgerReader(path)) as reader:
         assert (reader.totals(day_of(T)).paid_sales, reader.totals(day_of(T)).part_paid) == (0, 1)
     assert verify(path).findings == ()

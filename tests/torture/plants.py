@@ -18,6 +18,7 @@ from pos_app.domain.staff.actor import Actor
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk import transitions
 from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.stk.facts import Facts
 from pos_app.engine.commands import RequestStkPayment
 from pos_app.engine.dispatcher import HANDLERS
 from pos_app.engine.handlers import stk
@@ -77,8 +78,8 @@ def _believes_amounts() -> None:
     """A callback with another amount than was asked for counts as proof."""
     real = transitions._callback_said_paid
 
-    def believe(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> transitions.Decision:
-        return real(attempt, replace(event, amount_cents=attempt.amount_cents), now_ms)
+    def believe(attempt: Attempt, event: ev.CallbackArrived, facts: Facts, now_ms: int) -> transitions.Decision:
+        return real(attempt, replace(event, amount_cents=attempt.amount_cents), facts, now_ms)
 
     transitions._callback_said_paid = believe
 

@@ -19,13 +19,13 @@ class Use(StrEnum):
     """What became of a payment."""
 
     FREE = ""
-    """Nobody has claimed it."""
+    """No sale has it."""
     PAYS = "pays"
     """A cashier gave it to a sale."""
     PROVES = "proves"
     """It is the second proof of a prompt that was paid: the same money, with the same code."""
     ELSEWHERE = "elsewhere"
-    """Another till of the shop claimed it."""
+    """Another till of the shop has reserved it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class C2bPayment:
         phone_last3: All that masking leaves of the phone; may be empty.
         account: What the customer typed as the account (paybill only).
         sale_id: The sale it pays or proves.
-        taken_by: The till that claimed it, where that was another.
+        taken_by: The till that has reserved it, where that was another.
     """
 
     mpesa_code: str
@@ -57,7 +57,7 @@ class C2bPayment:
 
 
 def reservation_subject(mpesa_code: str) -> bytes:
-    """Under which name the tills of a shop claim a payment at their relay: no token in an address can spell it."""
+    """Under which name the tills of a shop reserve a payment at their relay: no token in an address can spell it."""
     return hashlib.sha256(f"claim:{mpesa_code}".encode()).digest()
 
 

@@ -37,7 +37,7 @@ class Sale:
 
     Args:
         day: Business day, ``YYYY-MM-DD`` in East Africa Time.
-        received_cents: The sum of its paid attempts.
+        received_cents: The sum of its paid attempts and of the payments that were given to it.
     """
 
     id: SaleId
@@ -60,7 +60,7 @@ class SaleSummary:
     """A sale with its latest attempt: all that window, paper, command line and exports speak from.
 
     Args:
-        codes: The M-PESA codes of all its paid attempts.
+        codes: The M-PESA codes of all its paid attempts and of the payments that were given to it.
         review: Everything that needs a person, over all its attempts.
         has_receipt: A receipt was made of it: the next one is a copy.
         is_code_missing: One of its prompts was paid and M-PESA has not given the code yet.
@@ -104,6 +104,9 @@ def summarize(sale: Sale, attempts: Sequence[Attempt], direct_codes: Iterable[st
     Args:
         attempts: All of them, the oldest first; at least one.
         direct_codes: The codes of the payments made straight to the shop's number that pay it.
+
+    Returns:
+        All but whether a receipt was made of it: no decision depends on that.
     """
     of_prompts = (attempt.mpesa_code for attempt in attempts)
     return SaleSummary(

@@ -44,7 +44,7 @@ async def _allocate(
     await reservations.reserve(mpesa_code)
     try:
         return await context.ledger.call(
-            LedgerWriter.attach_payment, mpesa_code, sale_id, sender.actor.name, context.clock.now_ms()
+            LedgerWriter.allocate_payment, mpesa_code, sale_id, sender.actor.name, context.clock.now_ms()
         )
     except Mistake as mistake:
         if mistake.code != "payment.used":
@@ -62,7 +62,11 @@ async def deallocate(command: DeallocatePayment, sender: Sender, parts: Parts) -
     context, reservations = parts.context, _reservations(parts)
     async with reservations.one_at_a_time(command.mpesa_code):
         applied = await context.ledger.call(
-            LedgerWriter.detach_payment, command.mpesa_code, sender.actor.name, command.reason, context.clock.now_ms()
+            LedgerWriter.deallocate_payment,
+            command.mpesa_code,
+            sender.actor.name,
+            command.reason,
+            context.clock.now_ms(),
         )
         await reservations.release(command.mpesa_code)
     await parts.attempts.follow_up(applied, always_emit=True)

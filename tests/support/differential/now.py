@@ -207,17 +207,17 @@ class Ledger:
             cursor=_cursor(position),
         )  # fmt: skip
         listed = taken.payment.mpesa_code if taken.payment is not None else None
-        claimed = taken.claimed_sale
+        claimed = taken.quoted_for
         return {"listed": listed, "claimed": self._name(self._sales, claimed) if claimed is not None else None}
 
     def _attach(self, code: str, sale: str, at: int) -> Answer:
-        return self._told([self._writer.attach_payment(code, self._sales[sale], GIVEN_BY, at)])
+        return self._told([self._writer.allocate_payment(code, self._sales[sale], GIVEN_BY, at)])
 
     def _detach(self, code: str, at: int) -> Answer:
-        return self._told([self._writer.detach_payment(code, GIVEN_BY, REASON, at)])
+        return self._told([self._writer.deallocate_payment(code, GIVEN_BY, REASON, at)])
 
     def _elsewhere(self, code: str, till: str, position: int, at: int) -> None:
-        self._writer.note_claim(reservation_subject(code), till, at, _cursor(position))
+        self._writer.note_reservation(reservation_subject(code), till, at, _cursor(position))
 
     def _lose(self, code: str, till: str, at: int) -> None:
         self._writer.lose_payment(code, till)

@@ -272,7 +272,7 @@ class Sales(RuleBasedStateMachine):
     @rule(sale=st.integers(0, 1), code=st.sampled_from(CODES))
     def allocate(self, sale: int, code: str) -> None:
         with contextlib.suppress(Mistake):
-            self.ledger.attach_payment(code, self.sales[sale], "Asha", self.now_ms)
+            self.ledger.allocate_payment(code, self.sales[sale], "Asha", self.now_ms)
 
     @rule(sale=st.integers(0, 1))
     def settle(self, sale: int) -> None:
@@ -370,6 +370,6 @@ def test_five_hundred_of_a_thousand_came_and_the_next_prompt_asks_for_the_rest(l
         token_digest=token_digest("c2b"), body=b"p", now_ms=now, cursor=Cursor("r", 2),
         payment=C2bPayment("CODEAAAAAA", Cents(50_000), now, "Njeri", "678", ""),
     )  # fmt: skip
-    ledger.attach_payment("CODEAAAAAA", first.sale_id, "Asha", now)
+    ledger.allocate_payment("CODEAAAAAA", first.sale_id, "Asha", now)
     assert record_attempt(ledger, first.sale_id, "token-2", now + 600_000).amount_cents == 50_000
     assert verify(ledger.path).findings == ()
