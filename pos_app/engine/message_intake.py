@@ -98,6 +98,8 @@ class MessageIntake:
             context.emit(MessagesChanged())
             return
         context.emit(PaymentArrived(taken.payment))
+        if taken.proved is not None and taken.proved.has_changed:
+            await self._parts.attempts.follow_up(taken.proved)
         if taken.quoted_for is not None:
             try:
                 await allocate_payment(taken.payment.mpesa_code, taken.quoted_for, Sender(ENGINE), self._parts)

@@ -7,6 +7,7 @@ so that `pos_app.ledger.verify` can work each attempt out again from its events.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Final
 
 from pos_app.domain.mpesa.outcome import Outcome
@@ -29,6 +30,7 @@ _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.HeardReceived: "heard_received",
     ev.HeardGivenBack: "heard_given_back",
     ev.TwinArrived: "twin",
+    ev.ConfirmationDiffers: "confirmed_otherwise",
     ev.TooMuchReceived: "too_much",
     ev.TooMuchGivenBack: "too_much_given_back",
     ev.CodeUsedElsewhere: "used_elsewhere",
@@ -102,18 +104,11 @@ def _said(event: ev.Event) -> dict[str, Any]:
             }
         case ev.CallbackUnclear():
             return {"amount_cents": event.amount_cents, "mpesa_code": event.mpesa_code}
-        case ev.GivenUp() | ev.ReviewSettled() | ev.SaleVoided():
-            return {"by": event.by, "reason": event.reason}
         case ev.CodeClaimed():
             return {"by": event.by, "mpesa_code": event.code}
-        case ev.CodeUsedElsewhere():
-            return {"till": event.till}
-        case ev.TwinArrived() | ev.HeardReceived() | ev.HeardGivenBack():
-            return {"mpesa_code": event.mpesa_code}
-        case ev.ReceiptMade():
-            return {"how": event.how}
         case _:
-            return {}
+            # Plain values, under the names that the event has for them.
+            return asdict(event)
 
 
 def changed_columns(before: Attempt, after: Attempt) -> dict[str, Any]:

@@ -307,8 +307,9 @@ class LedgerReader:
                 "SELECT s.id, s.reference, s.amount_cents - s.received_cents, s.created_at_ms, a.phone_last3,"
                 " (SELECT max(c.amount_cents) FROM attempts c WHERE c.sale_id = s.id AND c.state = 'paid' AND"
                 "  c.mpesa_code IS NULL) AS to_prove"
-                " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id WHERE s.day >= ? AND NOT s.is_voided AND"
-                " (s.received_cents < s.amount_cents OR to_prove IS NOT NULL) ORDER BY s.id DESC LIMIT 300",
+                " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id WHERE s.day >= ? AND"
+                " (to_prove IS NOT NULL OR (s.received_cents < s.amount_cents AND NOT s.is_voided))"
+                " ORDER BY s.id DESC LIMIT 300",
                 (since_day,),
             ).fetchall()
         return [

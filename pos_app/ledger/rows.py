@@ -34,7 +34,7 @@ NEEDS_YOU: Final = (
     "  AND (answers = 0 OR said_paid_at_ms IS NOT NULL) AND state IN ('declined', 'abandoned', 'rejected', 'paid')"
     "  AND said_paid_at_ms IS NOT NULL AND state <> 'paid'"
     " UNION SELECT sale_id FROM attempts WHERE heard_code IS NOT NULL AND NOT heard_settled"
-    "  AND state IN ('declined', 'abandoned', 'rejected')"
+    "  AND state IN ('declined', 'abandoned', 'rejected', 'withdrawn')"
 )
 """The sales that need a person: each part by an index of its own."""
 SALE_COLUMNS: Final = (

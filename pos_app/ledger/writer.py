@@ -58,10 +58,12 @@ class PaymentTaken:
     Args:
         payment: As it is listed now; None for one that is listed already, or cannot be read.
         quoted_for: The sale that its code was quoted for before it came.
+        proved: What it meant for the prompt that had been paid with its code.
     """
 
     payment: C2bPayment | None
     quoted_for: SaleId | None = None
+    proved: Applied | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,20 +438,26 @@ class LedgerWriter:
         """
         with self._transaction() as db:
             self._note_cursor(cursor, now_ms)
+            listed = self._payments.find(payment.mpesa_code) if payment is not None else None
+            if listed is not None and payment is not None and listed.amount_cents != payment.amount_cents:
+                # One code with two amounts: a person must look at the second.
+                payment = None
             verdict = "payment" if payment is not None else "unreadable payment"
             self._keep_evidence(None, now_ms, verdict, token_digest, body)
             digest = hashlib.sha256(token_digest + body).digest()
             if payment is None or not self._payments.keep(payment, digest, now_ms):
                 return PaymentTaken(None)
             found = db.execute("SELECT id FROM attempts WHERE mpesa_code = ?", (payment.mpesa_code,)).fetchone()
+            proved = None
             if found is not None:
-                self._payments.prove(self._attempt(found[0]), now_ms)
+                attempt = self._attempt(found[0])
+                proved = self._proved(Applied(attempt, attempt, ()), now_ms)
             claimed = db.execute(
                 "SELECT sale_id FROM attempts WHERE claimed_code = ?", (payment.mpesa_code,)
             ).fetchone()
             kept = self._payments.find(payment.mpesa_code)
             is_wanted = claimed is not None and kept is not None and kept.use is Use.FREE
-            return PaymentTaken(kept, SaleId(claimed[0]) if is_wanted else None)
+            return PaymentTaken(kept, SaleId(claimed[0]) if is_wanted else None, proved)
 
     def payment(self, mpesa_code: str) -> C2bPayment | None:
         """The payment with a code."""
@@ -494,18 +502,19 @@ class LedgerWriter:
     def _heard_by_another(self, mpesa_code: str, sale_id: SaleId) -> CodeOwner | None:
         """Another sale whose callback named this code, and which it may still turn out to pay."""
         row = self._db.execute(
-            "SELECT s.reference, a.created_at_ms FROM attempts a JOIN sales s ON s.id = a.sale_id"
-            " WHERE a.heard_code = ? AND a.sale_id <> ? AND a.mpesa_code IS NULL",
+            "SELECT s.id, s.reference, a.created_at_ms FROM attempts a JOIN sales s ON s.id = a.sale_id"
+            " WHERE a.heard_code = ? AND a.sale_id <> ? AND a.mpesa_code IS NULL AND NOT a.heard_settled"
+            " AND NOT s.is_voided AND s.received_cents < s.amount_cents",
             (mpesa_code, sale_id),
         ).fetchone()
-        return CodeOwner(Reference(row[0]), row[1]) if row is not None else None
+        return CodeOwner(SaleId(row[0]), Reference(row[1]), row[2]) if row is not None else None
 
     def _code_facts(self, mpesa_code: str, sale_id: SaleId) -> CodeFacts:
         payment = self._payments.find(mpesa_code)
         used_by = None
         if payment is not None and payment.sale_id is not None:
             row = self._db.execute("SELECT reference FROM sales WHERE id = ?", (payment.sale_id,)).fetchone()
-            used_by = CodeOwner(Reference(row[0]), payment.paid_at_ms)
+            used_by = CodeOwner(payment.sale_id, Reference(row[0]), payment.paid_at_ms)
         return CodeFacts(payment, used_by, self._heard_by_another(mpesa_code, sale_id))
 
     def codes_to_reserve(self, since_ms: int) -> list[tuple[AttemptId, str]]:
@@ -640,9 +649,20 @@ class LedgerWriter:
         elif before.state is not after.state:
             raise Bug("ledger.silent_change", event=type(event).__name__)
         self._store(before, after, changed)
-        if after.mpesa_code not in (None, before.mpesa_code):
-            self._payments.prove(after, now_ms)
-        return Applied(before, after, decision.effects)
+        applied = Applied(before, after, decision.effects)
+        return self._proved(applied, now_ms) if after.mpesa_code not in (None, before.mpesa_code) else applied
+
+    def _proved(self, applied: Applied, now_ms: int) -> Applied:
+        """An attempt has its code: what stands in the list with it is the same money."""
+        attempt = applied.attempt
+        payment = self._payments.prove(attempt, now_ms)
+        if payment is None:
+            return applied
+        effects = list(applied.effects)
+        sale, attempts = self._sale(attempt.sale_id), self._attempts_of(attempt.sale_id)
+        for attempt_id, event in rules.after_proof(payment, attempt, sale, attempts):
+            effects += self._apply(self._attempt(attempt_id), event, now_ms, DEFAULT_TIMING).effects
+        return Applied(applied.before, self._attempt(attempt.id), tuple(effects))
 
     def _facts(self, attempt: Attempt, event: ev.Event) -> Facts:
         """What the ledger knows of the codes that an event speaks of, and of the sale."""
@@ -679,11 +699,11 @@ class LedgerWriter:
 
     def _refuse_quoted_code(self, mpesa_code: str, attempt: Attempt) -> None:
         row = self._db.execute(
-            "SELECT s.reference, coalesce(a.settled_at_ms, a.created_at_ms) FROM attempts a"
+            "SELECT s.id, s.reference, coalesce(a.settled_at_ms, a.created_at_ms) FROM attempts a"
             " JOIN sales s ON s.id = a.sale_id WHERE (a.mpesa_code = :code OR a.claimed_code = :code) AND a.id <> :id",
             {"code": mpesa_code, "id": attempt.id},
         ).fetchone()
-        used_by = CodeOwner(Reference(row[0]), row[1]) if row is not None else None
+        used_by = CodeOwner(SaleId(row[0]), Reference(row[1]), row[2]) if row is not None else None
         rules.refuse_quoted_code(self._code_facts(mpesa_code, attempt.sale_id), attempt.sale_id, used_by)
 
     def _store(self, before: Attempt, after: Attempt, changed: dict[str, Any]) -> None:

@@ -76,6 +76,7 @@ REASONS: dict[str, str] = {
     "claim.used": N_("This code is already used for sale {reference}, {time}. Do not hand over the goods."),
     # Payments made straight to the till
     "payment.unknown": N_("No such payment has been received. Do not hand over the goods."),
+    "claim.noted": N_("This code stands at this sale already."),
     "payment.used": N_("This payment is already used for sale {reference} (paid {time}). Do not hand over the goods."),
     "payment.elsewhere": N_("This payment is already used at till {till}. Do not hand over the goods."),
     "payment.not_attached": N_("This payment was not given to a sale."),

@@ -28,6 +28,7 @@ _KINDS: dict[str, str] = {
     "too_much": N_("More has come than the sale asks for"),
     "too_much_given_back": N_("It is no more than the sale asks for now"),
     "used_elsewhere": N_("Its M-PESA code was used at another till"),
+    "confirmed_otherwise": N_("M-PESA also confirmed its code with another amount: {amount}"),
     "twin": N_("M-PESA confirmed it a second time, with its code"),
     "till_payment pays": N_("{by} gave it a payment that came straight to the till: {amount}"),
     "till_payment proves": N_("Also confirmed as a payment to the till: {amount}, the same money"),

@@ -519,19 +519,24 @@ def test_what_an_uncertain_message_spoke_of_is_back_when_its_money_is_given_back
     assert caught.value.code == "sale.said_paid"
 
 
-def test_where_two_sales_heard_one_code_a_person_may_settle_both(ledger: LedgerWriter, path: Path) -> None:
-    sales = [prompt(ledger, number) for number in (1, 2)]
-    for attempt in sales:
+def test_where_two_sales_heard_one_code_it_is_the_others_once_one_is_settled(ledger: LedgerWriter, path: Path) -> None:
+    first, second = (prompt(ledger, number) for number in (1, 2))
+    for attempt in (first, second):
         ledger.apply(attempt.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
         ledger.apply(attempt.id, replace(callback(attempt), amount_cents=None), T)
     arrive(ledger)
-    for attempt in sales:
+    for attempt in (first, second):
         # Neither can be given the money: the other one heard of it, too.
-        with pytest.raises(Mistake):
+        with pytest.raises(Mistake) as caught:
             ledger.allocate_payment(PAYMENT.mpesa_code, attempt.sale_id, "Asha", T)
-        settled = ledger.settle_review(attempt.sale_id, "manager", "asked M-PESA", T)
-        assert [applied.attempt.speaks_of_money for applied in settled] == [False]
-    assert verify(path).findings == ()
+        assert caught.value.code == "payment.used"
+    settled = ledger.settle_review(first.sale_id, "manager", "asked M-PESA", T)
+    assert [applied.attempt.speaks_of_money for applied in settled] == [False]
+    with pytest.raises(Mistake) as caught:
+        ledger.settle_review(second.sale_id, "manager", "asked M-PESA", T)
+    assert caught.value.code == "review.listed", "it can be given now, and is not settled as not there"
+    ledger.allocate_payment(PAYMENT.mpesa_code, second.sale_id, "Asha", T)
+    assert totals(path) == (1, 25_000, 0, 0) and verify(path).findings == ()
 
 
 def test_a_sale_that_has_its_own_money_from_the_list_is_not_voided(ledger: LedgerWriter) -> None:

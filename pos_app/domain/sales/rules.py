@@ -15,7 +15,7 @@ from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.sale import Draft, Sale, SaleSummary
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import FOLLOWED, OF_TOO_MUCH, Attempt, AttemptId, AttemptState, SaleId
 from pos_app.domain.stk.facts import Facts
 from pos_app.domain.stk.schedule import Wait, WaitReason
 from pos_app.domain.stk.transitions import allows
@@ -164,6 +164,7 @@ def refuse_wait(wait: Wait | None, now_ms: int) -> None:
 class CodeOwner:
     """The sale that has an M-PESA code already, and since when."""
 
+    sale_id: SaleId
     reference: Reference
     at_ms: int
 
@@ -233,20 +234,18 @@ def allocate(
     Args:
         payment: One that is free.
         heard_by: Another sale whose message named its code.
-        attempts: All of the sale's, the oldest first.
+        attempts: All of the sale's, the oldest first. Late proof counts for one that was voided too.
 
     Raises:
         Mistake: ``payment.used`` where another sale heard of it; ``sale.voided``, ``.already_paid``.
     """
     if heard_by is not None:
         raise Mistake("payment.used", reference=heard_by.reference, at_ms=heard_by.at_ms)
-    wants_none = _more_money(sale)
-    if wants_none == "sale.voided":
-        raise Mistake(wants_none)
     for attempt in attempts:
         is_code_missing = attempt.state is AttemptState.PAID and attempt.mpesa_code is None
         if is_code_missing and attempt.amount_cents == payment.amount_cents:
             return Allocation(is_more_money=False, events=((attempt.id, ev.TwinArrived(payment.mpesa_code)),))
+    wants_none = _more_money(sale)
     if wants_none is not None:
         raise Mistake(wants_none)
     # What a message had spoken of is received now: it stands in the way of nothing.
@@ -275,13 +274,33 @@ def deallocate(
         for attempt in attempts
         if attempt.heard_code == payment.mpesa_code or attempt.id in spoken_of
     ]
-    is_still_too_much = sale.sale.received_cents - payment.amount_cents > sale.sale.amount_cents
-    enough = [
-        (attempt.id, ev.TooMuchGivenBack())
-        for attempt in attempts
-        if Review.PAID_TOO_MUCH in attempt.review and not is_still_too_much
-    ]
-    return Allocation(is_more_money=True, events=(*heard, *enough))
+    received = sale.sale.received_cents - payment.amount_cents
+    return Allocation(is_more_money=True, events=(*heard, *_enough(received, sale.sale, attempts)))
+
+
+def after_proof(
+    payment: C2bPayment, proved: Attempt, sale: Sale, attempts: Sequence[Attempt]
+) -> tuple[tuple[AttemptId, ev.Event], ...]:
+    """What follows when a payment in the list turns out to be an attempt's own money, which counts once from now on.
+
+    Args:
+        payment: As it was listed.
+        proved: The attempt with its code.
+        sale: As it stands now.
+    """
+    differs = (
+        [(proved.id, ev.ConfirmationDiffers(payment.mpesa_code, payment.amount_cents))]
+        if payment.amount_cents != proved.amount_cents
+        else []
+    )
+    return (*differs, *_enough(sale.received_cents, sale, attempts))
+
+
+def _enough(received_cents: int, sale: Sale, attempts: Sequence[Attempt]) -> list[tuple[AttemptId, ev.Event]]:
+    """For whom "too much" ends, once a sale has so much."""
+    if received_cents > sale.amount_cents:
+        return []
+    return [(attempt.id, ev.TooMuchGivenBack()) for attempt in attempts if attempt.review & OF_TOO_MUCH]
 
 
 def refuse_quoted_code(code: CodeFacts, sale_id: SaleId, used_by: CodeOwner | None) -> None:
@@ -289,13 +308,15 @@ def refuse_quoted_code(code: CodeFacts, sale_id: SaleId, used_by: CodeOwner | No
 
     Args:
         sale_id: The sale it is quoted for.
-        used_by: Another prompt's sale, which the code paid or is quoted for.
+        used_by: Another prompt's sale, which the code paid or is quoted for. It may be the same sale.
 
     Raises:
-        Mistake: as `free_payment`; ``claim.used`` (reference, at_ms).
+        Mistake: as `free_payment`; ``claim.noted`` for this sale already; ``claim.used`` (reference, at_ms).
     """
     if code.payment is not None and code.payment.use is not Use.FREE and code.payment.sale_id != sale_id:
         free_payment(code)
+    if used_by is not None and used_by.sale_id == sale_id:
+        raise Mistake("claim.noted")
     if used_by is not None:
         raise Mistake("claim.used", reference=used_by.reference, at_ms=used_by.at_ms)
 

@@ -90,6 +90,9 @@ OF_MONEY: frozenset[Review] = frozenset(
 )
 """Reasons that speak of money which may have moved without being received here."""
 
+OF_TOO_MUCH: frozenset[Review] = frozenset({Review.PAID_TOO_MUCH, Review.PAID_TWICE})
+"""Reasons that end when the sale has no more than it asks for."""
+
 UNCERTAIN_CODE: frozenset[Review] = frozenset({Review.OTHER_AMOUNT, Review.UNREADABLE})
 """Reasons why a code that was heard is shown to a person, and proves nothing when the prompt turns out to be paid."""
 

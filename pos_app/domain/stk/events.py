@@ -136,6 +136,14 @@ class TwinArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmationDiffers:
+    """M-PESA confirmed its code as a payment straight to the till as well, and with another amount."""
+
+    mpesa_code: str
+    amount_cents: Cents
+
+
+@dataclass(frozen=True, slots=True)
 class TooMuchReceived:
     """With a payment made straight to the till its sale has received more than it asks for."""
 
@@ -216,6 +224,7 @@ Event = (
     | HeardReceived
     | HeardGivenBack
     | TwinArrived
+    | ConfirmationDiffers
     | TooMuchReceived
     | TooMuchGivenBack
     | CodeUsedElsewhere

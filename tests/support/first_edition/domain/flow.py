@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from first_edition.domain import events as ev
-from first_edition.domain.attempt import LEGAL, OF_MONEY, Attempt, AttemptState, Review
+from first_edition.domain.attempt import LEGAL, OF_MONEY, OF_TOO_MUCH, Attempt, AttemptState, Review
 from first_edition.domain.commands import Announce, AskSoon, Command, News, SendPush
 from first_edition.domain.mpesa_code import is_look_alike
 from first_edition.domain.outcome import Outcome, OutcomeKind
@@ -96,6 +96,7 @@ OtherNews = (
     | ev.HeardReceived
     | ev.HeardGivenBack
     | ev.TwinArrived
+    | ev.ConfirmationDiffers
     | ev.TooMuchReceived
     | ev.TooMuchGivenBack
     | ev.CodeUsedElsewhere
@@ -108,19 +109,18 @@ def _on_other_news(attempt: Attempt, event: OtherNews) -> Decision:
         case ev.CallbackUnclear():
             return _on_unclear_callback(attempt, event)
         case ev.HeardReceived(code):
-            is_about_it = attempt.heard_code == code and not attempt.is_live and attempt.state is not S.PAID
-            return Decision(_heard_is_settled(attempt) if is_about_it else attempt)
+            return Decision(_heard_is_received(attempt) if attempt.heard_code == code else attempt)
         case ev.HeardGivenBack(code):
-            if attempt.heard_code not in (None, code) or attempt.state is S.PAID or attempt.is_live:
-                return Decision(attempt)
-            return _for_review(replace(attempt, heard_code=code, heard_settled=False), Review.SAID_PAID)
+            return _heard_is_given_back(attempt, code)
         case ev.TwinArrived(code):
             is_wanted = attempt.state is S.PAID and attempt.mpesa_code is None
             return _code_followed(attempt, code) if is_wanted else Decision(attempt)
+        case ev.ConfirmationDiffers():
+            return _for_review(attempt, Review.OTHER_AMOUNT)
         case ev.TooMuchReceived():
             return _for_review(attempt, Review.PAID_TOO_MUCH)
         case ev.TooMuchGivenBack():
-            return Decision(replace(attempt, review=attempt.review - {Review.PAID_TOO_MUCH}))
+            return Decision(replace(attempt, review=attempt.review - OF_TOO_MUCH))
         case ev.CodeUsedElsewhere():
             return _for_review(attempt, Review.CODE_REUSED)
         case _:
@@ -149,11 +149,14 @@ def _on_wish(attempt: Attempt, event: Wish, now_ms: int) -> Decision:
         case ev.Withdrawn():
             return Decision(replace(attempt, state=S.WITHDRAWN, settled_at_ms=now_ms))
         case ev.GivenUp():
-            return Decision(replace(attempt, state=S.ABANDONED, settled_at_ms=now_ms, answers=0))
+            return Decision(_given_up(attempt, now_ms))
         case ev.CodeClaimed():
             # Kept beside what M-PESA says, never in its place.
             return Decision(replace(attempt, claimed_code=event.code), (AskSoon(),))
-        case ev.SaleVoided() | ev.ReceiptMade():
+        case ev.SaleVoided():
+            # The code that a customer showed for it is free for the sale that comes in its place.
+            return Decision(replace(attempt, claimed_code=None))
+        case ev.ReceiptMade():
             return Decision(attempt)
         case ev.ReviewSettled():
             return Decision(_settled(attempt))
@@ -169,6 +172,34 @@ def _refuse_wish(attempt: Attempt, event: Wish) -> None:
         raise Mistake("sale.said_paid")
     if isinstance(event, ev.SaleVoided) and attempt.paid_elsewhere:
         raise Mistake("sale.not_voidable", state=attempt.state)
+
+
+def _given_up(attempt: Attempt, now_ms: int) -> Attempt:
+    given_up = replace(attempt, state=S.ABANDONED, settled_at_ms=now_ms, answers=0)
+    if attempt.heard_settled and attempt.is_said_by_callback:
+        # What that callback spoke of is received: it stands in the way of nothing.
+        return replace(given_up, said_paid_at_ms=None)
+    return given_up
+
+
+def _heard_is_received(attempt: Attempt) -> Attempt:
+    """The money of its heard code came by another way. An open prompt keeps what it heard: that may be what pays it."""
+    if attempt.state is S.PAID:
+        return attempt
+    if attempt.is_live:
+        return replace(attempt, heard_settled=True)
+    settled = _heard_is_settled(attempt)
+    # What spoke of other money than this code's is still for a person.
+    return replace(settled, review=settled.review | (attempt.review & {Review.OTHER_PROMPT, Review.CONTRADICTION}))
+
+
+def _heard_is_given_back(attempt: Attempt, mpesa_code: str) -> Decision:
+    """That money is not received any more: what was heard stands again, in the way of a new prompt and of a void."""
+    if attempt.state is S.PAID:
+        return Decision(attempt)
+    is_room = attempt.heard_code in (None, mpesa_code) or attempt.heard_settled
+    heard = replace(attempt, heard_code=mpesa_code, heard_settled=False) if is_room else attempt
+    return Decision(heard) if attempt.is_live else _for_review(heard, Review.SAID_PAID)
 
 
 def _settled(attempt: Attempt) -> Attempt:
@@ -344,10 +375,10 @@ def _on_unclear_callback(attempt: Attempt, event: ev.CallbackUnclear) -> Decisio
 
 
 def _with_heard(attempt: Attempt, mpesa_code: str | None) -> Attempt:
-    """With a code that proves nothing by itself; the first one that was heard stays."""
-    if attempt.state is S.PAID:
+    """With a code that proves nothing by itself; the first one that was heard stays until its money is settled."""
+    if attempt.state is S.PAID or mpesa_code is None:
         return attempt
-    return replace(attempt, heard_code=attempt.heard_code or mpesa_code, heard_settled=False)
+    return replace(attempt, heard_code=attempt.heard_code if attempt.is_heard else mpesa_code, heard_settled=False)
 
 
 def _on_callback(attempt: Attempt, event: ev.CallbackArrived, now_ms: int) -> Decision:
@@ -396,7 +427,7 @@ def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, now_ms: int
     if event.amount_cents is not None and event.amount_cents != attempt.amount_cents:
         return _for_review(_with_heard(attempt, event.mpesa_code), Review.OTHER_AMOUNT, AskSoon())
     if event.code_taken:
-        return _for_review(attempt, Review.CODE_REUSED, AskSoon())
+        return _for_review(_with_heard(attempt, event.mpesa_code), Review.CODE_REUSED, AskSoon())
     if attempt.state is S.PAID:
         if attempt.mpesa_code is None:
             return _code_followed(attempt, event.mpesa_code)
@@ -406,12 +437,13 @@ def _callback_said_paid(attempt: Attempt, event: ev.CallbackArrived, now_ms: int
     if event.amount_cents is None or event.checkout_request_id is None:
         # It has our token but does not prove amount and prompt: one voice of the two that must agree.
         heard = replace(
-            attempt,
-            heard_code=event.mpesa_code or attempt.heard_code,
-            heard_settled=False,
+            _with_heard(attempt, event.mpesa_code),
             said_paid_at_ms=attempt.said_paid_at_ms or now_ms,
             is_said_by_callback=True,
         )
+        if event.mpesa_code not in (None, heard.heard_code):
+            # Two codes for one prompt: neither is believed without a person.
+            return _for_review(heard, Review.CONTRADICTION, AskSoon())
         if attempt.is_live:
             return Decision(heard, (AskSoon(),))
         return _for_review(heard, Review.SAID_PAID, AskSoon())

@@ -29,6 +29,7 @@ _KINDS: Final[dict[type[ev.Event], str]] = {
     ev.HeardReceived: "heard_received",
     ev.HeardGivenBack: "heard_given_back",
     ev.TwinArrived: "twin",
+    ev.ConfirmationDiffers: "confirmed_otherwise",
     ev.TooMuchReceived: "too_much",
     ev.TooMuchGivenBack: "too_much_given_back",
     ev.CodeUsedElsewhere: "used_elsewhere",
@@ -110,6 +111,8 @@ def _said(event: ev.Event) -> dict[str, Any]:
             return {"till": event.till}
         case ev.TwinArrived() | ev.HeardReceived() | ev.HeardGivenBack():
             return {"mpesa_code": event.mpesa_code}
+        case ev.ConfirmationDiffers():
+            return {"mpesa_code": event.mpesa_code, "amount_cents": event.amount_cents}
         case ev.ReceiptMade():
             return {"how": event.how}
         case _:

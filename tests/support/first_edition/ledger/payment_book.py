@@ -85,12 +85,17 @@ class PaymentBook:
             (use.value, sale_id, payment.mpesa_code),
         )
 
-    def prove(self, attempt: Attempt, now_ms: int) -> None:
-        """The same money came twice to our knowledge: as this attempt's, and as a payment. It counts once."""
+    def prove(self, attempt: Attempt, now_ms: int) -> TillPayment | None:
+        """The same money came twice to our knowledge: as this attempt's, and as a payment. It counts once.
+
+        Returns:
+            The payment as it was; None where there is none, or it was known to be the same.
+        """
         payment = self.find(attempt.mpesa_code or "")
         if payment is None or payment.use not in (Use.FREE, Use.PAYS) or payment.sale_id not in (None, attempt.sale_id):
-            return
+            return None
         self.use(payment, Use.PROVES, attempt, now_ms)
+        return payment
 
     def is_taken(self, mpesa_code: str, sale_id: SaleId) -> bool:
         """Whether a code pays another sale, or another till's."""

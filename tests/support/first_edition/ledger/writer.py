@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from first_edition.clock import day_of, to_eat
 from first_edition.domain import events as ev
-from first_edition.domain.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from first_edition.domain.attempt import OF_TOO_MUCH, Attempt, AttemptId, AttemptState, Review, SaleId
 from first_edition.domain.commands import Announce, Command, News
 from first_edition.domain.flow import DEFAULT_RULES, Decision, Rules, step
 from first_edition.domain.money import whole_shillings
@@ -447,6 +447,9 @@ class LedgerWriter:
         """
         with self._transaction() as db:
             self._note_cursor(cursor, now_ms)
+            listed = self._payments.find(payment.mpesa_code) if payment is not None else None
+            if listed is not None and payment is not None and listed.amount_cents != payment.amount_cents:
+                payment = None
             verdict = "payment" if payment is not None else "unreadable payment"
             self._keep_evidence(None, now_ms, verdict, token_digest, body)
             digest = hashlib.sha256(token_digest + body).digest()
@@ -454,7 +457,8 @@ class LedgerWriter:
                 return PaymentTaken(None)
             found = db.execute("SELECT id FROM attempts WHERE mpesa_code = ?", (payment.mpesa_code,)).fetchone()
             if found is not None:
-                self._payments.prove(self._attempt(found[0]), now_ms)
+                attempt = self._attempt(found[0])
+                self._proved(Applied(attempt, attempt, ()), now_ms)
             claimed = db.execute(
                 "SELECT sale_id FROM attempts WHERE claimed_code = ?", (payment.mpesa_code,)
             ).fetchone()
@@ -484,10 +488,10 @@ class LedgerWriter:
                 " AND amount_cents = ?",
                 (sale_id, payment.amount_cents),
             ).fetchone()
-            if is_voided:
-                raise Mistake("sale.voided")
             if twin is not None:
                 return self._apply(self._attempt(twin[0]), ev.TwinArrived(mpesa_code), now_ms, DEFAULT_RULES)
+            if is_voided:
+                raise Mistake("sale.voided")
             if is_paid:
                 raise Mistake("sale.already_paid")
             self._payments.use(payment, Use.PAYS, before, now_ms, by=by)
@@ -517,7 +521,8 @@ class LedgerWriter:
         """Reference and time of another sale whose callback named this code, and which it may still turn out to pay."""
         row: tuple[str, int] | None = self._db.execute(
             "SELECT s.reference, a.created_at_ms FROM attempts a JOIN sales s ON s.id = a.sale_id"
-            " WHERE a.heard_code = ? AND a.sale_id <> ? AND a.mpesa_code IS NULL",
+            " WHERE a.heard_code = ? AND a.sale_id <> ? AND a.mpesa_code IS NULL AND NOT a.heard_settled"
+            " AND NOT s.is_voided AND s.received_cents < s.amount_cents",
             (mpesa_code, sale_id),
         ).fetchone()
         return row
@@ -561,10 +566,7 @@ class LedgerWriter:
                 if attempt.heard_code == mpesa_code or attempt.id in spoken_of:
                     # What a message had spoken of is not received any more.
                     self._apply(attempt, ev.HeardGivenBack(mpesa_code), now_ms, DEFAULT_RULES)
-            if not self._is_overpaid(payment.sale_id):
-                for attempt in self._attempts_of(payment.sale_id):
-                    if Review.PAID_TOO_MUCH in attempt.review:
-                        self._apply(attempt, ev.TooMuchGivenBack(), now_ms, DEFAULT_RULES)
+            self._end_too_much(payment.sale_id, now_ms)
             return Applied(before, self._attempt(before.id), ())
 
     def note_claim(self, subject: bytes, till: str, now_ms: int, cursor: Cursor) -> None:
@@ -671,14 +673,33 @@ class LedgerWriter:
         elif before.state is not after.state:
             raise Bug("ledger.silent_change", event=type(event).__name__)
         self._store(before, after, changed)
-        if after.mpesa_code not in (None, before.mpesa_code):
-            self._payments.prove(after, now_ms)
         applied = Applied(before, after, self._commands_of(decision, after))
+        if after.mpesa_code not in (None, before.mpesa_code):
+            applied = self._proved(applied, now_ms)
         if own is not None and after.state is AttemptState.PAID and after.mpesa_code is None:
             # Queries bring no code; its own message had named one, whose money this sale has already: it is the same.
             merged = self._apply(after, ev.TwinArrived(own.mpesa_code), now_ms, rules)
             return Applied(before, merged.attempt, (*applied.commands, *merged.commands))
         return applied
+
+    def _proved(self, applied: Applied, now_ms: int) -> Applied:
+        """An attempt has its code: what stands in the list with it is the same money."""
+        attempt = applied.attempt
+        payment = self._payments.prove(attempt, now_ms)
+        if payment is None:
+            return applied
+        commands = list(applied.commands)
+        if payment.amount_cents != attempt.amount_cents:
+            event = ev.ConfirmationDiffers(payment.mpesa_code, payment.amount_cents)
+            commands += self._apply(self._attempt(attempt.id), event, now_ms, DEFAULT_RULES).commands
+        self._end_too_much(attempt.sale_id, now_ms)
+        return Applied(applied.before, self._attempt(attempt.id), tuple(commands))
+
+    def _end_too_much(self, sale_id: SaleId, now_ms: int) -> None:
+        if not self._is_overpaid(sale_id):
+            for attempt in self._attempts_of(sale_id):
+                if attempt.review & OF_TOO_MUCH:
+                    self._apply(attempt, ev.TooMuchGivenBack(), now_ms, DEFAULT_RULES)
 
     def _own_in_list(self, attempt: Attempt, event: ev.Event) -> TillPayment | None:
         """The payment straight to the till that an attempt's own message named, and that was given to its sale."""
@@ -730,7 +751,7 @@ class LedgerWriter:
             return
         row = self._db.execute(
             "SELECT 1 FROM till_payments p, sales s WHERE p.mpesa_code = ? AND p.use = '' AND s.id = ?"
-            " AND NOT s.is_voided AND (s.received_cents < s.amount_cents OR EXISTS (SELECT 1 FROM attempts t"
+            " AND ((NOT s.is_voided AND s.received_cents < s.amount_cents) OR EXISTS (SELECT 1 FROM attempts t"
             "  WHERE t.sale_id = s.id AND t.state = 'paid' AND t.mpesa_code IS NULL AND t.amount_cents = p.amount_cents))",
             (attempt.heard_code, attempt.sale_id),
         ).fetchone()
@@ -781,10 +802,12 @@ class LedgerWriter:
         if self._payments.is_taken(mpesa_code, attempt.sale_id):
             self._payments.free(mpesa_code)
         row = self._db.execute(
-            "SELECT s.reference, coalesce(a.settled_at_ms, a.created_at_ms) FROM attempts a"
+            "SELECT s.reference, coalesce(a.settled_at_ms, a.created_at_ms), s.id FROM attempts a"
             " JOIN sales s ON s.id = a.sale_id WHERE (a.mpesa_code = :code OR a.claimed_code = :code) AND a.id <> :id",
             {"code": mpesa_code, "id": attempt.id},
         ).fetchone()
+        if row is not None and row[2] == attempt.sale_id:
+            raise Mistake("claim.noted")
         if row is not None:
             raise Mistake("claim.used", reference=row[0], time=to_eat(row[1]).strftime("%d %b %H:%M"))
 

@@ -26,7 +26,7 @@ from pos_app.domain.values.phone import Msisdn
 S, A = AttemptState, SaleAction
 CODE = "TKN7RT61SV"
 PAYMENT = C2bPayment(CODE, Cents(10_000), 1_795_000_000_000, "Njeri", "678")
-OTHER = CodeOwner(Reference("B0002"), 1_795_000_000_000)
+OTHER = CodeOwner(SaleId(2), Reference("B0002"), 1_795_000_000_000)
 
 
 def attempt(state: S = S.DECLINED, number: int = 1, **values: object) -> Attempt:
@@ -219,7 +219,10 @@ def test_for_a_prompt_that_was_paid_without_a_code_it_is_the_proof() -> None:
     assert given(CodeFacts(PAYMENT), paid, [attempt(), twin]) == proof
     for other in (replace(twin, mpesa_code="OTHERCODE1"), replace(twin, amount_cents=Cents(9_900))):
         assert refused(CodeFacts(PAYMENT), paid, (attempt(), other)) == ("sale.already_paid", {})
-    assert refused(CodeFacts(PAYMENT), sale(twin, voided=True), (twin,)) == ("sale.voided", {})
+    late = sale(twin, received=10_000, voided=True)
+    assert given(CodeFacts(PAYMENT), late, (twin,)) == Allocation(False, ((2, ev.TwinArrived(CODE)),)), (
+        "late proof counts"
+    )
 
 
 GIVEN = replace(PAYMENT, use=Use.PAYS, sale_id=SaleId(1))
@@ -238,6 +241,20 @@ def test_too_much_ends_when_enough_is_taken_back(received: int, ends: bool) -> N
     assert decision.events == (((1, ev.TooMuchGivenBack()),) if ends else ())
 
 
+@pytest.mark.parametrize("reason", [Review.PAID_TOO_MUCH, Review.PAID_TWICE])
+@pytest.mark.parametrize(("received", "ends"), [(10_000, True), (10_001, False)])
+def test_money_that_turns_out_to_be_the_same_is_too_much_no_more(received: int, ends: bool, reason: Review) -> None:
+    flagged, proved = attempt(number=1, review=frozenset({reason})), attempt(S.PAID, 2, mpesa_code=CODE)
+    events = rules.after_proof(PAYMENT, proved, sale(received=received).sale, [flagged, proved])
+    assert events == (((1, ev.TooMuchGivenBack()),) if ends else ())
+
+
+def test_one_code_with_two_amounts_is_for_a_person() -> None:
+    proved, other = attempt(S.PAID, 2, mpesa_code=CODE), replace(PAYMENT, amount_cents=Cents(30_000))
+    events = rules.after_proof(other, proved, sale(received=10_000).sale, [proved])
+    assert events == ((2, ev.ConfirmationDiffers(CODE, Cents(30_000))),)
+
+
 @pytest.mark.parametrize(
     ("payment", "code"),
     [
@@ -254,12 +271,13 @@ def test_only_what_was_given_is_taken_back(payment: C2bPayment | None, code: str
 
 
 def test_a_code_that_a_customer_shows_serves_one_sale() -> None:
-    for free in (CodeFacts(None), CodeFacts(PAYMENT), CodeFacts(GIVEN, CodeOwner(Reference("A0001"), 5))):
+    for free in (CodeFacts(None), CodeFacts(PAYMENT), CodeFacts(GIVEN, CodeOwner(SaleId(1), Reference("A0001"), 5))):
         rules.refuse_quoted_code(free, SaleId(1), None)
     elsewhere = replace(PAYMENT, use=Use.ELSEWHERE, taken_by="Till 2")
     for code, used_by, expected in (
         (CodeFacts(replace(GIVEN, sale_id=SaleId(2)), OTHER), None, "payment.used"),
         (CodeFacts(elsewhere), None, "payment.elsewhere"),
+        (CodeFacts(None), replace(OTHER, sale_id=SaleId(1)), "claim.noted"),
         (CodeFacts(None), OTHER, "claim.used"),
     ):
         with pytest.raises(Mistake) as caught:

@@ -202,8 +202,12 @@ def test_money_that_is_given_back_is_heard_of_again() -> None:
     code = "TKN7RT61SV"
     back = Playbook(state=S.DECLINED).hear(ev.HeardGivenBack(code)).is_now(S.DECLINED, Review.SAID_PAID)
     assert back.attempt.heard_code == code and back.attempt.speaks_of_money
-    assert pending().hear(ev.HeardGivenBack(code)).is_now(S.PENDING).attempt.heard_code is None
+    live = pending().hear(ev.HeardGivenBack(code)).is_now(S.PENDING)
+    assert live.hear(QUERY_FAILED).attempt.speaks_of_money, "once the prompt is closed it stands in the way"
     paid = pending().hear(callback(code="TKN7RT61SX"))
     assert paid.hear(ev.HeardGivenBack(code)).is_now(S.PAID).attempt.review == frozenset()
     other = pending().hear(QUERY_FAILED, callback(amount=99, code="TKN7RT61SX"))
-    assert other.hear(ev.HeardGivenBack(code)).attempt.heard_code == "TKN7RT61SX"
+    both = other.hear(ev.HeardGivenBack(code)).is_now(S.DECLINED, Review.OTHER_AMOUNT, Review.SAID_PAID)
+    assert both.attempt.heard_code == "TKN7RT61SX", "there is room for one; the other is for a person all the same"
+    received = other.hear(ev.ReviewSettled("Asha", "x"), ev.HeardGivenBack(code)).attempt
+    assert received.heard_code == code
