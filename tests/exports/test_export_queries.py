@@ -9,12 +9,18 @@ from pathlib import Path
 
 import pytest
 from fakes.full_shop import fill
+from fakes.recording import record_sale
 from ledger.test_queries import COUNT, newest
 
 from pos_app.common.errors import Outside
+from pos_app.domain.sales.sale import Draft
+from pos_app.domain.values.money import Cents
+from pos_app.domain.values.order_reference import Reference
+from pos_app.domain.values.phone import Msisdn
 from pos_app.exports.queries import ChangedDays, ExportSales
 from pos_app.exports.sales import Format, Progress
 from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.writer import LedgerWriter
 
 
 @pytest.fixture
@@ -37,9 +43,15 @@ def test_an_export_says_how_far_it_is_and_stops_when_it_is_told(reader: LedgerRe
 
 
 def test_days_that_changed_since_their_export(reader: LedgerReader, tmp_path: Path) -> None:
-    day = newest(reader).sale.day
+    row = newest(reader)
+    day = row.sale.day
     ExportSales(day, day, Format.CSV, tmp_path / "day.csv").read(reader)
     assert ChangedDays("2999-12-31").read(reader) == []
+    with closing(LedgerWriter(reader.path)) as ledger:
+        draft = Draft(Cents(25_000), Msisdn("254712345678"), Reference("LATE1"))
+        record_sale(ledger, draft, "token-late", row.sale.created_at_ms, anyway=True)
+    assert ChangedDays("2999-12-31").read(reader) == [day]
+    assert ChangedDays(day).read(reader) == [], "days before one, not the day itself"
 
 
 def test_a_shop_that_has_sold_nothing() -> None:

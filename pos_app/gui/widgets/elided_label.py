@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 _LEAST_LETTERS = 4
 
@@ -13,13 +13,12 @@ class ElidedLabel(QLabel):
     """A name of any length, on one line.
 
     Args:
-        text: As it is; a screen reader says it whole.
+        text: As it is; a screen reader reads it whole.
     """
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setAccessibleName(text)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
 
     @property
@@ -33,10 +32,12 @@ class ElidedLabel(QLabel):
         whole = super().minimumSizeHint()
         return QSize(min(whole.width(), least), whole.height())
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
+    def event(self, event: QEvent) -> bool:
         """The whole text is in the tool tip where it is cut."""
-        super().resizeEvent(event)
-        self.setToolTip("" if self.shown == self.text() else self.text())
+        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
+            QToolTip.showText(event.globalPos(), "" if self.shown == self.text() else self.text(), self)
+            return True
+        return super().event(event)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draws what there is room for."""
