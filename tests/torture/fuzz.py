@@ -68,8 +68,8 @@ def mutate(chance: random.Random) -> bytes:
     if chance.random() < 0.5 and seed.startswith(b"{"):
         message = json.loads(seed)
         replace_one(message, chance)
-        content = json.dumps(message).encode("utf-8", "surrogatepass")
-        return re.sub(rb"10\.0|\b0\b", chance.choice(NUMBERS), content) if chance.random() < 0.3 else content
+        spelled = json.dumps(message).encode("utf-8", "surrogatepass")
+        return re.sub(rb"10\.0|\b0\b", chance.choice(NUMBERS), spelled) if chance.random() < 0.3 else spelled
     content = bytearray(seed)
     for _ in range(chance.randrange(1, 6)):
         at = chance.randrange(len(content) + 1)

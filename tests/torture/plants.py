@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pos_app.cli import sales as sales_command
 from pos_app.cli import verify as verify_command
@@ -14,12 +14,11 @@ from pos_app.common import tokens
 from pos_app.common.http import Leaving
 from pos_app.domain.c2b.payment import C2bPayment
 from pos_app.domain.sales.sale import SaleSummary
-from pos_app.domain.staff.actor import Actor
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk import transitions
 from pos_app.domain.stk.attempt import Attempt
 from pos_app.domain.stk.facts import Facts
-from pos_app.engine.commands import RequestStkPayment
+from pos_app.engine.commands import RequestStkPayment, Sender
 from pos_app.engine.dispatcher import HANDLERS
 from pos_app.engine.handlers import stk
 from pos_app.engine.parts import Parts
@@ -54,15 +53,15 @@ def _late_journal() -> None:
     """A push leaves before anything is written down."""
     real = stk.request_payment
 
-    async def late(command: RequestStkPayment, actor: Actor, parts: Parts) -> Attempt:
+    async def late(command: RequestStkPayment, sender: Sender, parts: Parts) -> Attempt:
         draft = command.draft
         token = tokens.new_address_token()
         pretended = Attempt(0, 0, draft.amount_cents, draft.msisdn, "", draft.reference)  # type: ignore[arg-type]
         leaving = Leaving(time.monotonic() + 30, lambda: None)
         await stk_sender.push(parts.context.mpesa, parts.context.access, pretended, token, leaving)
-        return await real(command, actor, parts)
+        return await real(command, sender, parts)
 
-    dict.__setitem__(HANDLERS, RequestStkPayment, late)  # type: ignore[arg-type]
+    cast("dict[Any, Any]", HANDLERS)[RequestStkPayment] = late
 
 
 def _forgets_payment() -> None:
