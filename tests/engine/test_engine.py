@@ -485,7 +485,9 @@ def test_check_now_give_up_and_settle(tmp_path: Path) -> None:
         till.until_state(lost, S.UNKNOWN)
         till.run(till.people.check_now(lost))
         assert till.run(till.people.give_up(lost, "left")).state is S.ABANDONED
-        till.run(till.people.settle_review(till.attempt(lost).sale_id, "nothing to settle"))
+        with pytest.raises(Mistake) as caught:
+            till.run(till.people.settle_review(till.attempt(lost).sale_id, "nothing to settle"))
+        assert caught.value.code == "review.nothing"
 
 
 def test_a_prompt_that_nobody_answers_for_is_unknown_after_its_deadline(tmp_path: Path, monkeypatch) -> None:
