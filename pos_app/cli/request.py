@@ -14,7 +14,8 @@ from pos_app.cli.session import Session, is_settled, run
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
 from pos_app.domain.sales.sale import Draft
-from pos_app.domain.stk.attempt import AttemptId, AttemptState
+from pos_app.domain.stk.attempt import AttemptState
+from pos_app.domain.values.ids import AttemptId
 from pos_app.domain.values.money import parse_amount
 from pos_app.domain.values.order_reference import Reference, next_reference, parse_reference
 from pos_app.domain.values.phone import parse_phone

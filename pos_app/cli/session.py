@@ -11,7 +11,8 @@ from pos_app.bootstrap import AnyUpdate, Runtime
 from pos_app.cli.context import actor
 from pos_app.cli.lines import OutputLostError, as_line, attempt_json, attempt_text, print_error, print_line
 from pos_app.cli.stopping import on_stop
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.attempt import Attempt, AttemptState
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.commands import Command, Sender
 from pos_app.engine.updates import AttemptChanged, EngineFailed, Health, Polled, ServiceStatusChanged
 from pos_app.installation.installation import Installation

@@ -10,9 +10,10 @@ from typing import Any, Final, Protocol
 
 from pos_app.common.errors import Outside
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.stk.effects import Announce, AskSoon, SendPush
 from pos_app.domain.stk.schedule import WaitReason
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.context import Context
 from pos_app.engine.updates import Announced, AttemptChanged, Health, Service, ServiceStatusChanged
 from pos_app.ledger.writer import Applied, LedgerWriter

@@ -9,7 +9,8 @@ from typing import Any, Final, Generic, TypeVar
 from pos_app.domain.sales.sale import Draft
 from pos_app.domain.staff.actor import CASHIER, Actor
 from pos_app.domain.staff.permission import Permission
-from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.phone import Msisdn
 
 R = TypeVar("R")

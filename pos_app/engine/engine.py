@@ -14,9 +14,10 @@ from pos_app.common.urls import is_loopback
 from pos_app.daraja import AsyncMpesaClient, Pacer
 from pos_app.domain.staff.actor import PRACTICE
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptState
 from pos_app.domain.stk.schedule import RECENT_MS
 from pos_app.domain.stk.transitions import Timing
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.attempts import Attempts
 from pos_app.engine.commands import NOBODY_IN_PARTICULAR, Command, Sender
 from pos_app.engine.context import FOLLOW_ALL, Context, Recovery, SalesContext

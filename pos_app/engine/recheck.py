@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pos_app.domain.stk.attempt import FOLLOWED, Attempt, AttemptId
+from pos_app.domain.stk.attempt import FOLLOWED, Attempt
 from pos_app.domain.stk.schedule import RECENT_MS
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.attempts import Poller
 from pos_app.engine.context import Context
 from pos_app.ledger.writer import Applied, LedgerWriter

@@ -29,8 +29,9 @@ from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions
 from pos_app.domain.sales.sale import Draft, SaleState, SaleSummary, summary_of
 from pos_app.domain.sales.totals import Totals
-from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.stk.attempt import Attempt
 from pos_app.domain.stk.effects import News
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.phone import format_phone
 from pos_app.engine.commands import CheckNow, NoteReceipt, RequestStkPayment, SendAgain, Withdraw
 from pos_app.engine.updates import (

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from pos_app.common.clock import day_of
 from pos_app.domain.c2b.payment import C2bPayment, Use
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.ledger.integrity.encryption import Vault
 from pos_app.ledger.rows import PAYMENT_COLUMNS, payment_of
 

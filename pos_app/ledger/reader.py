@@ -17,7 +17,8 @@ from pos_app.domain.mpesa.unmatched_message import UnmatchedMessage
 from pos_app.domain.sales.history import HistoryEntry
 from pos_app.domain.sales.sale import SaleSummary
 from pos_app.domain.sales.totals import Totals
-from pos_app.domain.stk.attempt import AttemptId, AttemptState, SaleId
+from pos_app.domain.stk.attempt import AttemptState
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.ledger.db import converting, key_file, open_reader

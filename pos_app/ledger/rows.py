@@ -9,7 +9,8 @@ from typing import Any, Final
 from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Sale
-from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptState, Review
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

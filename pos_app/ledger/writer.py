@@ -20,11 +20,12 @@ from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import CodeFacts, CodeOwner
 from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.domain.stk.effects import Effect
 from pos_app.domain.stk.facts import Facts, codes_in_question
 from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS, SAME_AMOUNT_WAIT_MS, Wait, left_ms, resend_wait
 from pos_app.domain.stk.transitions import DEFAULT_TIMING, Timing, step
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

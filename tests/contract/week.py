@@ -47,9 +47,10 @@ from fakes.till import FAST, Till
 from pos_app.common.clock import SystemClock
 from pos_app.common.errors import Mistake
 from pos_app.domain.c2b.payment import Use
-from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.stk.attempt import Attempt
 from pos_app.domain.stk.attempt import AttemptState as S
 from pos_app.domain.stk.schedule import Pacing, is_to_be_checked
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.phone import parse_phone
 from pos_app.engine.updates import EngineFailed
 from pos_app.ledger.reader import LedgerReader

@@ -17,10 +17,11 @@ from fakes.till import FAST, Till, draft
 from pos_app.bootstrap import Runtime
 from pos_app.common.errors import Mistake, Outside
 from pos_app.domain.mpesa.outcome import OutcomeKind
-from pos_app.domain.stk.attempt import AttemptId, Review
 from pos_app.domain.stk.attempt import AttemptState as S
+from pos_app.domain.stk.attempt import Review
 from pos_app.domain.stk.effects import News
 from pos_app.domain.stk.schedule import Pacing
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.relay_messages import read_callback
 from pos_app.engine.updates import Announced, EngineFailed, Health, Service, ServiceStatusChanged
 from pos_app.installation.installation import Installation

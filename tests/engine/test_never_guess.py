@@ -28,10 +28,11 @@ from pos_app.common.http import HttpClient, Request, Timeouts
 from pos_app.common.tokens import token_digest
 from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.domain.stk import schedule
-from pos_app.domain.stk.attempt import AttemptId, Review
 from pos_app.domain.stk.attempt import AttemptState as S
+from pos_app.domain.stk.attempt import Review
 from pos_app.domain.stk.effects import News
 from pos_app.domain.stk.schedule import Pacing
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine import message_intake, supervisor
 from pos_app.engine.services import status_poller as poller_module
 from pos_app.engine.services import stk_sender

@@ -6,7 +6,8 @@ from typing import Any
 
 from pos_app.domain.sales.sale import Draft
 from pos_app.domain.staff.actor import CASHIER, MANAGER, Actor
-from pos_app.domain.stk.attempt import Attempt, AttemptId, SaleId
+from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.phone import Msisdn
 from pos_app.engine import commands
 from pos_app.engine.commands import C2bRegistration, Sender

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pos_app.domain.sales.sale import Draft
-from pos_app.domain.stk.attempt import Attempt, SaleId
+from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.writer import LedgerWriter
 

@@ -13,8 +13,9 @@ from fakes.servers import Loop, Mpesa, Relay
 from pos_app.common.clock import Clock
 from pos_app.domain.sales.sale import Draft
 from pos_app.domain.staff.actor import Actor
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.domain.stk.schedule import Pacing
+from pos_app.domain.values.ids import AttemptId
 from pos_app.domain.values.money import parse_amount
 from pos_app.domain.values.order_reference import parse_reference
 from pos_app.domain.values.phone import parse_phone

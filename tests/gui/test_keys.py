@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from pos_app.domain.stk.attempt import AttemptId
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.commands import CheckNow, Command, RecheckClosed, Sender
 from pos_app.gui.app import Program
 from pos_app.gui.ledger.export_dialog import ExportDialog

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWid
 from pytestqt.qtbot import QtBot
 
 from pos_app.domain.c2b.payment import C2bPayment, OpenSale, Use
-from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.engine.commands import AllocatePayment

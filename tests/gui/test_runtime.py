@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from pos_app.common.errors import Mistake, Outside, PosError
-from pos_app.domain.stk.attempt import AttemptId, SaleId
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.engine.commands import CheckNow, VoidSale
 from pos_app.gui.ledger.sale_dialog import SaleDialog
 from pos_app.gui.main_window import MainWindow

@@ -25,7 +25,7 @@ from pytestqt.qtbot import QtBot
 from pos_app.cli import main as command_line
 from pos_app.common import faults, paths
 from pos_app.common.errors import Mistake, Outside, PosError
-from pos_app.domain.stk.attempt import AttemptId, SaleId
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.engine import dispatcher
 from pos_app.engine.commands import CheckNow
 from pos_app.gui.app import Program

@@ -18,7 +18,8 @@ from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions, refusal
 from pos_app.domain.sales.sale import Draft
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptState, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

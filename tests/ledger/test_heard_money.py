@@ -17,8 +17,9 @@ from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions, refusal
 from pos_app.domain.sales.sale import Draft, SaleState
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState, Review
 from pos_app.domain.stk.effects import Announce, News
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

@@ -22,7 +22,8 @@ from pos_app.common.tokens import token_digest
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Draft, SaleState
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState, Review
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

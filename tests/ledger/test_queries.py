@@ -11,7 +11,8 @@ import pytest
 from fakes.full_shop import fill
 
 from pos_app.common.errors import Outside
-from pos_app.domain.stk.attempt import AttemptState, SaleId
+from pos_app.domain.stk.attempt import AttemptState
+from pos_app.domain.values.ids import SaleId
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.queries.sales import EndOfDay, FindSales, LastReference, SaleInFull, TotalsOfDay
 from pos_app.ledger.queries.unmatched import LookUpCode, UnmatchedPayments

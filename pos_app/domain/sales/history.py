@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pos_app.domain.stk.attempt import AttemptId, AttemptState
+from pos_app.domain.stk.attempt import AttemptState
+from pos_app.domain.values.ids import AttemptId
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.sale import Draft, Sale, SaleSummary
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import FOLLOWED, OF_TOO_MUCH, Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.stk.attempt import FOLLOWED, OF_TOO_MUCH, Attempt, AttemptState
 from pos_app.domain.stk.facts import Facts
 from pos_app.domain.stk.schedule import Wait, WaitReason
 from pos_app.domain.stk.transitions import allows
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import whole_shillings
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

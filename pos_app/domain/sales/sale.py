@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pos_app.domain.stk.attempt import Attempt, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState, Review
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from pos_app.domain.values.money import Cents
-
-NOTHING: Final = Cents(0)
+from pos_app.domain.values.money import NOTHING, Cents
 
 
 @dataclass(frozen=True, slots=True)

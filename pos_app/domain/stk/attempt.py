@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
 
 from pos_app.domain.mpesa.outcome import Outcome
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
-
-SaleId = NewType("SaleId", int)
-AttemptId = NewType("AttemptId", int)
 
 
 class AttemptState(StrEnum):

@@ -14,6 +14,7 @@ from typing import NewType
 from pos_app.common.errors import Mistake
 
 Cents = NewType("Cents", int)
+NOTHING = Cents(0)
 
 MIN_SHILLINGS = 1
 MAX_SHILLINGS = 250_000

@@ -7,7 +7,8 @@ from typing import Final
 from pos_app.common.errors import Mistake, Outside
 from pos_app.common.tokens import new_address_token, token_digest
 from pos_app.daraja import MpesaApiException
-from pos_app.domain.stk.attempt import Attempt, SaleId
+from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.values.ids import SaleId
 from pos_app.engine.commands import AllocatePayment, C2bRegistration, DeallocatePayment, RegisterC2bUrls, Sender
 from pos_app.engine.parts import Parts
 from pos_app.engine.services.code_reservations import CodeReservations

@@ -13,7 +13,7 @@ from pos_app.common.http import AsyncHttpClient, HttpResponse, MaybeSentError, N
 from pos_app.common.mailbox import DEVICE_NAME
 from pos_app.domain.c2b.payment import reservation_subject
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import AttemptId
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.attempts import Attempts
 from pos_app.engine.context import Context
 from pos_app.engine.updates import PaymentArrived, Service

@@ -11,7 +11,7 @@ from typing import Any
 from pos_app.common.clock import Clock
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MaybeSent, NotSent, Pacer, Refused, Throttled
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState
+from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.domain.stk.schedule import (
     DAY_MS,
     DEADLINE_MS,
@@ -22,6 +22,7 @@ from pos_app.domain.stk.schedule import (
     first_byte_ms,
     pause_ms,
 )
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.updates import Health, Service, ServiceStatusChanged
 from pos_app.settings.effective import MpesaAccess
 

@@ -12,8 +12,9 @@ from pos_app.common.http import Leaving, StoppedBeforeSendingError
 from pos_app.daraja import AsyncMpesaClient, InvalidRequest, MaybeSent, NotSent, Refused, Throttled, TransactionType
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptId
+from pos_app.domain.stk.attempt import Attempt
 from pos_app.domain.stk.schedule import LEAVES_WITHIN_MS
+from pos_app.domain.values.ids import AttemptId
 from pos_app.domain.values.money import shillings_of
 from pos_app.engine.attempts import Attempts
 from pos_app.engine.context import Context

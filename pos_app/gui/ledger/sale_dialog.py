@@ -14,7 +14,7 @@ from pos_app.common.errors import PosError
 from pos_app.common.i18n import _
 from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions
-from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import format_ksh
 from pos_app.engine.commands import (
     CheckNow,

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from pos_app.common.clock import SystemClock
 from pos_app.common.i18n import _
 from pos_app.domain.sales.sale import SaleSummary
-from pos_app.domain.stk.attempt import FOLLOWED, AttemptId
+from pos_app.domain.stk.attempt import FOLLOWED
+from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.updates import AttemptChanged
 from pos_app.gui import theme
 from pos_app.gui.sell.current_presenter import card_of, clock_text

@@ -9,7 +9,8 @@ from PySide6.QtCore import Signal, Slot
 from pos_app.common.errors import Mistake, PosError
 from pos_app.common.i18n import _
 from pos_app.domain.sales.sale import Draft, summary_of
-from pos_app.domain.stk.attempt import Attempt, AttemptId
+from pos_app.domain.stk.attempt import Attempt
+from pos_app.domain.values.ids import AttemptId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import parse_phone

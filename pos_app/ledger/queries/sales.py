@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pos_app.domain.sales.history import HistoryEntry
 from pos_app.domain.sales.sale import SaleSummary
 from pos_app.domain.sales.totals import Totals
-from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.ids import SaleId
 from pos_app.ledger.queries.query import Query
 from pos_app.ledger.reader import Filter, LedgerReader
 

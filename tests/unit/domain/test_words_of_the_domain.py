@@ -11,7 +11,8 @@ from pos_app.domain.mpesa.callback_url import refused_word
 from pos_app.domain.mpesa.mpesa_code import parse_mpesa_code
 from pos_app.domain.printing.receipt import Closing, Receipt
 from pos_app.domain.sales.sale import Sale, SaleState
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents, shillings_of
 from pos_app.domain.values.order_reference import Reference, next_reference, parse_reference
 from pos_app.domain.values.phone import Msisdn, parse_phone

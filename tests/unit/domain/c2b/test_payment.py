@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pos_app.domain.c2b.payment import NEAR_MS, C2bPayment, OpenSale, Sign, rank, reservation_subject
-from pos_app.domain.stk.attempt import SaleId
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 

@@ -35,9 +35,10 @@ from pos_app.domain.sales.actions import SaleAction
 from pos_app.domain.sales.rules import allowed_actions, refusal, refuse_sending
 from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.stk.effects import AskSoon
 from pos_app.domain.stk.transitions import Timing
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

@@ -16,9 +16,10 @@ from pos_app.domain.sales.rules import Allocation, CodeFacts, CodeOwner, allowed
 from pos_app.domain.sales.sale import Draft, Sale, SaleSummary, summarize
 from pos_app.domain.stk import events as ev
 from pos_app.domain.stk import transitions
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState, Review
 from pos_app.domain.stk.facts import NO_FACTS, Facts
 from pos_app.domain.stk.schedule import Wait, WaitReason
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.domain.stk.schedule import (
     DAY_MS,
     HOUR_MS,
@@ -13,6 +13,7 @@ from pos_app.domain.stk.schedule import (
     pause_ms,
     resend_wait,
 )
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn

@@ -9,10 +9,11 @@ import pytest
 from pos_app.common.errors import Mistake
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.stk import events as ev
-from pos_app.domain.stk.attempt import Attempt, AttemptId, AttemptState, Review, SaleId
+from pos_app.domain.stk.attempt import Attempt, AttemptState, Review
 from pos_app.domain.stk.effects import Announce, AskSoon, Effect, News, SendPush
 from pos_app.domain.stk.facts import NO_FACTS, Facts, codes_in_question
 from pos_app.domain.stk.transitions import Timing, step
+from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
