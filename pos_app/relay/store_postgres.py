@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -73,6 +74,8 @@ CREATE TABLE IF NOT EXISTS strangers (
 );
 CREATE TABLE IF NOT EXISTS facts (name text PRIMARY KEY, value bigint NOT NULL);
 """
+# Kept beside the tables: these statements have been run.
+_SCHEMA_MARK: Final = int.from_bytes(hashlib.sha256(_SCHEMA.encode()).digest()[:7], "big")
 _CHANNEL: Final = "pos_app_relay"
 _PUT_CALLBACKS: Final = f"""
 WITH incoming AS (
@@ -144,19 +147,50 @@ class PostgresStore:
                 None,
             ):
                 raise Mistake("relay.no_mailbox", path=f"PostgreSQL ({self._server})")
-            # Processes that start together make the tables one after the other.
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
-            connection.execute(_SCHEMA)
-            for name, value in (("mailbox", secrets.randbits(62)), (TRUSTED, int(time.time() * 1000))):
-                connection.execute(
-                    "INSERT INTO facts (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING", (name, value)
-                )
+            if not self._has_tables(connection):
+                self._make_tables(connection)
         self._identity = f"{self.fact('mailbox'):016x}"
         self._floor_ms = self.fact(TRUSTED)
         self._arrivals = MailboxNotifier()
         self._groups = GroupCommit(self._commit_surely)
         self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._listener: asyncio.Task[None] | None = None
+
+    @staticmethod
+    def _has_tables(connection: psycopg.Connection[Any]) -> bool:
+        """Whether the tables are this program's. Only then nothing waits for those who write now."""
+        if connection.execute("SELECT to_regclass('facts')").fetchone() == (None,):
+            return False
+        found = connection.execute("SELECT value FROM facts WHERE name = 'schema'").fetchone()
+        return found == (_SCHEMA_MARK,)
+
+    @staticmethod
+    def _make_tables(connection: psycopg.Connection[Any]) -> None:
+        """Makes what is missing, once for each change of the tables.
+
+        An index waits for all who write, and they may come to wait for it:
+        PostgreSQL then ends one of the two. Writers try again, and so does this.
+        """
+        for is_last in (False,) * 4 + (True,):
+            try:
+                with connection.transaction():
+                    # Processes that start together make the tables one after the other.
+                    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
+                    connection.execute(_SCHEMA)
+                    for name, value in (("mailbox", secrets.randbits(62)), (TRUSTED, int(time.time() * 1000))):
+                        connection.execute(
+                            "INSERT INTO facts (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING", (name, value)
+                        )
+                    connection.execute(
+                        "INSERT INTO facts (name, value) VALUES ('schema', %s) ON CONFLICT (name)"
+                        " DO UPDATE SET value = excluded.value",
+                        (_SCHEMA_MARK,),
+                    )
+            except psycopg.errors.DeadlockDetected:
+                if is_last:
+                    raise
+            else:
+                return
 
     @property
     def identity(self) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from fakes.postgres import Postgres
 from fakes.servers import Relay
@@ -52,6 +53,29 @@ def test_a_callback_at_one_process_wakes_a_till_at_the_other(two: tuple[Relay, R
         return [one["id"] for one in page["messages"] + more["messages"]]
 
     assert asyncio.run(both()) == [1, 2]
+
+
+def test_a_store_opens_while_others_write(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables that stand are left alone: to make an index, PostgreSQL waits for every writer, and they for it."""
+    PostgresStore(address).add_device("till-1")
+    monkeypatch.setenv("PGOPTIONS", "-c lock_timeout=2s")
+    with psycopg.connect(address) as writer:
+        writer.execute("UPDATE tills SET newest = 1")
+        writer.execute(
+            "INSERT INTO mail (till, id, token_digest, body, received_at_ms, kind) VALUES ('till-1', 1, '', '', 0, 'x')"
+        )
+        writer.execute("INSERT INTO prompts (till, digest, at_ms) VALUES ('till-1', '', 0)")
+        assert [till.name for till in PostgresStore(address, must_exist=True).devices()] == ["till-1"]
+
+
+def test_tables_of_an_older_relay_get_what_is_new(address: str) -> None:
+    PostgresStore(address).add_device("till-1")
+    with psycopg.connect(address) as older:
+        older.execute("DROP INDEX mail_by_age")
+        older.execute("DELETE FROM facts WHERE name = 'schema'")
+    PostgresStore(address)
+    with psycopg.connect(address) as now:
+        assert now.execute("SELECT to_regclass('mail_by_age')").fetchone() == ("mail_by_age",)
 
 
 def test_a_reader_never_passes_a_message_that_is_committed_later(address: str) -> None:
