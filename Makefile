@@ -27,10 +27,10 @@ lint: dev ## style, types, layers
 	.venv/bin/lint-imports
 
 test: lint ## everything that must hold before a commit
-	@packaging/test.sh
+	@.venv/bin/python packaging/test.py
 
 test-fast: lint ## the rooms that need no other programs, and the window's
-	@LONG_LIFE_DAYS=24 packaging/test.sh unit daraja ledger exports engine receipts gui
+	@LONG_LIFE_DAYS=24 .venv/bin/python packaging/test.py unit daraja ledger exports engine receipts gui
 
 from-nothing: ## make run and make test in a root made from nothing (as root; what CI does)
 	@packaging/from_nothing.sh
