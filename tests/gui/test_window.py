@@ -337,6 +337,7 @@ class Emitter(QObject):
     happened = Signal(object)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="since 3.12 True is immortal: its count tells nothing")
 def test_emitting_loses_no_reference_to_true() -> None:
     """PySide6 6.12.0 on CPython 3.11 does, and aborts after some 570 emits."""
     emitter = Emitter()
