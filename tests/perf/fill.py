@@ -11,8 +11,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from fakes.recording import record_sale
-
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
 from pos_app.domain.sales.sale import Draft
 from pos_app.domain.stk import events as ev
@@ -30,8 +28,7 @@ def fill(home: Path, rows: int, *, is_paid: bool) -> None:
         for number in range(rows):
             at_ms = now_ms - (rows - number)
             draft = Draft(Cents((number % 900 + 1) * 100), Msisdn(f"2547{number:08d}"), Reference(f"R{number}"))
-            attempt = record_sale(ledger, draft, f"token-{number:016d}", at_ms, cashier="Asha")
-            ledger.apply(attempt.id, ev.SendRequested(), at_ms)
+            attempt = ledger.begin_sale(draft, f"token-{number:016d}", at_ms, cashier="Asha").attempt
             ids = (f"m-{number}", f"ws_CO_{number}")
             ledger.apply(attempt.id, ev.PushAccepted(*ids), at_ms)
             if is_paid:
