@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pos_app.common.clock import Clock
+from pos_app.common.clock import Clock, SystemClock, day_of
 from pos_app.common.errors import Outside
 from pos_app.common.threads import in_daemon_thread
 from pos_app.engine.commands import NOBODY_IN_PARTICULAR, Command, Sender
@@ -14,6 +14,8 @@ from pos_app.engine.context import FOLLOW_ALL, Recovery, SalesContext
 from pos_app.engine.engine import Engine
 from pos_app.engine.updates import Update
 from pos_app.installation.installation import Installation
+from pos_app.ledger.edition import is_to_be_set_aside
+from pos_app.ledger.first_edition import set_aside
 from pos_app.practice.phone import PhoneChanged, PhoneCommand
 from pos_app.settings.effective import MpesaAccess
 from pos_app.settings.manager import check_pin
@@ -99,6 +101,8 @@ class Runtime:
             Outside: ``ledger.…``; then nothing runs.
         """
         access, shop = self._access, self._installation.settings.shop
+        if access.environment is Environment.PRACTICE:
+            await in_daemon_thread(self._set_practice_aside, "practice ledger")
         self._engine = Engine(
             self._installation.ledger,
             access,
@@ -113,6 +117,12 @@ class Runtime:
         if access.environment is Environment.PRACTICE:
             access = await self._start_practice(access)
         await self._engine.start(access)
+
+    def _set_practice_aside(self) -> None:
+        """Practice sales of the first edition make room by themselves, with the relay that has their messages."""
+        ledger = self._installation.ledger
+        if is_to_be_set_aside(ledger):
+            set_aside(ledger, day_of((self._clock or SystemClock()).now_ms()))
 
     async def _start_practice(self, access: MpesaAccess) -> MpesaAccess:
         # A till with real money never loads any of it.

@@ -5,16 +5,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pos_app.cli import exits
 from pos_app.cli.context import open_installation
 from pos_app.cli.lines import print_line
-from pos_app.common.errors import PosError
+from pos_app.common.clock import SystemClock, day_of, to_eat
+from pos_app.common.errors import Outside, PosError
 from pos_app.common.i18n import _
+from pos_app.domain.values.money import format_ksh
 from pos_app.installation.checks import PrinterCheck, RelayCheck, check_connection, check_printer, check_relay
 from pos_app.installation.installation import Installation
+from pos_app.ledger.edition import is_first_edition, unfinished
+from pos_app.ledger.first_edition import MatterKind, OpenMatter, open_matters, set_aside
 from pos_app.ledger.verify import verify
 from pos_app.settings.effective import MpesaAccess
+from pos_app.settings.lock import only_one
 from pos_app.settings.model import Environment
 from pos_app.texts.errors import reason, reason_of
 from pos_app.texts.outcomes import words_of
@@ -37,11 +43,51 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description=_("Checks settings, ledger, clock, connection, credentials, relay and printer. Takes no payment."),
         epilog=_("Exit: 0 all is well; 1 something needs mending (the line says what)."),
     )
+    parser.add_argument(
+        "--set-aside",
+        action="store_true",
+        help=_("put a ledger of the first edition aside, with its copies; lists what is open in it first"),
+    )
     parser.set_defaults(run=command)
 
 
-def command(_arguments: argparse.Namespace) -> int:
+def command(arguments: argparse.Namespace) -> int:
     """Runs it."""
+    return _set_aside(open_installation()) if arguments.set_aside else _check_all()
+
+
+def _set_aside(installation: Installation) -> int:
+    """What nobody knows the end of is listed first: the new ledger will not know of it."""
+    ledger = installation.ledger
+    with only_one(installation.home):
+        if is_first_edition(ledger) and unfinished(ledger) is None:
+            # Once it is being moved nobody opens it any more: its WAL may be elsewhere.
+            _list_matters(ledger)
+        folder = set_aside(ledger, day_of(SystemClock().now_ms()))
+    print_line(_("Set aside: {path}").format(path=folder))
+    print_line(_("A new ledger begins with the next start. Messages that came before belong to the one set aside."))
+    return exits.OK
+
+
+def _list_matters(ledger: Path) -> None:
+    """A ledger that cannot be read is set aside all the same, and that is said."""
+    try:
+        matters = open_matters(ledger)
+    except Outside as error:
+        print_line(_("What is open in it cannot be listed: {reason}").format(reason=reason_of(error)))
+        return
+    for matter in matters:
+        print_line(_line(matter))
+
+
+def _line(matter: OpenMatter) -> str:
+    words = _("open, may still be paid") if matter.kind is MatterKind.PROMPT else _("paid, and no sale has it")
+    at = to_eat(matter.at_ms).strftime("%Y-%m-%d %H:%M")
+    amount = format_ksh(matter.amount_cents)
+    return f"{at}  {matter.reference:<12}  {amount:>14}  {matter.phone_masked:<10}  {words}"
+
+
+def _check_all() -> int:
     checks: list[Check] = []
 
     def show(check: Check) -> None:

@@ -14,10 +14,10 @@ from pos_app.cli.stopping import on_stop
 from pos_app.domain.stk.attempt import Attempt, AttemptState
 from pos_app.domain.values.ids import AttemptId
 from pos_app.engine.commands import Command, Sender
-from pos_app.engine.updates import AttemptChanged, EngineFailed, Health, Polled, ServiceStatusChanged
+from pos_app.engine.updates import AttemptChanged, EngineFailed, Health, MailboxBegun, Polled, ServiceStatusChanged
 from pos_app.installation.installation import Installation
 from pos_app.texts.errors import reason
-from pos_app.texts.service_status import status_text
+from pos_app.texts.service_status import mailbox_begun, status_text
 
 R = TypeVar("R")
 
@@ -53,6 +53,8 @@ class Session:
                 self._changed.set()
             case EngineFailed(code, params):
                 print_error(reason(code, params))
+            case MailboxBegun(passed_over, at_ms):
+                print_error(mailbox_begun(passed_over, at_ms))
             case _:
                 pass
 

@@ -29,12 +29,13 @@ from pos_app.engine.recheck import Recheck
 from pos_app.engine.services.code_reservations import CodeReservations
 from pos_app.engine.services.daily_backup import DailyBackup
 from pos_app.engine.services.prompt_registrar import PromptRegistrar
-from pos_app.engine.services.relay_reader import RelayReader, mailbox_of
+from pos_app.engine.services.relay_reader import Beginning, RelayReader, mailbox_of
 from pos_app.engine.services.status_poller import StatusPoller
 from pos_app.engine.services.stk_sender import StkSender
 from pos_app.engine.status_board import StatusBoard
 from pos_app.engine.supervisor import Supervisor
-from pos_app.engine.updates import EngineStarted, Health, Polled, Service, ServiceStatusChanged, Update
+from pos_app.engine.updates import EngineStarted, Health, MailboxBegun, Polled, Service, ServiceStatusChanged, Update
+from pos_app.ledger.stores.messages import Cursor
 from pos_app.ledger.writer import LedgerWriter
 from pos_app.settings.effective import MpesaAccess, RelayAccess
 from pos_app.settings.model import Environment
@@ -194,10 +195,12 @@ class Engine:
         parts.attempts.observers.append(reservations.observe)
         registrar = parts.registrar = PromptRegistrar(relay, use_proxies=use_proxies)
         registrar.add(await context.ledger.call(LedgerWriter.live_token_digests))
+        mail_begins_ms = await context.ledger.call(LedgerWriter.mail_begins_ms)
         reader = parts.relay_reader = RelayReader(
             relay,
             cursor,
             take=MessageIntake(parts).take,
+            beginning=Beginning(mail_begins_ms, self._begin_mailbox) if mail_begins_ms is not None else None,
             show_status=context.board.show,
             on_polled=self._note_look,
             clock=context.clock,
@@ -239,6 +242,11 @@ class Engine:
     def _note_asked(self, attempt_id: AttemptId) -> None:
         self._parts.recheck.note_asked(attempt_id)
         self._note_look()
+
+    async def _begin_mailbox(self, cursor: Cursor, passed_over: int) -> None:
+        now_ms = self._context.clock.now_ms()
+        await self._context.ledger.call(LedgerWriter.begin_mailbox, cursor, now_ms)
+        self._context.emit(MailboxBegun(passed_over, now_ms))
 
     def _note_look(self) -> None:
         self._context.emit(Polled())

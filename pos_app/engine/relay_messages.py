@@ -15,7 +15,7 @@ from pos_app.daraja.recognise import Recognised, recognise
 from pos_app.domain.mpesa.outcome import OutcomeKind
 from pos_app.domain.stk.events import CallbackArrived, CallbackUnclear
 from pos_app.domain.values.money import Cents, cents_of
-from pos_app.ledger.writer import Cursor
+from pos_app.ledger.stores.messages import Cursor
 
 _log = logging.getLogger("pos_app.engine.relay_messages")
 _LARGEST_NUMBER: Final = 1 << 62
@@ -31,12 +31,14 @@ class RelayMessage:
         kind: None for a kind that this till does not know: such a message is evidence alone.
         digest: SHA-256 of the token in its address; empty for one that is no message.
         cursor: Its place.
+        received_at_ms: When the relay got it, by the relay's clock; None where it does not say.
     """
 
     kind: MessageKind | None
     digest: bytes
     body: bytes = field(repr=False)
     cursor: Cursor
+    received_at_ms: int | None = None
 
 
 def read_message(message: Any, mailbox: str, identity: str = "") -> RelayMessage | None:
@@ -59,7 +61,8 @@ def read_message(message: Any, mailbox: str, identity: str = "") -> RelayMessage
     except (KeyError, TypeError, ValueError, binascii.Error):
         # It has its place: kept as it came, and passed.
         digest, body = b"", json.dumps(message).encode()
-    return RelayMessage(_kind_of(message), digest, body, cursor)
+    received = message.get("received_at_ms")
+    return RelayMessage(_kind_of(message), digest, body, cursor, received if isinstance(received, int) else None)
 
 
 def _kind_of(message: Any) -> MessageKind | None:

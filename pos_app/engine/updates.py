@@ -106,6 +106,19 @@ class MessagesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxBegun:
+    """A new ledger reads its mailbox from here on.
+
+    Args:
+        passed_over: How many messages wait there for the ledger that was set aside.
+        at_ms: From when on it reads.
+    """
+
+    passed_over: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Polled:
     """M-PESA was asked, or the relay read; it may have changed nothing."""
 
@@ -119,4 +132,5 @@ Update = (
     | Polled
     | PaymentArrived
     | MessagesChanged
+    | MailboxBegun
 )

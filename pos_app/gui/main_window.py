@@ -39,6 +39,7 @@ from pos_app.engine.updates import (
     AttemptChanged,
     EngineFailed,
     EngineStarted,
+    MailboxBegun,
     PaymentArrived,
     ServiceStatusChanged,
 )
@@ -73,7 +74,7 @@ from pos_app.receipts.paper import PaperKind
 from pos_app.receipts.printers import PrinterFactory
 from pos_app.texts.days import changed_days
 from pos_app.texts.errors import reason, reason_of
-from pos_app.texts.service_status import status_text
+from pos_app.texts.service_status import mailbox_begun, status_text
 
 CHANGED_DAYS = "changed days"
 SOON_MS = 2_000
@@ -219,6 +220,7 @@ class MainWindow(QMainWindow):
         updates.started.connect(self._started)
         updates.payment_arrived.connect(self._payment_arrived)
         updates.messages_changed.connect(self._messages_changed)
+        updates.mailbox_begun.connect(self._mailbox_begun)
         self.client.refused.connect(self._show_error)
         self.day.strays.wanted.connect(self.unmatched_messages.open)
         self.day.search_left.connect(self.form.start_over)
@@ -428,6 +430,10 @@ class MainWindow(QMainWindow):
                 started.following,
             )
             self.notice.say(text.format(count=started.following))
+
+    @Slot(object)
+    def _mailbox_begun(self, begun: MailboxBegun) -> None:
+        self.notice.say(mailbox_begun(begun.passed_over, begun.at_ms))
 
     @Slot(object)
     def _failed(self, failed: EngineFailed) -> None:

@@ -15,8 +15,10 @@ from pos_app.common.errors import Mistake, Outside
 from pos_app.common.files import sync_folder, write_private
 from pos_app.common.paths import keep_private, make_private
 from pos_app.ledger.db import copy_to, key_beside, key_file, key_of_copy, open_reader
+from pos_app.ledger.edition import refuse_first_edition
 from pos_app.ledger.integrity.chain_head import head_file, head_of, is_behind, read_head, write_head
-from pos_app.ledger.integrity.encryption import KEY_CHECK, open_vault
+from pos_app.ledger.integrity.encryption import open_vault
+from pos_app.ledger.integrity.identity import is_its_key
 from pos_app.ledger.one_writer import only_writer
 from pos_app.ledger.verify import Verdict, verify
 
@@ -117,13 +119,15 @@ def check_copy(copy: Path, environment: str, *, even_if_changed: bool = False) -
     Raises:
         Mistake: ``file.missing``, ``copy.other_environment`` for another M-PESA's sales,
             ``copy.changed`` (row, found) where it does not fit together.
-        Outside: ``copy.bad``.
+        Outside: ``copy.bad``; ``ledger.first_edition``.
     """
     if not copy.is_file():
         raise Mistake("file.missing", path=str(copy))
     try:
         verdict = verify(copy)
     except Outside as error:
+        if error.code == "ledger.first_edition":
+            raise
         raise Outside("copy.bad", path=str(copy)) from error
     if any(finding.check == "file" for finding in verdict.findings):
         raise Outside("copy.bad", path=str(copy))
@@ -145,8 +149,9 @@ def restore(copy: Path, ledger: Path, environment: str = "practice", *, even_if_
 
     Raises:
         Mistake, Outside: as `check_copy` (then nothing was changed); ``copy.no_key`` for a copy that nothing opens;
-            ``file.unwritable``; ``ledger.in_use``.
+            ``file.unwritable``; ``ledger.in_use``; ``ledger.first_edition`` for what lies there.
     """
+    refuse_first_edition(ledger)
     check_copy(copy, environment, even_if_changed=even_if_changed)
     key = _key_for(copy, ledger)
     draft = ledger.with_name(ledger.name + ".restoring")
@@ -229,12 +234,13 @@ def _key_for(copy: Path, ledger: Path) -> Path:
         Mistake: ``copy.no_key`` (path, key).
     """
     with closing(open_reader(copy)) as db:
-        row = db.execute("SELECT value FROM facts WHERE name = 'key'").fetchone()
+        facts = dict(db.execute("SELECT name, value FROM ledger_facts").fetchall())
     for found in (key_beside(copy), key_file(ledger)):
         if found is None or not found.is_file():
             continue
-        with contextlib.suppress(Outside, ValueError):
-            if row is None or open_vault(found, may_create=False).open(bytes.fromhex(row[0])) == KEY_CHECK:
+        with contextlib.suppress(Outside):
+            # One that was never written to has no facts, and nothing sealed.
+            if not facts or is_its_key(open_vault(found, may_create=False), facts):
                 return found
     raise Mistake("copy.no_key", path=str(copy), key=str(key_of_copy(copy)))
 

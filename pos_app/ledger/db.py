@@ -14,8 +14,8 @@ from typing import Final
 from pos_app.common.errors import Outside
 from pos_app.common.files import sync_folder
 from pos_app.common.paths import keep_private, make_private, touch_private
+from pos_app.ledger.edition import APPLICATION_ID, refuse_first_edition
 
-APPLICATION_ID: Final = 0x504F5331
 BUSY_TIMEOUT_S: Final = 5.0
 QUICK_CHECK_BELOW_BYTES: Final = 32 << 20
 _HEADER_BYTES: Final = 100
@@ -69,9 +69,10 @@ def open_writer(path: Path) -> sqlite3.Connection:
     started in place of one that was there.
 
     Raises:
-        Outside: ``ledger.newer``, ``.foreign``, ``.damaged``, ``.read_only``, ``.disk_full``,
+        Outside: ``ledger.newer``, ``.first_edition``, ``.foreign``, ``.damaged``, ``.read_only``, ``.disk_full``,
             ``.locked``, ``.vanished`` or ``.unreadable``.
     """
+    refuse_first_edition(path)
     if not path.exists() and key_file(path).exists():
         raise problem("ledger.vanished", path)
     try:
@@ -84,6 +85,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             _refuse_foreign(connection, path)
+            connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -100,22 +102,6 @@ def open_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-_NEW_TABLES: Final = {
-    "till_payments (id, mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, phone_last3, payer_sealed, evidence,"
-    " use, sale_id, taken_by, taken_sealed)": 2,
-    "settled_strays (evidence_id, at_ms, settled_by, reason)": 3,
-}
-"""Tables, and since which version: readers of an older ledger, or of a copy of one, see empty ones instead."""
-_NEW_COLUMNS: Final = {
-    "attempts": "NULL AS left_at_ms, 0 AS heard_settled, 0 AS said_by_callback, asked_at_ms AS answered_at_ms,"
-    " asks AS answers",
-    "evidence": "NULL AS token_digest, NULL AS part_digest",
-    "till_payments": "NULL AS taken_sealed",
-}
-_COLUMNS_SINCE: Final = 4
-"""Columns that came with this version: readers of an older ledger see them as a view."""
-
-
 def open_reader(path: Path) -> sqlite3.Connection:
     """Opens the ledger read-only; works beside an open till.
 
@@ -124,6 +110,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise problem("ledger.vanished" if key_file(path).exists() else "ledger.missing", path)
+    refuse_first_edition(path)
     _refuse_truncated(path)
     with converting(path):
         connection = sqlite3.connect(
@@ -134,17 +121,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
             check_same_thread=False,
         )
         try:
-            version = _refuse_foreign(connection, path)
-            if version == 0:
+            if _refuse_foreign(connection, path) == 0:
                 raise problem("ledger.missing", path)
-            for table, since in _NEW_TABLES.items():
-                if version < since:
-                    connection.execute(f"CREATE TEMP TABLE {table}")
-            for table, columns in _NEW_COLUMNS.items() if version < _COLUMNS_SINCE else ():
-                is_there = connection.execute("SELECT 1 FROM main.sqlite_schema WHERE name = ?", (table,)).fetchone()
-                if is_there:
-                    view = f"CREATE TEMP VIEW {table} AS SELECT *, {columns} FROM main.{table}"  # noqa: S608 - our own
-                    connection.execute(view)
+            connection.row_factory = sqlite3.Row
         except BaseException:
             connection.close()
             raise
@@ -173,12 +152,21 @@ def migrations() -> list[tuple[int, str]]:
     return [(int(name[:4]), (folder / name).read_text("utf-8")) for name in files]
 
 
+_SETS: Final = ("tender_kinds", "event_kinds", "attempt_states", "legal_transitions")
+
+
 def schema_of(connection: sqlite3.Connection) -> dict[str, str]:
-    """Everything that a database is made of (tables, indexes, triggers), by name."""
+    """Everything that a database is made of, by name: tables, indexes, triggers, and the rows of the sets."""
     rows = connection.execute(
-        "SELECT type || ' ' || name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+        "SELECT type || ' ' || name, sql FROM main.sqlite_schema"
+        " WHERE sql IS NOT NULL AND substr(name, 1, 7) <> 'sqlite_'"
     )
-    return {row[0]: " ".join(row[1].split()) for row in rows}
+    made = {row[0]: " ".join(row[1].split()) for row in rows}
+    for name in _SETS:
+        if f"table {name}" in made:
+            content = connection.execute(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+            made[f"rows of {name}"] = repr(sorted(map(tuple, content)))
+    return made
 
 
 def schema_of_version(version: int) -> dict[str, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from pos_app.common.errors import Mistake, Outside
 from pos_app.domain.c2b.payment import C2bPayment, OpenSale
@@ -17,24 +17,13 @@ from pos_app.domain.mpesa.unmatched_message import UnmatchedMessage
 from pos_app.domain.sales.history import HistoryEntry
 from pos_app.domain.sales.sale import SaleSummary
 from pos_app.domain.sales.totals import Totals
-from pos_app.domain.stk.attempt import AttemptState
-from pos_app.domain.values.ids import AttemptId, SaleId
+from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.ledger.db import converting, key_file, open_reader
+from pos_app.ledger.event_codec import TOLD_BY_ANOTHER
 from pos_app.ledger.integrity.encryption import Vault, open_vault
-from pos_app.ledger.rows import (
-    ATTEMPT_COLUMNS,
-    NEEDS_YOU,
-    PAYMENT_COLUMNS,
-    SALE_COLUMNS,
-    SALE_WIDTH,
-    SPEAKS_OF_MONEY,
-    attempt_of,
-    payment_of,
-    review_of,
-    sale_of,
-)
+from pos_app.ledger.rows import PAYMENTS, SUMMARIES, by_name, payment_of, summary_of
 
 
 class Filter(StrEnum):
@@ -47,30 +36,25 @@ class Filter(StrEnum):
     NEEDS_YOU = "needs_you"
 
 
-_WHERE: dict[Filter, str] = {
+_OF_ATTEMPTS: Final = "SELECT t.sale_id FROM stk_attempts a JOIN tenders t ON t.id = a.tender_id WHERE"
+_NEEDS_YOU: Final = (
+    f"{_OF_ATTEMPTS} a.review <> ''"
+    f" UNION {_OF_ATTEMPTS} a.said_paid_at_ms IS NOT NULL AND a.state <> 'paid'"
+    "  AND a.checkout_request_id IS NOT NULL AND a.state IN ('declined', 'abandoned', 'rejected')"
+    f" UNION {_OF_ATTEMPTS} a.heard_code IS NOT NULL AND NOT a.heard_settled"
+    "  AND a.state IN ('declined', 'abandoned', 'rejected', 'withdrawn')"
+)
+"""The sales that need a person: each part by an index of its own."""
+_WHERE: Final[dict[Filter, str]] = {
     Filter.ALL: "1",
     Filter.WAITING: "a.state IN ('ready', 'sending', 'pending', 'unknown')",
-    Filter.PAID: "s.received_cents >= s.amount_cents",
-    Filter.NOT_PAID: "s.received_cents < s.amount_cents AND a.state IN"
+    Filter.PAID: "s.received_cents >= s.total_cents",
+    Filter.NOT_PAID: "s.received_cents < s.total_cents AND a.state IN"
     " ('declined', 'rejected', 'abandoned', 'withdrawn')",
-    Filter.NEEDS_YOU: f"s.id IN ({NEEDS_YOU})",
+    Filter.NEEDS_YOU: f"s.id IN ({_NEEDS_YOU})",
 }
-_ROW_SQL = (
-    f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"  # noqa: S608
-    " (SELECT group_concat(code) FROM (SELECT p.mpesa_code AS code FROM attempts p WHERE p.sale_id = s.id AND"
-    "  p.mpesa_code IS NOT NULL UNION ALL SELECT p.mpesa_code FROM till_payments p WHERE p.sale_id = s.id AND"
-    "  p.use = 'pays')),"
-    " (SELECT group_concat(r.review) FROM attempts r WHERE r.sale_id = s.id AND r.review <> ''),"
-    " EXISTS (SELECT 1 FROM attempts m JOIN attempt_events e ON e.attempt_id = m.id AND e.kind = 'receipt'"
-    "  WHERE m.sale_id = s.id),"
-    " EXISTS (SELECT 1 FROM attempts c WHERE c.sale_id = s.id AND c.state = 'paid' AND c.mpesa_code IS NULL),"
-    f" EXISTS (SELECT 1 FROM attempts a WHERE a.sale_id = s.id AND {SPEAKS_OF_MONEY})"
-    " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"
-)
-
-
-_STRAYS = (
-    "FROM evidence e LEFT JOIN settled_strays s ON s.evidence_id = e.id"
+_STRAYS: Final = (
+    "FROM evidence e LEFT JOIN settled_messages s ON s.evidence_id = e.id"
     " WHERE e.attempt_id IS NULL AND e.verdict <> 'payment'"
 )
 
@@ -112,10 +96,12 @@ class LedgerReader:
         with converting(self.path):
             if search.strip():
                 found = self._matching(search)
+                if not found:
+                    return array("q")
                 conditions.append(f"s.id IN ({','.join('?' * len(found))})")
                 values.extend(found)  # type: ignore[arg-type]
             rows = self._db.execute(
-                "SELECT s.id FROM sales s JOIN attempts a ON a.id = s.last_attempt_id"  # noqa: S608
+                "SELECT s.id FROM sales s JOIN stk_attempts a ON a.id = s.last_attempt_id"  # noqa: S608
                 f" WHERE {' AND '.join(conditions)} ORDER BY s.id DESC",
                 values,
             )
@@ -129,8 +115,8 @@ class LedgerReader:
             found = {
                 row.sale.id: row
                 for row in map(
-                    _sale_row,
-                    self._db.execute(f"{_ROW_SQL} WHERE s.id IN ({','.join('?' * len(ids))})", list(ids)),
+                    summary_of,
+                    by_name(self._db.execute(f"{SUMMARIES} WHERE s.id IN ({','.join('?' * len(ids))})", list(ids))),
                 )
             }
         return [found[SaleId(sale_id)] for sale_id in ids if sale_id in found]
@@ -138,9 +124,8 @@ class LedgerReader:
     def between(self, first_day: str, last_day: str) -> Iterator[SaleSummary]:
         """Every sale of a range of days, oldest first, one at a time."""
         with converting(self.path):
-            rows = self._db.execute(f"{_ROW_SQL} WHERE s.day BETWEEN ? AND ? ORDER BY s.id", (first_day, last_day))
-            for row in rows:
-                yield _sale_row(row)
+            rows = self._db.execute(f"{SUMMARIES} WHERE s.day BETWEEN ? AND ? ORDER BY s.id", (first_day, last_day))
+            yield from map(summary_of, by_name(rows))
 
     def count_between(self, first_day: str, last_day: str) -> int:
         """How many sales a range of days has."""
@@ -163,7 +148,7 @@ class LedgerReader:
         amount = re.sub(r"(?i)\A(ksh|kes)|[\s,]", "", text)
         if amount.isascii() and amount.isdigit() and len(amount) <= 9:
             found.update(
-                self._ids("SELECT id FROM sales WHERE amount_cents = ? ORDER BY id DESC LIMIT 1000", int(amount) * 100)
+                self._ids("SELECT id FROM sales WHERE total_cents = ? ORDER BY id DESC LIMIT 1000", int(amount) * 100)
             )
         return sorted(found, reverse=True)[:1000]
 
@@ -175,11 +160,8 @@ class LedgerReader:
         # Codes are upper case: a range on the index instead of a scan.
         low = text.upper()
         yield from self._ids(
-            "SELECT sale_id FROM attempts WHERE mpesa_code >= ? AND mpesa_code < ? LIMIT 1000", low, low + "\uffff"
-        )
-        yield from self._ids(
-            "SELECT sale_id FROM till_payments WHERE mpesa_code >= ? AND mpesa_code < ? AND sale_id IS NOT NULL"
-            " LIMIT 1000",
+            "SELECT t.sale_id FROM mpesa_transactions m JOIN tenders t ON t.transaction_id = m.id"
+            " WHERE m.mpesa_code >= ? AND m.mpesa_code < ? AND t.state = 'received' LIMIT 1000",
             low,
             low + "\uffff",
         )
@@ -188,11 +170,16 @@ class LedgerReader:
         national = digits.removeprefix("254") if len(digits) > 9 or digits.startswith("254") else digits
         national = national.removeprefix("0")
         if len(digits) <= 3:
-            yield from self._ids("SELECT sale_id FROM attempts WHERE phone_last3 LIKE ? LIMIT 1000", "%" + digits)
-        if 1 <= len(national) <= 3:
-            head = ("0" + national).ljust(4, "_")
+            # Each ending that fits is looked up: an index finds beginnings only.
+            endings = [f"{before}{digits}" for before in _all_digits(3 - len(digits))]
             yield from self._ids(
-                "SELECT sale_id FROM attempts WHERE phone_head LIKE ? ORDER BY id DESC LIMIT 1000", head
+                f"{_OF_ATTEMPTS} a.phone_last3 IN ({','.join('?' * len(endings))}) LIMIT 1000",
+                *endings,
+            )
+        if 1 <= len(national) <= 3:
+            head = "0" + national
+            yield from self._ids(
+                f"{_OF_ATTEMPTS} a.phone_head BETWEEN ? AND ? ORDER BY +a.id DESC LIMIT 1000", head, head + ":"
             )
         if len(national) >= 4:
             yield from self._by_sealed_phone(national)
@@ -202,14 +189,17 @@ class LedgerReader:
         if vault is None:
             return
         by_tail = self._db.execute(
-            "SELECT sale_id, phone_sealed FROM attempts WHERE phone_tail = ?", (vault.tail(national),)
+            "SELECT t.sale_id, a.phone_sealed FROM stk_attempts a JOIN tenders t ON t.id = a.tender_id"
+            " WHERE a.phone_index = ?",
+            (vault.tail(national),),
         ).fetchall()
         for sale_id, sealed in by_tail:
             if (vault.open(sealed) or b"").endswith(national.encode()):
                 yield sale_id
         # The beginning of a number, as it is typed: narrowed by the four digits that show.
         by_head = self._db.execute(
-            "SELECT sale_id, phone_sealed FROM attempts WHERE phone_head = ? ORDER BY id DESC LIMIT 5000",
+            "SELECT t.sale_id, a.phone_sealed FROM stk_attempts a JOIN tenders t ON t.id = a.tender_id"
+            " WHERE a.phone_head = ? ORDER BY a.id DESC LIMIT 5000",
             ("0" + national[:3],),
         ).fetchall()
         for sale_id, sealed in by_head:
@@ -236,7 +226,9 @@ class LedgerReader:
         """The sale that an M-PESA code paid."""
         with converting(self.path):
             row = self._db.execute(
-                "SELECT sale_id FROM attempts WHERE mpesa_code = ?", (mpesa_code.strip().upper(),)
+                "SELECT t.sale_id FROM mpesa_transactions m JOIN tenders t ON t.transaction_id = m.id"
+                " WHERE m.mpesa_code = ? AND t.kind = 'stk' AND t.state = 'received'",
+                (mpesa_code.strip().upper(),),
             ).fetchone()
         return self.sale(SaleId(row[0])) if row is not None else None
 
@@ -244,21 +236,12 @@ class LedgerReader:
         """Every event of a sale, oldest first."""
         with converting(self.path):
             rows = self._db.execute(
-                "SELECT e.id, e.attempt_id, e.at_ms, e.kind, e.from_state, e.to_state, e.details FROM attempt_events e"
-                " JOIN attempts a ON a.id = e.attempt_id WHERE a.sale_id = ? ORDER BY e.id",
-                (sale_id,),
+                "SELECT id, at_ms, kind, actor, details FROM ledger_events WHERE sale_id = ? ORDER BY id", (sale_id,)
             ).fetchall()
         return [
-            HistoryEntry(
-                row[0],
-                AttemptId(row[1]),
-                row[2],
-                row[3],
-                AttemptState(row[4]),
-                AttemptState(row[5]),
-                json.loads(row[6]),
-            )
+            HistoryEntry(row["id"], row["at_ms"], row["kind"], row["actor"], json.loads(row["details"]))
             for row in rows
+            if row["kind"] not in TOLD_BY_ANOTHER
         ]
 
     # Payments made straight to the till
@@ -266,14 +249,17 @@ class LedgerReader:
     def free_payments(self) -> list[C2bPayment]:
         """The payments that nobody has given to a sale, newest first."""
         with converting(self.path):
-            rows = self._db.execute(f"{PAYMENT_COLUMNS} WHERE use = '' ORDER BY paid_at_ms DESC LIMIT 500").fetchall()
-        return [payment_of(row, self._open_vault()) for row in rows]
+            rows = self._db.execute(
+                f"{PAYMENTS} AND m.reserved_by = '' AND m.allocated_cents = 0 ORDER BY m.paid_at_ms DESC LIMIT 500"
+            )
+            return [payment_of(row, self._open_vault()) for row in by_name(rows)]
 
     def unclaimed_between(self, first_day: str, last_day: str) -> tuple[int, int]:
         """How many payments of a range of days no sale has, and their sum in cents."""
         with converting(self.path):
             row = self._db.execute(
-                "SELECT count(*), coalesce(sum(amount_cents), 0) FROM till_payments WHERE use = ''"
+                "SELECT count(*), coalesce(sum(amount_cents), 0) FROM mpesa_transactions"
+                " WHERE confirmed_at_ms IS NOT NULL AND reserved_by = '' AND allocated_cents = 0"
                 " AND day BETWEEN ? AND ?",
                 (first_day, last_day),
             ).fetchone()
@@ -282,22 +268,23 @@ class LedgerReader:
     def payment(self, mpesa_code: str) -> C2bPayment | None:
         """The payment with a code, whatever became of it."""
         with converting(self.path):
-            row = self._db.execute(f"{PAYMENT_COLUMNS} WHERE mpesa_code = ?", (mpesa_code,)).fetchone()
-        return payment_of(row, self._open_vault()) if row is not None else None
+            rows = self._db.execute(f"{PAYMENTS} AND m.mpesa_code = ?", (mpesa_code,))
+            return next((payment_of(row, self._open_vault()) for row in by_name(rows)), None)
 
     def environment(self) -> str:
         """Which M-PESA's sales these are: ``practice``, ``sandbox`` or ``production``."""
         with converting(self.path):
-            row = self._db.execute("SELECT value FROM facts WHERE name = 'environment'").fetchone()
+            row = self._db.execute("SELECT value FROM ledger_facts WHERE name = 'environment'").fetchone()
         return str(row[0])
 
     def looks_like(self, mpesa_code: str, since_ms: int) -> str | None:
         """A code of a time that one may be misread for, and that money came with; None for none."""
         with converting(self.path):
             rows = self._db.execute(
-                "SELECT mpesa_code FROM till_payments WHERE received_at_ms >= :since UNION"
-                " SELECT mpesa_code FROM attempts WHERE mpesa_code IS NOT NULL AND settled_at_ms >= :since",
-                {"since": since_ms},
+                "SELECT mpesa_code FROM mpesa_transactions WHERE mpesa_code IS NOT NULL AND heard_at_ms >= ?"
+                # Not by the index of codes, which SQLite would read from end to end.
+                " ORDER BY +mpesa_code",
+                (since_ms,),
             )
             return next((code for (code,) in rows if code != mpesa_code and is_look_alike(code, mpesa_code)), None)
 
@@ -305,13 +292,15 @@ class LedgerReader:
         """Sales that a payment may be for: not paid in full, or paid at a prompt whose code has not come."""
         with converting(self.path):
             rows = self._db.execute(
-                "SELECT s.id, s.reference, s.amount_cents - s.received_cents, s.created_at_ms, a.phone_last3,"
-                " (SELECT max(c.amount_cents) FROM attempts c WHERE c.sale_id = s.id AND c.state = 'paid' AND"
-                "  c.mpesa_code IS NULL) AS to_prove"
-                " FROM sales s JOIN attempts a ON a.id = s.last_attempt_id WHERE s.day >= ? AND"
-                " (to_prove IS NOT NULL OR (s.received_cents < s.amount_cents AND NOT s.is_voided))"
+                "SELECT s.id, s.reference, s.total_cents - s.received_cents, s.made_at_ms, a.phone_last3,"
+                " (SELECT max(c.amount_cents) FROM tenders c CROSS JOIN mpesa_transactions m ON m.id = c.transaction_id"
+                "  WHERE c.sale_id = s.id AND c.state = 'received' AND m.mpesa_code IS NULL) AS to_prove"
+                " FROM sales s JOIN stk_attempts a ON a.id = s.last_attempt_id"
+                # Its first one narrows the rows; a clock that stood wrong may have dated some of those behind it.
+                " WHERE s.id >= (SELECT min(+id) FROM sales WHERE day >= :since) AND s.day >= :since AND"
+                " (to_prove IS NOT NULL OR (s.received_cents < s.total_cents AND NOT s.is_voided))"
                 " ORDER BY s.id DESC LIMIT 300",
-                (since_day,),
+                {"since": since_day},
             ).fetchall()
         return [
             OpenSale(SaleId(row[0]), Reference(row[1]), Cents(row[5] if row[5] is not None else row[2]), row[3], row[4])
@@ -356,13 +345,13 @@ class LedgerReader:
             ).fetchone() or (0, 0, 0)
             live = self._db.execute(
                 "SELECT coalesce(sum(state IN ('sending', 'pending')), 0), coalesce(sum(state = 'unknown'), 0)"
-                " FROM attempts WHERE state IN ('ready', 'sending', 'pending', 'unknown')"
+                " FROM stk_attempts WHERE tender_state = 'pending'"
             ).fetchone()
         free, free_cents = self.unclaimed_between(day, day)
         with converting(self.path):
-            review = self._db.execute(f"SELECT count(*) FROM ({NEEDS_YOU})").fetchone()  # noqa: S608 - our own words
+            review = self._db.execute(f"SELECT count(*) FROM ({_NEEDS_YOU})").fetchone()  # noqa: S608 - our own words
             part_paid = self._db.execute(
-                "SELECT count(*) FROM sales WHERE day = ? AND received_cents > 0 AND received_cents < amount_cents",
+                "SELECT count(*) FROM sales WHERE day = ? AND received_cents > 0 AND received_cents < total_cents",
                 (day,),
             ).fetchone()
         return Totals(
@@ -393,19 +382,10 @@ class LedgerReader:
     def last_hash(self) -> str:
         """The end of the hash chain, in hexadecimal; empty for a ledger without events."""
         with converting(self.path):
-            row = self._db.execute("SELECT hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
+            row = self._db.execute("SELECT hash FROM ledger_events ORDER BY id DESC LIMIT 1").fetchone()
         return row[0].hex() if row is not None else ""
 
 
-def _sale_row(row: tuple[object, ...] | sqlite3.Row) -> SaleSummary:
-    plain = tuple(row)
-    codes, review = str(plain[-5] or ""), str(plain[-4] or "")
-    return SaleSummary(
-        sale_of(plain[:SALE_WIDTH]),
-        attempt_of(plain[SALE_WIDTH:-5]),
-        tuple(code for code in codes.split(",") if code),
-        review_of(review),
-        has_receipt=bool(plain[-3]),
-        is_code_missing=bool(plain[-2]),
-        is_said_paid=bool(plain[-1]),
-    )
+def _all_digits(count: int) -> list[str]:
+    """Every number of so many digits, as text."""
+    return [f"{number:0{count}d}" for number in range(10**count)] if count else [""]

@@ -1,14 +1,16 @@
-"""What the ledger gives to readers: plain frozen rows, and their mapping from SQL."""
+"""From the ledger's rows to what the domain knows, by the names of columns."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pos_app.domain.c2b.payment import C2bPayment, Use
 from pos_app.domain.mpesa.outcome import Outcome, OutcomeKind
-from pos_app.domain.sales.sale import Sale
+from pos_app.domain.sales.sale import Sale, SaleSummary
+from pos_app.domain.sales.tender import TenderKind
 from pos_app.domain.stk.attempt import OF_MONEY, Attempt, AttemptState, Review
 from pos_app.domain.values.ids import AttemptId, SaleId
 from pos_app.domain.values.money import Cents
@@ -16,12 +18,25 @@ from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.integrity.encryption import Vault
 
+Row = dict[str, Any]
+
+
+def by_name(cursor: sqlite3.Cursor) -> Iterator[Row]:
+    """What a cursor finds, by the names of columns: `sqlite3.Row` compares every name it is asked for one by one."""
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, row, strict=True)) for row in cursor)
+
+
 ATTEMPT_COLUMNS: Final = (
-    "a.id, a.sale_id, a.amount_cents, a.phone_head, a.phone_last3, s.reference, a.state, a.merchant_request_id,"
-    " a.checkout_request_id, a.mpesa_code, a.heard_code, a.outcome_kind, a.outcome_code, a.outcome_text,"
-    " a.outcome_is_final, a.outcome_may_turn, a.created_at_ms, a.sent_at_ms, a.settled_at_ms, a.asked_at_ms, a.asks,"
-    " a.said_paid_at_ms, a.said_failed_at_ms, a.review, a.claimed_code, a.phone_sealed, a.left_at_ms,"
-    " a.heard_settled, a.answered_at_ms, a.answers, a.said_by_callback"
+    "a.id AS attempt_id, a.state, a.phone_head, a.phone_last3, a.phone_sealed, a.merchant_request_id,"
+    " a.checkout_request_id, a.heard_code, a.heard_settled, a.claimed_code, a.outcome_kind, a.outcome_code,"
+    " a.outcome_text, a.outcome_is_final, a.outcome_may_turn, a.sent_at_ms, a.left_at_ms, a.settled_at_ms,"
+    " a.said_paid_at_ms, a.said_by_callback, a.said_failed_at_ms, a.review, a.asked_at_ms, a.asks, a.answered_at_ms,"
+    " a.answers, t.sale_id, t.amount_cents, t.made_at_ms AS requested_at_ms, m.mpesa_code, s.reference"
+)
+ATTEMPTS: Final = (
+    f"SELECT {ATTEMPT_COLUMNS} FROM stk_attempts a JOIN tenders t ON t.id = a.tender_id"  # noqa: S608 - our own names
+    " JOIN sales s ON s.id = t.sale_id LEFT JOIN mpesa_transactions m ON m.id = t.transaction_id"
 )
 _OF_MONEY: Final = " OR ".join(f"',' || a.review || ',' LIKE '%,{reason},%'" for reason in sorted(OF_MONEY))
 SPEAKS_OF_MONEY: Final = (
@@ -29,83 +44,125 @@ SPEAKS_OF_MONEY: Final = (
     f" OR {_OF_MONEY}))"
 )
 """`Attempt.speaks_of_money` for queries over many sales; a test holds the two together."""
-NEEDS_YOU: Final = (
-    "SELECT sale_id FROM attempts WHERE review <> ''"
-    " UNION SELECT sale_id FROM attempts WHERE checkout_request_id IS NOT NULL"
-    "  AND (answers = 0 OR said_paid_at_ms IS NOT NULL) AND state IN ('declined', 'abandoned', 'rejected', 'paid')"
-    "  AND said_paid_at_ms IS NOT NULL AND state <> 'paid'"
-    " UNION SELECT sale_id FROM attempts WHERE heard_code IS NOT NULL AND NOT heard_settled"
-    "  AND state IN ('declined', 'abandoned', 'rejected', 'withdrawn')"
-)
-"""The sales that need a person: each part by an index of its own."""
 SALE_COLUMNS: Final = (
-    "s.id, s.reference, s.amount_cents, s.received_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.is_voided"
+    "s.id AS of_sale, s.reference, s.total_cents, s.received_cents, s.day, s.made_at_ms, s.cashier, s.till_label,"
+    " s.is_voided, s.has_receipt"
 )
-SALE_WIDTH: Final = 9
-PHONE_SEALED: Final = 25
-"""Where the sealed phone stands in a row of `ATTEMPT_COLUMNS`."""
-
-
-PAYMENT_COLUMNS: Final = (
-    "SELECT mpesa_code, amount_cents, paid_at_ms, payer_sealed, phone_last3, use, sale_id, taken_by FROM till_payments"
+SUMMARIES: Final = (
+    f"SELECT {SALE_COLUMNS}, {ATTEMPT_COLUMNS},"  # noqa: S608 - our own names
+    " (SELECT group_concat(code) FROM (SELECT p.mpesa_code AS code FROM tenders r JOIN mpesa_transactions p"
+    "  ON p.id = r.transaction_id WHERE r.sale_id = s.id AND r.state = 'received' AND p.mpesa_code IS NOT NULL"
+    "  ORDER BY r.kind <> 'stk', r.id)) AS codes,"
+    " (SELECT group_concat(v.review) FROM tenders r JOIN stk_attempts v ON v.tender_id = r.id"
+    "  WHERE r.sale_id = s.id AND v.review <> '') AS reviews,"
+    # In this order: SQLite would begin with every transaction that has no code.
+    " EXISTS (SELECT 1 FROM tenders r CROSS JOIN mpesa_transactions p ON p.id = r.transaction_id"
+    "  WHERE r.sale_id = s.id AND r.state = 'received' AND p.mpesa_code IS NULL) AS is_code_missing,"
+    " EXISTS (SELECT 1 FROM tenders r JOIN stk_attempts a ON a.tender_id = r.id"
+    f"  WHERE r.sale_id = s.id AND {SPEAKS_OF_MONEY}) AS is_said_paid"
+    " FROM sales s JOIN stk_attempts a ON a.id = s.last_attempt_id JOIN tenders t ON t.id = a.tender_id"
+    " LEFT JOIN mpesa_transactions m ON m.id = t.transaction_id"
 )
+PAYMENTS: Final = (
+    "SELECT m.mpesa_code, m.confirmed_cents, m.paid_at_ms, m.phone_last3, m.payer_sealed, m.reserved_by, t.sale_id,"
+    " t.kind AS tender_kind FROM mpesa_transactions m"
+    " LEFT JOIN tenders t ON t.transaction_id = m.id AND t.state = 'received'"
+    " WHERE m.confirmed_at_ms IS NOT NULL"
+)
+"""Payments that were confirmed as made straight to the shop's number, with the sale that has each."""
 
 
-def payment_of(row: tuple[Any, ...] | sqlite3.Row, vault: Vault | None) -> C2bPayment:
-    """A payment from the columns of `PAYMENT_COLUMNS`; name and account stay sealed without the key."""
-    payer = vault.open(row[3]) if vault is not None else None
-    first_name, account = json.loads(payer) if payer is not None else ("", "")
-    sale_id = SaleId(row[6]) if row[6] is not None else None
-    return C2bPayment(row[0], Cents(row[1]), row[2], first_name, row[4], account, Use(row[5]), sale_id, row[7])
-
-
-def attempt_of(row: tuple[Any, ...] | sqlite3.Row, msisdn: str = "") -> Attempt:
-    """An attempt from the columns of `ATTEMPT_COLUMNS`."""
+def attempt_of(row: Row, vault: Vault | None = None) -> Attempt:
+    """An attempt; without the key its phone stays masked."""
     outcome = None
-    if row[11] is not None:
-        outcome = Outcome(OutcomeKind(row[11]), row[12], row[13], is_final=bool(row[14]), may_turn_paid=bool(row[15]))
+    if row["outcome_kind"] is not None:
+        outcome = Outcome(
+            OutcomeKind(row["outcome_kind"]),
+            row["outcome_code"],
+            row["outcome_text"],
+            is_final=bool(row["outcome_is_final"]),
+            may_turn_paid=bool(row["outcome_may_turn"]),
+        )
+    msisdn = (vault.open(row["phone_sealed"]) or b"").decode() if vault is not None else ""
     return Attempt(
-        id=AttemptId(row[0]),
-        sale_id=SaleId(row[1]),
-        amount_cents=Cents(row[2]),
+        id=AttemptId(row["attempt_id"]),
+        sale_id=SaleId(row["sale_id"]),
+        amount_cents=Cents(row["amount_cents"]),
         msisdn=Msisdn(msisdn),
-        phone_masked=f"{row[3]}•••{row[4]}",
-        reference=Reference(row[5]),
-        state=AttemptState(row[6]),
-        merchant_request_id=row[7],
-        checkout_request_id=row[8],
-        mpesa_code=row[9],
-        heard_code=row[10],
+        phone_masked=f"{row['phone_head']}•••{row['phone_last3']}",
+        reference=Reference(row["reference"]),
+        state=AttemptState(row["state"]),
+        merchant_request_id=row["merchant_request_id"],
+        checkout_request_id=row["checkout_request_id"],
+        mpesa_code=row["mpesa_code"],
+        heard_code=row["heard_code"],
         outcome=outcome,
-        created_at_ms=row[16],
-        sent_at_ms=row[17],
-        settled_at_ms=row[18],
-        asked_at_ms=row[19],
-        asks=row[20],
-        said_paid_at_ms=row[21],
-        said_failed_at_ms=row[22],
-        review=review_of(row[23]),
-        claimed_code=row[24],
-        left_at_ms=row[26],
-        heard_settled=bool(row[27]),
-        answered_at_ms=row[28],
-        answers=row[29],
-        is_said_by_callback=bool(row[30]),
+        created_at_ms=row["requested_at_ms"],
+        sent_at_ms=row["sent_at_ms"],
+        settled_at_ms=row["settled_at_ms"],
+        asked_at_ms=row["asked_at_ms"],
+        asks=row["asks"],
+        said_paid_at_ms=row["said_paid_at_ms"],
+        said_failed_at_ms=row["said_failed_at_ms"],
+        review=review_of(row["review"]),
+        claimed_code=row["claimed_code"],
+        left_at_ms=row["left_at_ms"],
+        heard_settled=bool(row["heard_settled"]),
+        answered_at_ms=row["answered_at_ms"],
+        answers=row["answers"],
+        is_said_by_callback=bool(row["said_by_callback"]),
     )
 
 
-def sale_of(row: tuple[Any, ...] | sqlite3.Row) -> Sale:
-    """A sale from the columns of `SALE_COLUMNS`."""
+def sale_of(row: Row) -> Sale:
+    """A sale."""
     return Sale(
-        id=SaleId(row[0]),
-        reference=Reference(row[1]),
-        amount_cents=Cents(row[2]),
-        received_cents=Cents(row[3]),
-        day=row[4],
-        created_at_ms=row[5],
-        cashier=row[6],
-        till_label=row[7],
-        is_voided=bool(row[8]),
+        id=SaleId(row["of_sale"]),
+        reference=Reference(row["reference"]),
+        amount_cents=Cents(row["total_cents"]),
+        received_cents=Cents(row["received_cents"]),
+        day=row["day"],
+        created_at_ms=row["made_at_ms"],
+        cashier=row["cashier"],
+        till_label=row["till_label"],
+        is_voided=bool(row["is_voided"]),
+    )
+
+
+def summary_of(row: Row) -> SaleSummary:
+    """A sale with its latest attempt, its phone masked."""
+    return SaleSummary(
+        sale_of(row),
+        attempt_of(row),
+        tuple(code for code in (row["codes"] or "").split(",") if code),
+        review_of(row["reviews"] or ""),
+        has_receipt=bool(row["has_receipt"]),
+        is_code_missing=bool(row["is_code_missing"]),
+        is_said_paid=bool(row["is_said_paid"]),
+    )
+
+
+def payment_of(row: Row, vault: Vault | None) -> C2bPayment:
+    """A payment made straight to the shop's number; name and account stay sealed without the key."""
+    payer: Any = vault.open(row["payer_sealed"]) if vault is not None else None
+    first_name, account = json.loads(payer) if payer is not None else ("", "")
+    if row["reserved_by"]:
+        use = Use.ELSEWHERE
+    elif row["tender_kind"] is None:
+        use = Use.FREE
+    else:
+        # Under a prompt it is that prompt's own money.
+        use = Use.PROVES if row["tender_kind"] == TenderKind.STK else Use.PAYS
+    return C2bPayment(
+        row["mpesa_code"],
+        Cents(row["confirmed_cents"]),
+        row["paid_at_ms"],
+        first_name,
+        row["phone_last3"],
+        account,
+        use,
+        SaleId(row["sale_id"]) if row["sale_id"] is not None else None,
+        row["reserved_by"],
     )
 
 

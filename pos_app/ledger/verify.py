@@ -1,4 +1,4 @@
-"""Checks a ledger: the file, the hash chain and its head, each attempt against its events, the totals."""
+"""Checks a ledger: file, chain and head, every row against its events, bodies, sums, the schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,20 +17,39 @@ from typing import Any, Final
 from pos_app.common.clock import EARLIEST_MS, EAT, day_of
 from pos_app.common.errors import Outside
 from pos_app.common.i18n import _
-from pos_app.domain.stk.attempt import AttemptState
+from pos_app.domain.c2b.payment import reservation_subject
+from pos_app.domain.sales.tender import TenderKind
 from pos_app.domain.values.money import cents_of
 from pos_app.ledger.db import converting, key_beside, open_reader, schema_of, schema_of_version
-from pos_app.ledger.describe import SET_COLUMNS
+from pos_app.ledger.event_codec import SET_COLUMNS, VERSION, OfSale, OfTransaction, Subject
 from pos_app.ledger.integrity import hash_chain
 from pos_app.ledger.integrity.chain_head import is_behind, read_head
-from pos_app.ledger.integrity.encryption import KEY_CHECK, Vault, open_vault
-from pos_app.ledger.payment_book import elsewhere_note
+from pos_app.ledger.integrity.encryption import Vault, open_vault
+from pos_app.ledger.integrity.identity import are_its_facts, is_its_key
+from pos_app.ledger.stores.messages import digest_of
 
-_PAID_IN_FULL_SINCE: Final = 4
 _CLOCK_TOLERANCE_MS: Final = 60_000
+_SALES: Final = (
+    "SELECT s.id, s.event_id, s.reference, s.total_cents, s.day, s.made_at_ms, s.cashier, s.till_label,"
+    " s.is_voided, s.has_receipt,"
+    " s.received_cents, (SELECT max(a.id) FROM tenders t JOIN stk_attempts a ON a.tender_id = t.id"
+    "  WHERE t.sale_id = s.id) IS s.last_attempt_id AS names_last_attempt,"
+    " (SELECT coalesce(sum(amount_cents), 0) FROM tenders t WHERE t.sale_id = s.id AND t.state = 'received') AS summed"
+    " FROM sales s ORDER BY s.id"
+)
 _ATTEMPTS: Final = (
-    "SELECT id, sale_id, amount_cents, phone_head || '•••' || phone_last3, phone_sealed,"  # noqa: S608 - our own names
-    f" lower(hex(token_hash)), created_at_ms, state, {', '.join(SET_COLUMNS)} FROM attempts ORDER BY id"
+    "SELECT a.id, a.event_id, t.sale_id, a.tender_id, t.amount_cents, t.made_at_ms,"  # noqa: S608 - our own names
+    " a.phone_head || '•••' || a.phone_last3 AS phone,"
+    f" a.phone_sealed, lower(hex(a.token_hash)) AS token, a.state, {', '.join(f'a.{name}' for name in SET_COLUMNS)}"
+    " FROM stk_attempts a JOIN tenders t ON t.id = a.tender_id ORDER BY a.id"
+)
+_TRANSACTIONS: Final = (
+    "SELECT m.id, m.event_id, m.mpesa_code, m.amount_cents, m.heard_at_ms, m.confirmed_at_ms, m.confirmed_cents, m.day,"
+    " m.paid_at_ms, m.phone_last3, m.payer_sealed, lower(hex(m.evidence)) AS evidence,"
+    " lower(hex(m.reservation)) AS reservation, m.reserved_by,"
+    " m.merged_into, m.allocated_cents,"
+    " (SELECT json_group_array(json_array(t.id, t.kind, t.sale_id, t.amount_cents, t.state)) FROM tenders t"
+    "  WHERE t.transaction_id = m.id) AS parts FROM mpesa_transactions m ORDER BY m.id"
 )
 
 
@@ -39,7 +58,8 @@ class Finding:
     """Something that does not fit.
 
     Args:
-        check: ``file``, ``schema``, ``key``, ``chain``, ``attempt``, ``sale``, ``evidence``, ``payment`` or ``totals``.
+        check: ``file``, ``schema``, ``key``, ``chain``, ``sale``, ``attempt``, ``transaction``, ``tender``,
+            ``evidence``, ``payment`` or ``totals``.
         row: The first bad row, in the words of the database.
         found: What is wrong with it.
     """
@@ -73,16 +93,17 @@ def verify(path: Path) -> Verdict:
         Outside: where it cannot even be opened.
     """
     with closing(open_reader(path)) as db, converting(path):
+        db.create_function("bytes_of", 1, _bytes_of, deterministic=True)
         db.execute("BEGIN")
         vault = _vault(db, path)
         findings = [*_file(db), *_key(db, path, vault), *_chain(db), *_head(db, path)]
-        findings += [*_attempts(db), *_sales(db), *_evidence(db), *_payments(db), *_totals(db)]
-        findings += [*_bodies(db, vault), *_arrivals(db, vault), *_schema(db)]
-        last = db.execute("SELECT hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
-        named = db.execute("SELECT value FROM facts WHERE name = 'environment'").fetchone()
+        findings += [*_sales(db), *_attempts(db), *_transactions(db), *_tenders(db), *_evidence(db), *_totals(db)]
+        findings += [*_phones(db, vault), *_bodies(db, vault), *_arrivals(db, vault), *_schema(db)]
+        last = db.execute("SELECT hash FROM ledger_events ORDER BY id DESC LIMIT 1").fetchone()
+        named = db.execute("SELECT value FROM ledger_facts WHERE name = 'environment'").fetchone()
         return Verdict(
             db.execute("SELECT count(*) FROM sales").fetchone()[0],
-            db.execute("SELECT count(*) FROM attempt_events").fetchone()[0],
+            db.execute("SELECT count(*) FROM ledger_events").fetchone()[0],
             last[0].hex() if last is not None else "",
             named[0] if named is not None else "",
             tuple(findings),
@@ -102,7 +123,7 @@ def holds_hash(path: Path, hash_hex: str) -> int | None:
         return None
     with closing(open_reader(path)) as db, converting(path):
         # An export may show the beginning only: the rest must fit all the same.
-        row = db.execute("SELECT id FROM attempt_events WHERE substr(hash, 1, ?) = ?", (len(digest), digest)).fetchone()
+        row = db.execute("SELECT id FROM ledger_events WHERE substr(hash, 1, ?) = ?", (len(digest), digest)).fetchone()
     return row[0] if row is not None and len(digest) >= 8 else None
 
 
@@ -115,9 +136,9 @@ def _file(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _schema(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Tables, indexes and triggers are those that the migrations made: without them nothing holds the rules."""
-    kept = schema_of(db)
-    told = schema_of_version(db.execute("PRAGMA user_version").fetchone()[0])
+    """Tables, indexes, triggers and sets are those that the migrations made: nothing else holds the rules."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    kept, told = schema_of(db), schema_of_version(version)
     for name in sorted(kept.keys() | told.keys()):
         if name not in kept:
             yield Finding("schema", name, _("is missing"))
@@ -127,40 +148,44 @@ def _schema(db: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding("schema", name, _("was changed"))
 
 
+def _facts(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT name, value FROM ledger_facts").fetchall())
+
+
 def _vault(db: sqlite3.Connection, path: Path) -> Vault | None:
     """What opens what is sealed, where the ledger's own key stands beside it."""
-    row = db.execute("SELECT value FROM facts WHERE name = 'key'").fetchone()
     found = key_beside(path)
-    if row is None or found is None:
+    if found is None:
         return None
     try:
         vault = open_vault(found, may_create=False)
-        return vault if vault.open(bytes.fromhex(row[0])) == KEY_CHECK else None
-    except (Outside, ValueError):
+    except Outside:
         return None
+    return vault if is_its_key(vault, _facts(db)) else None
 
 
 def _key(db: sqlite3.Connection, path: Path, vault: Vault | None) -> Iterator[Finding]:
     """The key beside it must be its own; a copy without one is looked at all the same."""
-    found = key_beside(path)
-    has_one = db.execute("SELECT 1 FROM facts WHERE name = 'key'").fetchone() is not None
-    if found is not None and has_one and vault is None:
+    facts, found = _facts(db), key_beside(path)
+    if facts and found is not None and vault is None:
         yield Finding("key", found.name, _("is not the key of this ledger: one of the two was replaced"))
+    if vault is not None and not are_its_facts(vault, facts):
+        yield Finding("key", "ledger_facts", _("was changed"))
 
 
 def _chain(db: sqlite3.Connection) -> Iterator[Finding]:
     previous, expected = hash_chain.FIRST, 1
-    rows = db.execute(
-        "SELECT id, attempt_id, at_ms, kind, from_state, to_state, details, hash FROM attempt_events ORDER BY id"
-    )
+    rows = db.execute(f"SELECT {hash_chain.EVENT_COLUMNS}, hash FROM ledger_events ORDER BY id")  # noqa: S608 - our own
     for row in rows:
-        if row[0] != expected:
+        if row["id"] != expected:
             yield Finding("chain", f"event {expected}", _("is missing"))
             return
-        if hash_chain.link(previous, *row[:7]) != row[7]:
-            yield Finding("chain", f"event {row[0]}", _("was changed, or one before it was removed or moved"))
+        if hash_chain.link(previous, tuple(row)[:-1]) != row["hash"]:
+            yield Finding("chain", f"event {row['id']}", _("was changed, or one before it was removed or moved"))
             return
-        previous, expected = row[7], row[0] + 1
+        if row["version"] != VERSION:
+            yield Finding("chain", f"event {row['id']}", _("is of a form that this program does not know"))
+        previous, expected = row["hash"], expected + 1
 
 
 def _head(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
@@ -173,49 +198,189 @@ def _head(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
         )
 
 
-def _attempts(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Each attempt must be what its events say it is."""
-    events = db.execute("SELECT attempt_id, to_state, details FROM attempt_events ORDER BY attempt_id, id")
-    told = ((attempt_id, list(rows)) for attempt_id, rows in itertools.groupby(events, lambda row: row[0]))
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event of a subject, as far as rows follow from it."""
+
+    id: int
+    sale_id: int | None
+    at_ms: int
+    kind: str
+    to_state: str
+    details: dict[str, Any]
+
+
+Row = dict[str, Any]
+
+
+def _told(db: sqlite3.Connection, subject: Subject) -> Iterator[tuple[int, list[_Event]]]:
+    """The events of each thing of a kind."""
+    rows = db.execute(
+        "SELECT subject_id, id, sale_id, at_ms, kind, to_state, details FROM ledger_events WHERE subject = ?"
+        " ORDER BY subject_id, id",
+        (subject.value,),
+    )
+    for number, group in itertools.groupby(rows, lambda row: int(row["subject_id"])):
+        yield (
+            number,
+            [
+                _Event(
+                    row["id"], row["sale_id"], row["at_ms"], row["kind"], row["to_state"], json.loads(row["details"])
+                )
+                for row in group
+            ],
+        )
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Details; nothing for what is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _bytes_of(text: object) -> bytes | None:
+    """For SQLite before 3.41, which has no unhex()."""
+    try:
+        return bytes.fromhex(str(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _compare(
+    subject: Subject,
+    kept: Iterator[tuple[int, Row]],
+    told: Iterator[tuple[int, list[_Event]]],
+    replay: Callable[[list[_Event]], Row],
+) -> Iterator[Finding]:
+    """Each row must be what its events say it is."""
+    check = _CHECKS[subject]
     waiting = next(told, None)
-    for row in db.execute(_ATTEMPTS):
-        name = f"attempt {row[0]}"
-        while waiting is not None and waiting[0] < row[0]:
-            yield Finding("attempt", f"attempt {waiting[0]}", _("is missing, its events are there"))
+    for number, row in kept:
+        name = f"{check} {number}"
+        while waiting is not None and waiting[0] < number:
+            yield Finding(check, f"{check} {waiting[0]}", _("is missing, its events are there"))
             waiting = next(told, None)
-        if waiting is None or waiting[0] != row[0]:
-            yield Finding("attempt", name, _("has no events"))
+        if waiting is None or waiting[0] != number:
+            yield Finding(check, name, _("has no events"))
             continue
-        asked = ("sale", "amount_cents", "phone", "phone_sealed", "token", "created_at_ms")
-        kept = dict(zip(asked, row[1:7], strict=True))
-        kept["phone_sealed"] = hashlib.sha256(kept["phone_sealed"]).hexdigest()
-        kept |= {"state": row[7]} | dict(zip(SET_COLUMNS, row[8:], strict=True))
-        yield from _differences("attempt", name, kept, _replayed(waiting[1]))
+        try:
+            made = replay(waiting[1])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            yield Finding(check, name, _("has events that say nothing of it"))
+        else:
+            yield from _differences(check, name, row, made | {"event_id": waiting[1][-1].id})
         waiting = next(told, None)
     while waiting is not None:
-        yield Finding("attempt", f"attempt {waiting[0]}", _("is missing, its events are there"))
+        yield Finding(check, f"{check} {waiting[0]}", _("is missing, its events are there"))
         waiting = next(told, None)
 
 
-def _replayed(events: list[tuple[int, str, str]]) -> dict[str, Any]:
-    """An attempt as its events make it."""
-    asked: dict[str, Any] = json.loads(events[0][2])
-    made: dict[str, Any] = {
-        "sale": asked.get("sale"),
-        "amount_cents": asked.get("amount_cents"),
-        "phone": asked.get("phone"),
-        "phone_sealed": asked.get("phone_sealed"),
-        "token": asked.get("token"),
-        "created_at_ms": asked.get("created_at_ms"),
-        "state": AttemptState.READY.value,
-        "review": "",
-        "heard_settled": 0,
-        "said_by_callback": 0,
-    }
-    for _attempt_id, to_state, details in events:
-        made |= json.loads(details).get("set", {})
-        made["state"] = to_state
+_CHECKS: Final = {Subject.SALE: "sale", Subject.ATTEMPT: "attempt", Subject.TRANSACTION: "transaction"}
+
+
+def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
+    wrong: list[Finding] = []
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        for row in db.execute(_SALES):
+            kept = dict(row)
+            number, received, summed = kept.pop("id"), kept.pop("received_cents"), kept.pop("summed")
+            if not kept.pop("names_last_attempt"):
+                wrong.append(Finding("sale", f"sale {number}", _("names another attempt than its last one")))
+            if received != summed:
+                text = _("received {kept}, its payments sum to {sum}").format(kept=received, sum=summed)
+                wrong.append(Finding("sale", f"sale {number}", text))
+            yield number, kept
+
+    yield from _compare(Subject.SALE, rows(), _told(db, Subject.SALE), _sale_told)
+    yield from wrong
+
+
+def _sale_told(events: list[_Event]) -> Row:
+    kinds = {event.kind for event in events}
+    flags = {"is_voided": int(OfSale.VOIDED in kinds), "has_receipt": int(OfSale.RECEIPT in kinds)}
+    return events[0].details | flags
+
+
+def _attempts(db: sqlite3.Connection) -> Iterator[Finding]:
+    def rows() -> Iterator[tuple[int, Row]]:
+        for row in db.execute(_ATTEMPTS):
+            kept = dict(row)
+            kept["phone_sealed"] = hashlib.sha256(kept["phone_sealed"]).hexdigest()
+            yield kept.pop("id"), kept
+
+    yield from _compare(Subject.ATTEMPT, rows(), _told(db, Subject.ATTEMPT), _attempt_told)
+
+
+def _attempt_told(events: list[_Event]) -> Row:
+    first = events[0]
+    made: Row = {"review": "", "heard_settled": 0, "said_by_callback": 0} | first.details
+    made |= {"sale_id": first.sale_id, "tender_id": first.details.get("tender"), "made_at_ms": first.at_ms}
+    for event in events:
+        made |= event.details.get("set", {})
+        made["state"] = event.to_state
     return made
+
+
+def _transactions(db: sqlite3.Connection) -> Iterator[Finding]:
+    """What is known of each, and which parts of it sales have or had."""
+    wrong: list[Finding] = []
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        for row in db.execute(_TRANSACTIONS):
+            kept = dict(row)
+            number, allocated = kept.pop("id"), kept.pop("allocated_cents")
+            parts = {tender: tuple(rest) for tender, *rest in json.loads(kept["parts"])}
+            summed = sum(amount for _kind, _sale, amount, state in parts.values() if state == "received")
+            if allocated != summed:
+                text = _("received {kept}, its payments sum to {sum}").format(kept=allocated, sum=summed)
+                wrong.append(Finding("transaction", f"transaction {number}", text))
+            kept["parts"] = parts
+            kept["payer_sealed"] = kept["payer_sealed"] and hashlib.sha256(kept["payer_sealed"]).hexdigest()
+            yield number, kept
+
+    yield from _compare(Subject.TRANSACTION, rows(), _told(db, Subject.TRANSACTION), _transaction_told)
+    yield from wrong
+
+
+def _transaction_told(events: list[_Event]) -> Row:
+    made: Row = {"heard_at_ms": events[0].at_ms, "reserved_by": "", "evidence": "", "reservation": ""}
+    for event in events:
+        details = event.details
+        match event.kind:
+            case OfTransaction.ARRIVED | OfTransaction.CONFIRMED:
+                first = {"amount_cents": made.get("amount_cents", details["amount_cents"])}
+                reservation = reservation_subject(details["mpesa_code"]).hex()
+                confirmed = {"confirmed_at_ms": event.at_ms, "confirmed_cents": details["amount_cents"]}
+                made |= details | first | confirmed | {"reservation": reservation}
+            case OfTransaction.RESERVED_ELSEWHERE | OfTransaction.GIVEN_BACK:
+                made["reserved_by"] = details["till"]
+            case OfTransaction.MERGED:
+                made["merged_into"] = details["into"]
+            case OfTransaction.PAID | OfTransaction.CODE_FOLLOWED | OfTransaction.PROVED:
+                made |= {"mpesa_code": details.get("mpesa_code"), "amount_cents": details["amount_cents"]}
+    made["parts"] = _parts_told(events)
+    return made
+
+
+def _parts_told(events: list[_Event]) -> dict[int, tuple[str, int | None, int, str]]:
+    """The tenders over a transaction: kind, sale, amount and state of each."""
+    parts: dict[int, tuple[str, int | None, int, str]] = {}
+    for event in events:
+        details = event.details
+        released = details.get("released" if event.kind == OfTransaction.PROVED else "tender")
+        if event.kind in (OfTransaction.DEALLOCATED, OfTransaction.PROVED) and released is not None:
+            parts[released] = (*parts[released][:3], "released")
+        if event.kind in (OfTransaction.PAID, OfTransaction.ALLOCATED, OfTransaction.PROVED):
+            kind = TenderKind.C2B if event.kind == OfTransaction.ALLOCATED else TenderKind.STK
+            parts[details["tender"]] = (kind.value, event.sale_id, details["amount_cents"], "received")
+        if event.kind == OfTransaction.MERGED:
+            # Its tender stands over the other row.
+            parts.clear()
+    return parts
 
 
 def _differences(check: str, name: str, kept: dict[str, Any], told: dict[str, Any]) -> Iterator[Finding]:
@@ -228,53 +393,27 @@ def _differences(check: str, name: str, kept: dict[str, Any], told: dict[str, An
             )
 
 
-def _sales(db: sqlite3.Connection) -> Iterator[Finding]:
+def _tenders(db: sqlite3.Connection) -> Iterator[Finding]:
+    """Each is a prompt or a part of a transaction: SQLite checks no conditions in a file that it only reads."""
     for row in db.execute(
-        "SELECT s.id, s.reference, s.amount_cents, s.day, s.created_at_ms, s.cashier, s.till_label, s.received_cents,"
-        " s.is_voided, s.last_attempt_id,"
-        " (SELECT coalesce(sum(amount_cents), 0) FROM attempts a WHERE a.sale_id = s.id AND a.state = 'paid')"
-        " + (SELECT coalesce(sum(amount_cents), 0) FROM till_payments p WHERE p.sale_id = s.id AND p.use = 'pays'),"
-        " EXISTS (SELECT 1 FROM attempt_events e JOIN attempts a ON a.id = e.attempt_id"
-        "  WHERE a.sale_id = s.id AND e.kind = 'voided'),"
-        " (SELECT max(id) FROM attempts a WHERE a.sale_id = s.id),"
-        " (SELECT details FROM attempt_events e JOIN attempts a ON a.id = e.attempt_id"
-        "  WHERE a.sale_id = s.id ORDER BY e.id LIMIT 1) FROM sales s ORDER BY s.id"
+        "SELECT t.id FROM tenders t LEFT JOIN stk_attempts a ON a.tender_id = t.id"
+        " WHERE (t.kind = 'stk') <> (a.id IS NOT NULL)"
+        " OR (t.state IN ('received', 'released')) <> (t.transaction_id IS NOT NULL) ORDER BY t.id"
     ):
-        name = f"sale {row[0]}"
-        if row[13] is None:
-            yield Finding("sale", name, _("has no attempt"))
-            continue
-        said = json.loads(row[13])
-        fields = ("reference", "amount_cents", "day", "sold_at_ms", "cashier", "till_label")
-        yield from _differences("sale", name, dict(zip(fields, row[1:7], strict=True)), said)
-        if row[7] != row[10]:
-            yield Finding(
-                "sale", name, _("received {kept}, its payments sum to {sum}").format(kept=row[7], sum=row[10])
-            )
-        if row[8] != row[11]:
-            yield Finding(
-                "sale",
-                name,
-                _("{field} is {value}, its events say {told}").format(field="voided", value=row[8], told=row[11]),
-            )
-        if row[9] != row[12]:
-            yield Finding(
-                "sale", name, _("its last attempt is {last}, it names {named}").format(last=row[12], named=row[9])
-            )
+        yield Finding("tender", f"tender {row[0]}", _("is neither a prompt nor a part of a payment"))
 
 
 def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
-    """A callback that counted must still be there as it came, and nothing that came may be gone."""
-    for event_id, attempt_id in db.execute(
-        "SELECT e.id, e.attempt_id FROM attempt_events e WHERE e.kind IN ('callback', 'callback_unclear')"
-        " AND json_extract(e.details, '$.evidence') IS NOT NULL AND NOT EXISTS"
-        " (SELECT 1 FROM evidence v WHERE v.attempt_id = e.attempt_id"
-        "  AND lower(hex(v.digest)) = json_extract(e.details, '$.evidence')) ORDER BY e.id"
+    """What counted must still be there as it came, and nothing that came may be gone."""
+    for event_id, subject, number in db.execute(
+        "SELECT e.id, e.subject, e.subject_id FROM ledger_events e"
+        " WHERE json_extract(e.details, '$.evidence') IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM evidence v WHERE v.digest = bytes_of(json_extract(e.details, '$.evidence'))"
+        "  AND (e.subject <> 'attempt' OR v.attempt_id = e.subject_id)) ORDER BY e.id"
     ):
-        yield Finding(
-            "attempt", f"attempt {attempt_id}", _("the evidence of event {number} is gone").format(number=event_id)
-        )
-    for table, check in (("evidence", "evidence"), ("till_payments", "payment")):
+        check = _CHECKS[Subject(subject)]
+        yield Finding(check, f"{check} {number}", _("the evidence of event {number} is gone").format(number=event_id))
+    for table, check in (("evidence", "evidence"), ("tenders", "tender")):
         count, last = db.execute(f"SELECT count(*), coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608
         if count != last:
             row = db.execute(
@@ -284,55 +423,62 @@ def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
             yield Finding(check, f"{check} {row[0]}", _("is missing: what came is never deleted"))
 
 
+def _phones(db: sqlite3.Connection, vault: Vault | None) -> Iterator[Finding]:
+    """Each phone is found by the index that its digits make: the waits before another prompt go by it."""
+    if vault is None:
+        return
+    for number, index, sealed in db.execute("SELECT id, phone_index, phone_sealed FROM stk_attempts ORDER BY id"):
+        phone = vault.open(sealed)
+        if phone is None or vault.tail(phone.decode()) != index:
+            yield Finding("attempt", f"attempt {number}", _("is not found by its phone"))
+
+
 def _bodies(db: sqlite3.Connection, vault: Vault | None) -> Iterator[Finding]:
-    """Each message is what its digest says, and its token is that of its attempt."""
-    for number, verdict, digest, part_digest, token_digest, token_hash, sealed in db.execute(
-        "SELECT v.id, v.verdict, v.digest, v.part_digest, v.token_digest, a.token_hash, v.body_sealed"
-        " FROM evidence v LEFT JOIN attempts a ON a.id = v.attempt_id ORDER BY v.id"
+    """Each message is what its digest says, and stands at the attempt whose token it came with."""
+    for number, verdict, digest, part_digest, token_digest, attempt_id, owner, sealed in db.execute(
+        "SELECT v.id, v.verdict, v.digest, v.part_digest, v.token_digest, v.attempt_id, a.id, v.body_sealed"
+        " FROM evidence v LEFT JOIN stk_attempts a ON a.token_hash = v.token_digest ORDER BY v.id"
     ):
         name = f"evidence {number}"
-        if token_hash is not None and token_digest not in (None, token_hash):
+        if attempt_id != owner:
             yield Finding("evidence", name, _("came for another attempt than the one it stands at"))
             continue
-        token = token_digest or token_hash
-        if vault is None or token is None:
+        if vault is None:
             continue
         body = vault.open(sealed)
-        if body is None or hashlib.sha256(token + body).digest() != (part_digest or digest):
+        told = digest if part_digest is None else part_digest
+        if body is None or digest_of(token_digest, body) != told:
             yield Finding("evidence", name, _("is not what came ({verdict})").format(verdict=verdict))
 
 
 def _arrivals(db: sqlite3.Connection, vault: Vault | None) -> Iterator[Finding]:
-    """Each payment that came straight to the till is listed as it came; one that another till has was not hidden."""
+    """Each payment that came straight to the shop's number is in the chain as it came."""
     if vault is None:
         return
-    is_sealed = db.execute("SELECT 1 FROM facts WHERE name = 'elsewhere_sealed'").fetchone() is not None
-    kept = {
-        row[0]: row[1:]
-        for row in db.execute(
-            "SELECT mpesa_code, amount_cents, day, paid_at_ms, received_at_ms, use, taken_by, taken_sealed, evidence"
-            " FROM till_payments"
-        )
-    }
+    chained = {}
+    for row in db.execute(
+        "SELECT at_ms, details FROM ledger_events WHERE subject = ? AND kind IN (?, ?)",
+        (Subject.TRANSACTION.value, OfTransaction.ARRIVED.value, OfTransaction.CONFIRMED.value),
+    ):
+        details = _object(row["details"])
+        chained[details.get("mpesa_code")] = (row["at_ms"], details)
     for digest, sealed in db.execute("SELECT digest, body_sealed FROM evidence WHERE verdict = 'payment' ORDER BY id"):
         told = _told_by(vault.open(sealed))
         if told is None:
             continue
         name = f"payment {told.mpesa_code}"
-        if told.mpesa_code not in kept:
+        if told.mpesa_code not in chained:
             yield Finding("payment", name, _("is missing, its evidence is there"))
             continue
-        amount, day, paid_at_ms, received_at_ms, *_use, evidence = kept[told.mpesa_code]
-        if evidence != digest:
+        at_ms, details = chained[told.mpesa_code]
+        if details.get("evidence") != digest.hex():
             # The same payment told once more, in other words.
             continue
-        if amount != told.amount_cents or paid_at_ms not in (told.paid_at_ms, received_at_ms):
+        paid_at_ms = details.get("paid_at_ms")
+        if details.get("amount_cents") != told.amount_cents or paid_at_ms not in (told.paid_at_ms, at_ms):
             yield Finding("payment", name, _("is not listed as it came"))
-        elif day != day_of(paid_at_ms):
+        elif paid_at_ms is None or details.get("day") != day_of(paid_at_ms):
             yield Finding("payment", name, _("is listed on another day than it came"))
-    for code, (*_what, use, taken_by, taken_sealed, _evidence_digest) in kept.items():
-        if use == "elsewhere" and is_sealed and vault.open(taken_sealed or b"") != elsewhere_note(code, taken_by):
-            yield Finding("payment", f"payment {code}", _("is said to be another till's, and no till said so"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +508,7 @@ def _told_by(body: bytes | None) -> _Told | None:
 def _clock(db: sqlite3.Connection) -> Iterator[Finding]:
     """Where the PC's clock went back while the ledger was written, or stood before there was such a program."""
     newest = 0
-    for event_id, at_ms in db.execute("SELECT id, at_ms FROM attempt_events ORDER BY id"):
+    for event_id, at_ms in db.execute("SELECT id, at_ms FROM ledger_events ORDER BY id"):
         is_impossible = at_ms < EARLIEST_MS and not 0 < newest < EARLIEST_MS
         if is_impossible or at_ms < newest - _CLOCK_TOLERANCE_MS:
             yield Finding(
@@ -372,43 +518,19 @@ def _clock(db: sqlite3.Connection) -> Iterator[Finding]:
         newest = max(newest, at_ms)
 
 
-def _payments(db: sqlite3.Connection) -> Iterator[Finding]:
-    """What a payment is used for is what its last event says, and it came as its evidence shows."""
-    used = {
-        row[0]: row[1:]
-        for row in db.execute(
-            "SELECT json_extract(e.details, '$.mpesa_code'), json_extract(e.details, '$.use'),"
-            " json_extract(e.details, '$.amount_cents'), a.sale_id, max(e.id) FROM attempt_events e"
-            " JOIN attempts a ON a.id = e.attempt_id WHERE e.kind = 'till_payment' GROUP BY 1"
-        )
-    }
-    for code, amount, use, sale_id, has_evidence in db.execute(
-        "SELECT mpesa_code, amount_cents, use, sale_id,"
-        " EXISTS (SELECT 1 FROM evidence v WHERE v.digest = p.evidence) FROM till_payments p ORDER BY id"
-    ):
-        name = f"payment {code}"
-        said, said_amount, said_sale, _last = used.pop(code, ("", amount, None, 0))
-        if not has_evidence:
-            yield Finding("payment", name, _("its evidence is gone"))
-        kept = {"use": "" if use == "elsewhere" else use, "amount_cents": amount, "sale": sale_id}
-        told = {"use": said, "amount_cents": said_amount, "sale": said_sale if said else None}
-        yield from _differences("payment", name, kept, told)
-    for code in used:
-        yield Finding("payment", f"payment {code}", _("is missing, its events are there"))
-
-
 def _totals(db: sqlite3.Connection) -> Iterator[Finding]:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    # Before, a sale counted as paid with its first shilling.
-    is_paid = "received_cents >= amount_cents" if version >= _PAID_IN_FULL_SINCE else "received_cents > 0"
     counted = {
         row[0]: row[1:]
-        for row in db.execute(
-            f"SELECT day, count(*), coalesce(sum({is_paid}), 0), coalesce(sum(received_cents), 0)"  # noqa: S608
-            " FROM sales GROUP BY day"
+        for row in map(
+            tuple,
+            db.execute(
+                "SELECT day, count(*), coalesce(sum(received_cents >= total_cents), 0),"
+                " coalesce(sum(received_cents), 0) FROM sales GROUP BY day"
+            ),
         )
     }
-    kept = {row[0]: row[1:] for row in db.execute("SELECT day, sales, paid_sales, paid_cents FROM day_totals")}
+    totals = db.execute("SELECT day, sales, paid_sales, paid_cents FROM day_totals")
+    kept = {row[0]: row[1:] for row in map(tuple, totals)}
     for day in sorted(counted.keys() | kept.keys()):
         if counted.get(day) != kept.get(day):
             yield Finding(

@@ -130,6 +130,10 @@ REASONS: dict[str, str] = {
     "ledger.newer": N_(
         "The ledger was written by a newer version of the till: {path}. Update this program; nothing was changed."
     ),
+    "ledger.first_edition": N_(
+        "The ledger is one of this program's first edition, which this one does not read: {path}. Nothing was changed. Run: pos-app doctor --set-aside. It lists what is open in it, puts it aside with its copies, and a new ledger begins."
+    ),
+    "first_edition.none": N_("There is no ledger of the first edition here. Nothing was changed."),
     "ledger.foreign": N_("This is not a ledger of the till: {path}. Nothing was changed."),
     "ledger.damaged": N_(
         "The ledger is damaged: {path}. It was left as it is. Restore the last good copy with: pos-app restore FILE (copies: {copies})."

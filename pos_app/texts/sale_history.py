@@ -30,9 +30,11 @@ _KINDS: dict[str, str] = {
     "used_elsewhere": N_("Its M-PESA code was used at another till"),
     "confirmed_otherwise": N_("M-PESA also confirmed its code with another amount: {amount}"),
     "twin": N_("M-PESA confirmed it a second time, with its code"),
-    "till_payment pays": N_("{by} gave it a payment that came straight to the till: {amount}"),
-    "till_payment proves": N_("Also confirmed as a payment to the till: {amount}, the same money"),
-    "till_payment ": N_("{by} took a payment back: {reason}"),
+    "allocated": N_("{by} gave it a payment that came straight to the till: {amount}"),
+    "proved": N_("Also confirmed as a payment to the till: {amount}, the same money"),
+    "deallocated": N_("{by} took a payment back: {reason}"),
+    "confirmed": N_("Also confirmed as a payment to the till: {amount}, the same money"),
+    "code_followed": N_("M-PESA's code followed"),
     "given_up": N_("Given up by {by}: {reason}"),
     "withdrawn": N_("Withdrawn before it was sent"),
     "claimed": N_("{by} noted a code that the customer showed"),
@@ -53,18 +55,16 @@ _OWN_REASONS = (N_("The practice M-PESA was started anew and does not know this 
 """Reasons that the program itself writes; a person's stay as they were typed."""
 
 
-def event_sentence(kind: str, details: dict[str, Any]) -> str:
+def event_sentence(kind: str, actor: str, details: dict[str, Any]) -> str:
     """What happened, in a sentence; what needs a person is added."""
-    by, reason = str(details.get("by", "")), str(details.get("reason", ""))
+    reason = str(details.get("reason", ""))
     values = {
         "amount": format_ksh(int(details.get("amount_cents") or 0)),
         "phone": details.get("phone", ""),
         "outcome": _outcome(details),
-        "by": _(_NOBODY.get(by, by)) if by else "",
+        "by": _(_NOBODY[actor]) if actor in _NOBODY else actor,
         "reason": _(reason) if reason in _OWN_REASONS else reason,
     }
-    if kind == "till_payment":
-        kind = f"{kind} {details.get('use', '')}"
     text = _(_KINDS[kind]).format(**values) if kind in _KINDS else kind
     if details.get("mpesa_code"):
         text += f" · {details['mpesa_code']}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pos_app.common.clock import to_eat
-from pos_app.common.i18n import N_, _
+from pos_app.common.i18n import N_, _, ngettext
 from pos_app.texts.errors import REASONS
 from pos_app.texts.outcomes import WORDS
 
@@ -51,3 +51,16 @@ def status_text(code: str, detail: str = "", at_ms: int | None = None) -> tuple[
             return words.word, words.meaning
     sentence = _(REASONS[code]) if code in REASONS else code
     return _("error"), sentence.replace("{path}", "").replace("{copies}", "")
+
+
+def mailbox_begun(passed_over: int, at_ms: int) -> str:
+    """From when on a new ledger reads its mailbox."""
+    at = to_eat(at_ms).strftime("%Y-%m-%d %H:%M")
+    if not passed_over:
+        return _("This is a new ledger. It reads the mailbox from {at}.").format(at=at)
+    text = ngettext(
+        "This is a new ledger. It reads the mailbox from {at}: {count} message before that belongs to the one set aside.",
+        "This is a new ledger. It reads the mailbox from {at}: {count} messages before that belong to the one set aside.",
+        passed_over,
+    )
+    return text.format(at=at, count=passed_over)

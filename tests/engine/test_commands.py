@@ -123,7 +123,7 @@ def test_enter_to_sending_is_one_transaction(tmp_path: Path) -> None:
     with Mpesa() as mpesa, Till(tmp_path, mpesa) as till:
         commits: list[str] = []
         writer = till.engine._context.ledger._writer
-        writer._db.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        writer._unit.db.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
         attempt = till.run(till.people.request(draft()))
         assert (attempt.state, len(commits)) == (S.SENDING, 1)
         till.until_state(attempt.id, S.PAID)

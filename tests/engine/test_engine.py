@@ -529,25 +529,27 @@ def test_facts_wait_for_a_disk_that_is_full_and_are_not_lost(tmp_path: Path, mon
         till.until_state(attempt, S.PENDING)
         writer = till.engine._context.ledger._writer
         assert writer is not None
-        pages = writer._db.execute("PRAGMA page_count").fetchone()[0]
+        pages = writer._unit.db.execute("PRAGMA page_count").fetchone()[0]
 
         def fill() -> None:
-            writer._db.execute(f"PRAGMA max_page_count = {pages}")
-            writer._db.execute("CREATE TABLE IF NOT EXISTS filler (x)")
+            writer._unit.db.execute(f"PRAGMA max_page_count = {pages}")
+            writer._unit.db.execute("CREATE TABLE IF NOT EXISTS filler (x)")
 
         with contextlib.suppress(Exception):
             till.engine._context.ledger._executor.submit(fill).result()
         free = till.engine._context.ledger._executor.submit(
-            lambda: writer._db.execute("PRAGMA freelist_count").fetchone()
+            lambda: writer._unit.db.execute("PRAGMA freelist_count").fetchone()
         ).result()
-        till.engine._context.ledger._executor.submit(lambda: writer._db.execute("PRAGMA query_only = ON")).result()
+        till.engine._context.ledger._executor.submit(lambda: writer._unit.db.execute("PRAGMA query_only = ON")).result()
         ends = time.monotonic() + 10
         while not any(light.health is Health.DOWN for light in lights_of(till, Service.LEDGER)):
             assert time.monotonic() < ends, free
             time.sleep(0.01)
-        till.engine._context.ledger._executor.submit(lambda: writer._db.execute("PRAGMA query_only = OFF")).result()
         till.engine._context.ledger._executor.submit(
-            lambda: writer._db.execute("PRAGMA max_page_count = 1000000")
+            lambda: writer._unit.db.execute("PRAGMA query_only = OFF")
+        ).result()
+        till.engine._context.ledger._executor.submit(
+            lambda: writer._unit.db.execute("PRAGMA max_page_count = 1000000")
         ).result()
         till.until_state(attempt, S.PAID)
         assert lights_of(till, Service.LEDGER)[-1].health is Health.OK

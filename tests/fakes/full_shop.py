@@ -14,7 +14,8 @@ from pos_app.domain.stk import events as ev
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
-from pos_app.ledger.writer import Cursor, LedgerWriter
+from pos_app.ledger.stores.messages import Cursor
+from pos_app.ledger.writer import LedgerWriter
 
 PAID = Outcome(OutcomeKind.PAID, "0")
 LONGEST_CASHIER = "Wanjikũ wa Kamau Njoroge"

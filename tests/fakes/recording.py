@@ -15,7 +15,7 @@ def record_sale(
     writer: LedgerWriter, draft: Draft, token: str, now_ms: int, *, cashier: str = "", till_label: str = "", **how: Any
 ) -> Attempt:
     """A new sale with its first attempt, *ready*."""
-    with writer._transaction():
+    with writer._unit.transaction():
         return writer._add_sale(draft, token, now_ms, cashier, till_label, anyway=how.get("anyway", False))
 
 
@@ -23,5 +23,5 @@ def record_attempt(
     writer: LedgerWriter, sale_id: SaleId, token: str, now_ms: int, *, msisdn: Msisdn | None = None
 ) -> Attempt:
     """Another attempt of a sale, *ready*."""
-    with writer._transaction():
+    with writer._unit.transaction():
         return writer._add_another(sale_id, token, now_ms, msisdn)

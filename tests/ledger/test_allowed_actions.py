@@ -163,13 +163,15 @@ def test_what_is_offered_is_done_and_what_is_not_is_refused_with_the_same_reason
         assert (expected is None) is (action in allowed_actions(sale))
         with closing(LedgerWriter(there / "ledger.sqlite3")) as ledger:
             last = ledger.last_attempt_of(SALE)
-            before = [ledger.attempt(one.id) for one in ledger._attempts_of(SALE)]
+            before = [ledger.attempt(one.id) for one in ledger._attempts.of_sale(SALE)]
             try:
                 act(ledger, last)
                 done = None
             except Mistake as mistake:
                 done = mistake.code
-                assert [ledger.attempt(one.id) for one in ledger._attempts_of(SALE)] == before, "refused, and half done"
+                assert [ledger.attempt(one.id) for one in ledger._attempts.of_sale(SALE)] == before, (
+                    "refused, and half done"
+                )
         if (story, action) == ("heard of money that is listed", A.SETTLE_REVIEW):
             assert (expected, done) == (None, "review.listed"), "whose money it is is known: it is given, not settled"
         else:

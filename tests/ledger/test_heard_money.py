@@ -267,7 +267,7 @@ def test_a_prompt_that_never_left_and_was_heard_of_is_found_among_those_to_check
 
 def test_what_another_till_has_stays_its(ledger: LedgerWriter) -> None:
     arrive(ledger)
-    ledger.lose_payment(X, "Till 2")
+    ledger.lose_payment(X, "Till 2", T)
     attempt = prompt(ledger, 1)
     assert hear(ledger, attempt, callback(attempt)).review == {Review.CODE_REUSED}
     assert ledger.attempt(attempt.id).heard_code == X

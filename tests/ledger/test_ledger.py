@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from fakes.recording import record_attempt, record_sale
+from fakes.tampering import tampering
 
 from pos_app.common.errors import Bug, Mistake, Outside
 from pos_app.common.tokens import token_digest
@@ -28,12 +29,13 @@ from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
 from pos_app.exports.sales import Format, export
-from pos_app.ledger import backups
+from pos_app.ledger import backups, event_codec
 from pos_app.ledger.db import converting, newest_version
 from pos_app.ledger.integrity.encryption import open_vault
 from pos_app.ledger.reader import Filter, LedgerReader
+from pos_app.ledger.stores.messages import Cursor
 from pos_app.ledger.verify import holds_hash, verify
-from pos_app.ledger.writer import Cursor, LedgerWriter
+from pos_app.ledger.writer import LedgerWriter
 
 T = 1_800_000_000_000
 DAY = "2027-01-15"
@@ -95,26 +97,87 @@ def test_a_sale_from_request_to_paid(ledger: LedgerWriter, path: Path) -> None:
     assert verify(path).findings == ()
 
 
+NEXT = "(SELECT max(id) + 1 FROM ledger_events)"
+
+
+def event(number: object, subject: str, subject_id: int, sale: int, kind: str, old: str, new: str) -> str:
+    return (
+        f"INSERT INTO ledger_events VALUES ({number}, '{subject}', {subject_id}, {sale}, 0, '{kind}', 1, 'x', '{old}',"
+        f" '{new}', '{{}}', zeroblob(32))"
+    )
+
+
 def test_the_database_refuses_illegal_histories(ledger: LedgerWriter, path: Path) -> None:
     attempt = sell(ledger, 1, code="CODEAAAAAA")
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA foreign_keys = ON")
         for sql in (
-            "UPDATE attempt_events SET kind = 'x'",
-            "DELETE FROM attempt_events",
+            "UPDATE ledger_events SET kind = 'x'",
+            "DELETE FROM ledger_events",
             "DELETE FROM sales",
-            "DELETE FROM attempts",
-            "UPDATE sales SET amount_cents = 1",
-            "UPDATE attempts SET amount_cents = 1",
-            "UPDATE attempts SET state = 'declined'",
-            "INSERT INTO attempt_events VALUES (99, 1, 0, 'x', 'paid', 'ready', '{}', zeroblob(32))",
-            "INSERT INTO attempt_events VALUES (99, 1, 0, 'x', 'ready', 'sending', '{}', zeroblob(32))",
+            "DELETE FROM stk_attempts",
+            "DELETE FROM tenders",
+            "DELETE FROM mpesa_transactions",
+            "UPDATE sales SET total_cents = 1",
+            "UPDATE sales SET received_cents = 1",
+            "UPDATE sales SET is_voided = 1",
+            "UPDATE tenders SET amount_cents = 1",
+            "UPDATE tenders SET state = 'failed'",
+            "UPDATE tenders SET transaction_id = NULL",
+            "UPDATE stk_attempts SET state = 'declined', tender_state = 'failed'",
+            "UPDATE stk_attempts SET tender_state = 'failed'",
+            "UPDATE stk_attempts SET review = 'paid_twice'",
+            "UPDATE mpesa_transactions SET mpesa_code = 'ANOTHER001'",
+            "UPDATE mpesa_transactions SET amount_cents = 1",
+            "UPDATE mpesa_transactions SET allocated_cents = 0",
+            "UPDATE mpesa_transactions SET reserved_by = 'till-2'",
+            event(99, "attempt", 1, 1, "query", "paid", "paid"),
+            event(NEXT, "attempt", 1, 1, "query", "paid", "ready"),
+            event(NEXT, "attempt", 1, 1, "query", "ready", "sending"),
+            event(NEXT, "attempt", 1, 1, "painted", "paid", "paid"),
+            event(NEXT, "sale", 1, 1, "query", "", ""),
+            event(NEXT, "attempt", 1, 7, "query", "paid", "paid"),
+            "INSERT INTO sales (reference, total_cents, day, made_at_ms, event_id) VALUES ('A', 1, '2027-01-15', 0, 1)",
+            "INSERT INTO tenders VALUES (9, 1, 'c2b', 1, 'received', 0, 1, 1)",
+            "INSERT OR REPLACE INTO sales SELECT * FROM sales",
+            "INSERT OR REPLACE INTO tenders SELECT * FROM tenders",
+            "INSERT OR REPLACE INTO stk_attempts SELECT * FROM stk_attempts",
+            "INSERT OR REPLACE INTO mpesa_transactions SELECT * FROM mpesa_transactions",
+            "INSERT OR REPLACE INTO ledger_events SELECT * FROM ledger_events",
+            "INSERT OR REPLACE INTO ledger_facts VALUES ('environment', 'production')",
+            "UPDATE ledger_facts SET value = 'production' WHERE name = 'environment'",
+            "DELETE FROM ledger_facts",
+            "INSERT INTO legal_transitions VALUES ('attempt', 'paid', 'declined')",
+            "DELETE FROM legal_transitions",
+            "INSERT INTO event_kinds VALUES ('sale', 'painted')",
+            "UPDATE attempt_states SET tender_state = 'failed'",
         ):
             with pytest.raises(sqlite3.IntegrityError):
                 db.execute(sql)
+                db.commit()
             db.rollback()
     with pytest.raises(Mistake):
         record_attempt(ledger, attempt.sale_id, "again", T + 1_000_000)
+
+
+def test_a_payment_gives_no_more_than_it_has(ledger: LedgerWriter, path: Path) -> None:
+    """By an event in due form, and however the statement wants conflicts passed over."""
+    one, two, gone = sell(ledger, 1), sell(ledger, 2, code="CODEAAAAAA"), sell(ledger, 3)
+    ledger.apply(gone.id, ev.QueryAnswered(Outcome(OutcomeKind.CANCELLED, "1032")), T)
+    ledger.void_sale(gone.sale_id, "Asha", "x", T)
+    for sale in (one.sale_id, gone.sale_id):
+        for how in ("INSERT", "INSERT OR IGNORE", "INSERT OR REPLACE"):
+            details = f"json_object('tender', 4, 'amount_cents', {two.amount_cents})"
+            with closing(sqlite3.connect(path)) as db:
+                db.execute(
+                    f"INSERT INTO ledger_events SELECT {NEXT}, 'mpesa_transaction', 1, {sale}, 0, 'allocated', 1, 'x', '', '',"
+                    f" {details}, zeroblob(32)"
+                )
+                with pytest.raises(sqlite3.IntegrityError):
+                    db.execute(
+                        f"{how} INTO tenders VALUES (4, {sale}, 'c2b', {two.amount_cents}, 'received', 0, 1,"
+                        " (SELECT max(id) FROM ledger_events))"
+                    )
 
 
 def test_one_live_attempt_a_sale(ledger: LedgerWriter) -> None:
@@ -202,50 +265,44 @@ def test_search_by_phone_reference_code_and_amount(ledger: LedgerWriter, path: P
 @pytest.mark.parametrize(
     "tamper",
     [
-        "UPDATE sales SET amount_cents = 1 WHERE id = 2",
-        "UPDATE attempts SET amount_cents = 1 WHERE id = 2",
-        "UPDATE attempts SET mpesa_code = 'OTHERCODE1' WHERE id = 2",
-        "DELETE FROM attempt_events WHERE id = 5",
-        "DELETE FROM attempt_events WHERE id = 12",
-        "UPDATE attempt_events SET details = '{}' WHERE id = 3",
-        "UPDATE attempt_events SET at_ms = at_ms + 1 WHERE id = 3",
-        "UPDATE attempt_events SET id = -1 WHERE id = 3",
+        "UPDATE sales SET total_cents = 1 WHERE id = 2",
+        "UPDATE tenders SET amount_cents = 1 WHERE id = 2",
+        "UPDATE mpesa_transactions SET mpesa_code = 'OTHERCODE1' WHERE id = 2",
+        "DELETE FROM ledger_events WHERE id = 5",
+        "DELETE FROM ledger_events WHERE id = 12",
+        "UPDATE ledger_events SET details = '{}' WHERE id = 3",
+        "UPDATE ledger_events SET at_ms = at_ms + 1 WHERE id = 3",
+        "UPDATE ledger_events SET id = -1 WHERE id = 3",
         "UPDATE day_totals SET paid_cents = paid_cents + 100",
         "UPDATE sales SET received_cents = 0 WHERE id = 1",
         "UPDATE sales SET cashier = 'Somebody else' WHERE id = 1",
         "UPDATE sales SET till_label = 'Till 9' WHERE id = 1",
         "UPDATE sales SET is_voided = 1 WHERE id = 1",
-        "UPDATE attempts SET phone_sealed = (SELECT phone_sealed FROM attempts WHERE id = 3) WHERE id = 2",
-        "UPDATE attempts SET outcome_kind = 'cancelled' WHERE id = 2",
-        "UPDATE attempts SET checkout_request_id = 'ws-9' WHERE id = 2",
-        "UPDATE attempts SET review = 'paid_twice' WHERE id = 2",
-        "DELETE FROM attempts WHERE id = 3",
-        "DELETE FROM attempt_events WHERE attempt_id = 3",
-        "DELETE FROM attempt_events WHERE id > 10",
-        "UPDATE facts SET value = 'another' WHERE name = 'ledger'",
+        "UPDATE stk_attempts SET phone_sealed = (SELECT phone_sealed FROM stk_attempts WHERE id = 3) WHERE id = 2",
+        "UPDATE stk_attempts SET outcome_kind = 'cancelled' WHERE id = 2",
+        "UPDATE stk_attempts SET checkout_request_id = 'ws-9' WHERE id = 2",
+        "UPDATE stk_attempts SET review = 'paid_twice' WHERE id = 2",
+        "DELETE FROM stk_attempts WHERE id = 3",
+        "DELETE FROM ledger_events WHERE subject = 'attempt' AND subject_id = 3",
+        "DELETE FROM ledger_events WHERE id > 10",
+        "UPDATE ledger_facts SET value = 'another' WHERE name = 'ledger'",
     ],
 )
 def test_tampering_shows(ledger: LedgerWriter, path: Path, tamper: str) -> None:
     for number in (1, 2, 3):
         sell(ledger, number, code=f"CODE{number:06d}")
     assert verify(path).findings == ()
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {name}")
+    with tampering(path) as db:
         db.execute(tamper)
     assert verify(path).findings
 
 
 def cut_last_event(path: Path) -> None:
     """Takes the last event back so well that nothing inside the file shows it."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        triggers = db.execute("SELECT sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
-        for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {name}")
-        db.execute("DELETE FROM attempt_events WHERE id = (SELECT max(id) FROM attempt_events)")
-        db.execute("UPDATE attempts SET review = '' WHERE id = 1")
-        for (sql,) in triggers:
-            db.execute(sql)
+    with tampering(path) as db:
+        db.execute("DELETE FROM ledger_events WHERE id = (SELECT max(id) FROM ledger_events)")
+        last = db.execute("SELECT max(id) FROM ledger_events WHERE subject = 'attempt'").fetchone()
+        db.execute("UPDATE stk_attempts SET review = '', said_failed_at_ms = NULL, event_id = ? WHERE id = 1", last)
 
 
 def test_a_cut_end_and_a_replaced_file_show_by_the_head(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
@@ -303,8 +360,8 @@ def test_the_hash_on_an_old_export_is_found_again(ledger: LedgerWriter, path: Pa
     sell(ledger, 1, code="CODEAAAAAA")
     printed = verify(path).last_hash
     sell(ledger, 2)
-    assert holds_hash(path, printed) == 4
-    assert holds_hash(path, printed[:16]) == 4
+    assert holds_hash(path, printed) == 6
+    assert holds_hash(path, printed[:16]) == 6
     assert holds_hash(path, printed[:4]) is None
     assert holds_hash(path, "0" * 64) is None
     assert holds_hash(path, "no hash") is None
@@ -335,7 +392,7 @@ def test_a_copy_whose_chain_is_broken_is_refused_unless_somebody_insists(
     ledger.close()
     with closing(sqlite3.connect(copy, isolation_level=None)) as db:
         db.execute("DROP TRIGGER events_stay_unchanged")
-        db.execute("UPDATE attempt_events SET at_ms = at_ms + 1 WHERE id = 2")
+        db.execute("UPDATE ledger_events SET at_ms = at_ms + 1 WHERE id = 2")
     with pytest.raises(Mistake) as caught:
         backups.restore(copy, path)
     assert (caught.value.code, caught.value.params["row"]) == ("copy.changed", "event 2")
@@ -427,7 +484,7 @@ def test_a_ledger_that_vanished_is_not_started_anew(path: Path) -> None:
 def test_a_locked_ledger_says_so(ledger: LedgerWriter, path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        ledger._db.execute("PRAGMA busy_timeout = 50")
+        ledger._unit.db.execute("PRAGMA busy_timeout = 50")
         with pytest.raises(Outside) as caught:
             sell(ledger, 1)
         assert caught.value.code == "ledger.locked"
@@ -437,13 +494,13 @@ def test_a_locked_ledger_says_so(ledger: LedgerWriter, path: Path) -> None:
 
 def test_a_full_disk_records_nothing_and_recovers(ledger: LedgerWriter, path: Path) -> None:
     sell(ledger, 1)
-    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = ledger._unit.db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._unit.db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(Outside) as caught:
         for number in range(2, 400):
             sell(ledger, number)
     assert caught.value.code == "ledger.disk_full"
-    ledger._db.execute("PRAGMA max_page_count = 1000000")
+    ledger._unit.db.execute("PRAGMA max_page_count = 1000000")
     assert sell(ledger, 900)
     assert verify(path).findings == ()
 
@@ -714,10 +771,8 @@ def test_silent_facts_and_unknown_sales(ledger: LedgerWriter, path: Path) -> Non
 
 
 def test_a_state_that_changes_without_an_event_is_a_bug(ledger: LedgerWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pos_app.ledger import writer
-
     attempt = sell(ledger, 1)
-    monkeypatch.setattr(writer, "describe", lambda *_: ("", {}))
+    monkeypatch.setattr(event_codec, "attempt_kind", lambda *_: "")
     with pytest.raises(Bug):
         ledger.apply(attempt.id, ev.DeadlinePassed(), T)
 
@@ -729,9 +784,9 @@ def test_events_of_an_attempt_that_is_gone_and_a_key_in_pieces(ledger: LedgerWri
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
             db.execute(f"DROP TRIGGER {name}")
-        db.execute("DELETE FROM attempts WHERE id = 1")
+        db.execute("DELETE FROM stk_attempts WHERE id = 1")
         db.execute("DELETE FROM sales WHERE id = 1")
-        db.execute("UPDATE facts SET value = 'zz' WHERE name = 'key'")
+        db.execute("UPDATE ledger_facts SET value = 'zz' WHERE name = 'key'")
     found = {(finding.check, finding.row) for finding in verify(path).findings}
     assert {("attempt", "attempt 1"), ("key", "ledger.key")} <= found
 
@@ -816,7 +871,7 @@ def test_a_row_that_points_to_nothing_is_found(ledger: LedgerWriter, path: Path)
 
 def test_a_wal_that_was_removed_is_noticed(ledger: LedgerWriter, path: Path, tmp_path: Path) -> None:
     sell(ledger, 1)
-    ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ledger._unit.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     sell(ledger, 2)
     taken = tmp_path / "taken" / "ledger.sqlite3"
     taken.parent.mkdir()

@@ -14,8 +14,9 @@ from fakes.till import draft
 from pos_app.common.tokens import token_digest
 from pos_app.domain.stk import events as ev
 from pos_app.ledger.reader import LedgerReader
+from pos_app.ledger.stores.messages import Cursor
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import Cursor, LedgerWriter
+from pos_app.ledger.writer import LedgerWriter
 
 T = 1_795_504_440_000
 DAY = "2026-11-24"
@@ -62,9 +63,9 @@ def test_they_are_listed_until_they_are_settled_and_stay_as_evidence(ledger: Led
         assert settled == [("", ""), ("Asha", "a stranger"), ("Asha", "a stranger")]
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT count(*) FROM evidence").fetchone() == (4,)
-        kept = db.execute("SELECT evidence_id, settled_by, reason FROM settled_strays ORDER BY 1 DESC").fetchall()
+        kept = db.execute("SELECT evidence_id, settled_by, reason FROM settled_messages ORDER BY 1 DESC").fetchall()
         assert kept == [(number, "Asha", "a stranger") for number in ids[1:]]
-        for sql in ("DELETE FROM settled_strays", "UPDATE settled_strays SET reason = ''"):
+        for sql in ("DELETE FROM settled_messages", "UPDATE settled_messages SET reason = ''"):
             with pytest.raises(sqlite3.IntegrityError):
                 db.execute(sql)
     assert verify(path).findings == ()

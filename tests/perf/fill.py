@@ -24,7 +24,7 @@ def fill(home: Path, rows: int, *, is_paid: bool) -> None:
     environment = "practice" if is_paid else "sandbox"
     now_ms = time.time_ns() // 1_000_000
     with closing(LedgerWriter(home / environment / "ledger.sqlite3", environment)) as ledger:
-        ledger._db.execute("PRAGMA synchronous = OFF")
+        ledger._unit.db.execute("PRAGMA synchronous = OFF")
         for number in range(rows):
             at_ms = now_ms - (rows - number)
             draft = Draft(Cents((number % 900 + 1) * 100), Msisdn(f"2547{number:08d}"), Reference(f"R{number}"))

@@ -23,7 +23,7 @@ from pos_app.engine.dispatcher import HANDLERS
 from pos_app.engine.handlers import stk
 from pos_app.engine.parts import Parts
 from pos_app.engine.services import stk_sender
-from pos_app.ledger.payment_book import PaymentBook
+from pos_app.ledger.stores.transactions import TransactionStore
 from pos_app.ledger.verify import Verdict
 from pos_app.receipts.thermal_printer import ThermalPrinter
 
@@ -67,10 +67,10 @@ def _late_journal() -> None:
 def _forgets_payment() -> None:
     """What was paid straight to the till is read and never listed."""
 
-    def keep(self: PaymentBook, payment: C2bPayment, evidence: bytes, now_ms: int) -> bool:
+    def arrive(self: TransactionStore, payment: C2bPayment, evidence: bytes, now_ms: int) -> bool:
         return False
 
-    PaymentBook.keep = keep  # type: ignore[method-assign]
+    TransactionStore.arrive = arrive  # type: ignore[method-assign]
 
 
 def _believes_amounts() -> None:

@@ -114,7 +114,7 @@ def lay(step: str, passes: int) -> None:
 
         def opened(self: LedgerWriter, *args: Any) -> None:
             real_init(self, *args)
-            self._db.set_trace_callback(lambda sql: fuse.burn() if sql.startswith("COMMIT") else None)
+            self._unit.db.set_trace_callback(lambda sql: fuse.burn() if sql.startswith("COMMIT") else None)
 
         LedgerWriter.__init__ = opened  # type: ignore[method-assign,assignment]
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pos_app.domain.stk.attempt import AttemptState
-from pos_app.domain.values.ids import AttemptId
-
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One entry of a sale's time line."""
+    """One entry of a sale's time line.
+
+    Args:
+        actor: Who did it: a name or ``system``; ``cli:`` and a name from the command line.
+    """
 
     id: int
-    attempt_id: AttemptId
     at_ms: int
     kind: str
-    from_state: AttemptState
-    to_state: AttemptState
+    actor: str
     details: dict[str, Any]

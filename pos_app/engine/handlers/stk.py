@@ -78,9 +78,8 @@ async def send_again(command: SendAgain, sender: Sender, parts: Parts) -> Attemp
                     raise
     token = new_address_token()
     now_ms = context.clock.now_ms()
-    write = partial(
-        context.ledger.call, LedgerWriter.begin_attempt, command.sale_id, token, now_ms, msisdn=command.msisdn
-    )
+    again = partial(LedgerWriter.begin_attempt, msisdn=command.msisdn, by=sender.actor.name)
+    write = partial(context.ledger.call, again, command.sale_id, token, now_ms)
     begun = await parts.sender.begin(write, token, entered_s)
     if last.state is AttemptState.READY:
         # It made room for the other.

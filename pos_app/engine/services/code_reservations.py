@@ -120,7 +120,7 @@ class CodeReservations:
         answer = await self.ask("PUT", _path(mpesa_code))
         if answer.status == 409:
             till = holder_of(answer.body)
-            await self._context.ledger.call(LedgerWriter.lose_payment, mpesa_code, till)
+            await self._context.ledger.call(LedgerWriter.lose_payment, mpesa_code, till, self._context.clock.now_ms())
             self._context.emit(PaymentArrived(None))
             raise Mistake("payment.elsewhere", till=till)
         if answer.status != 200:

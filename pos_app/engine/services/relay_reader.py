@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -25,7 +26,7 @@ from pos_app.common.http import (
 )
 from pos_app.engine.relay_messages import RelayMessage, read_message
 from pos_app.engine.updates import Health, Service, ServiceStatusChanged
-from pos_app.ledger.writer import Cursor
+from pos_app.ledger.stores.messages import Cursor
 from pos_app.settings.effective import RelayAccess
 
 _log = logging.getLogger("pos_app.engine.services.relay_reader")
@@ -49,6 +50,23 @@ _OF_A_STREAM: Final = (":", "retry:", "id:", "event:", "data:")
 Take = Callable[[RelayMessage], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a new ledger's mail begins, in a mailbox that another one read before.
+
+    Args:
+        since_ms: What the relay had before that is passed over.
+        note: Told how far the mailbox was read then, and how many messages were passed over.
+    """
+
+    since_ms: int
+    note: Callable[[Cursor, int], Awaitable[None]]
+
+    def is_anothers(self, mail: RelayMessage) -> bool:
+        """Whether a message came before the new ledger began; one that does not say when is the new one's."""
+        return mail.received_at_ms is not None and mail.received_at_ms < self.since_ms
+
+
 def mailbox_of(relay: RelayAccess) -> str:
     """The name under which the ledger keeps the cursor."""
     return f"{relay.url}#{relay.till}"
@@ -59,6 +77,7 @@ class RelayReader:
 
     Args:
         cursor: How far the ledger has it.
+        beginning: Where some of what waits is another ledger's.
         take: Writes evidence, effect and cursor in one transaction.
         show_status: Shows how the relay fares.
         on_polled: Called when everything that waited is read, or the relay turned out to be away.
@@ -73,6 +92,7 @@ class RelayReader:
         cursor: Cursor,
         *,
         take: Take,
+        beginning: Beginning | None = None,
         show_status: Callable[[ServiceStatusChanged], None],
         on_polled: Callable[[], None],
         clock: Clock,
@@ -82,6 +102,8 @@ class RelayReader:
         self._clock = clock
         self._cursor = cursor
         self._take = take
+        self._beginning = beginning
+        self._passed_over = 0
         self._show_status = show_status
         self._on_polled = on_polled
         self._heard_at_ms: int | None = None
@@ -119,6 +141,9 @@ class RelayReader:
         self._has_begun_anew = False
         while (has_more := await self._read_page(0)) is not None:
             if not has_more:
+                if self._beginning is not None:
+                    await self._beginning.note(self._cursor, self._passed_over)
+                    self._beginning = None
                 return True
         return False
 
@@ -237,8 +262,11 @@ class RelayReader:
             _log.warning("the relay sent something else than the next message")
             self._show_status(ServiceStatusChanged(Service.RELAY, Health.DOWN, "relay.not_understood"))
             return False
-        await self._take(mail)
-        self._heard_at_ms = self._clock.now_ms() // 60_000 * 60_000
+        if self._beginning is not None and self._beginning.is_anothers(mail):
+            self._passed_over += 1
+        else:
+            await self._take(mail)
+            self._heard_at_ms = self._clock.now_ms() // 60_000 * 60_000
         self._cursor = mail.cursor
         return True
 

@@ -233,7 +233,7 @@ class SaleDialog(QDialog):
         self._events.clear()
         for event in full.history:
             at = to_eat(event.at_ms).strftime("%H:%M:%S")
-            self._events.addItem(f"{at}   {event_sentence(event.kind, event.details)}")
+            self._events.addItem(f"{at}   {event_sentence(event.kind, event.actor, event.details)}")
         self._events.scrollToBottom()
         self._show_actions()
 

@@ -24,6 +24,7 @@ class Bridge(QObject):
         attempt_changed: `AttemptChanged`; only the newest of an attempt within a frame.
         announced, service_status_changed, replied, started, failed, phone_changed: as named.
         payment_arrived, messages_changed: of what no sale has.
+        mailbox_begun: a new ledger reads its mailbox from here on.
     """
 
     attempt_changed = Signal(object)
@@ -35,6 +36,7 @@ class Bridge(QObject):
     phone_changed = Signal(object)
     payment_arrived = Signal(object)
     messages_changed = Signal(object)
+    mailbox_begun = Signal(object)
     _arrived = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -53,6 +55,7 @@ class Bridge(QObject):
             PhoneChanged: self.phone_changed,
             updates.PaymentArrived: self.payment_arrived,
             updates.MessagesChanged: self.messages_changed,
+            updates.MailboxBegun: self.mailbox_begun,
         }
         self._timer.setInterval(FRAME_MS)
         self._timer.timeout.connect(self._deliver)

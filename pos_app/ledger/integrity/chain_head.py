@@ -43,8 +43,8 @@ def head_file(ledger: Path) -> Path:
 
 def head_of(db: sqlite3.Connection) -> Head:
     """The head as the ledger itself has it."""
-    named = db.execute("SELECT value FROM facts WHERE name = 'ledger'").fetchone()
-    last = db.execute("SELECT id, hash FROM attempt_events ORDER BY id DESC LIMIT 1").fetchone()
+    named = db.execute("SELECT value FROM ledger_facts WHERE name = 'ledger'").fetchone()
+    last = db.execute("SELECT id, hash FROM ledger_events ORDER BY id DESC LIMIT 1").fetchone()
     event_id, digest = last if last is not None else (0, b"")
     return Head(named[0] if named is not None else "", event_id, digest.hex())
 
@@ -117,5 +117,5 @@ def is_behind(db: sqlite3.Connection, head: Head) -> bool:
         return True
     if head.event_id == 0:
         return False
-    row = db.execute("SELECT hash FROM attempt_events WHERE id = ?", (head.event_id,)).fetchone()
+    row = db.execute("SELECT hash FROM ledger_events WHERE id = ?", (head.event_id,)).fetchone()
     return row is None or row[0].hex() != head.hash_hex

@@ -21,8 +21,6 @@ from pos_app.common.files import write_private
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _TAIL_DIGITS: Final = 4
-KEY_CHECK: Final = b"pos-app"
-"""What a ledger keeps sealed, to tell its own key from another's."""
 
 
 class Vault:

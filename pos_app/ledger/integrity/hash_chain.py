@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 FIRST: Final = bytes(32)
@@ -14,9 +15,14 @@ def canonical(details: dict[str, Any]) -> str:
     return json.dumps(details, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def link(
-    previous: bytes, event_id: int, attempt_id: int, at_ms: int, kind: str, from_state: str, to_state: str, details: str
-) -> bytes:
-    """The hash of an event, which covers all before it."""
-    fields = json.dumps([event_id, attempt_id, at_ms, kind, from_state, to_state, details], ensure_ascii=False)
-    return hashlib.sha256(previous + fields.encode()).digest()
+EVENT_COLUMNS: Final = "id, subject, subject_id, sale_id, at_ms, kind, version, actor, from_state, to_state, details"
+"""All that the hash of an event covers, besides the events before it."""
+
+
+def link(previous: bytes, values: Sequence[int | str | None]) -> bytes:
+    """The hash of an event, which covers all before it.
+
+    Args:
+        values: Of `EVENT_COLUMNS`.
+    """
+    return hashlib.sha256(previous + json.dumps(tuple(values), ensure_ascii=False).encode()).digest()

@@ -139,7 +139,10 @@ class Ledger:
         return self._apply(attempt, ev.CodeUsedElsewhere(till), at)
 
     def _reserved(self, attempt: str, at: int) -> None:
-        self._writer.note_reserved(self._attempts[attempt])
+        number = self._attempts[attempt]
+        # The engine notes what it was given to reserve, and nothing else.
+        if number in [one for one, _code in self._writer.codes_to_reserve(0)]:
+            self._writer.note_reserved(number)
 
     def _void(self, sale: str, at: int) -> Answer:
         last = self._writer.last_attempt_of(self._sales[sale])

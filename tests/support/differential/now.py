@@ -26,8 +26,9 @@ from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
 from pos_app.ledger.reader import Filter, LedgerReader
+from pos_app.ledger.stores.messages import Cursor
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import Applied, Cursor, LedgerWriter
+from pos_app.ledger.writer import Applied, LedgerWriter
 
 
 class Ledger:
@@ -101,7 +102,7 @@ class Ledger:
         # The first edition's engine withdrew what never left before it asked; here both are one transaction.
         was_ready = writer.last_attempt_of(number).state is AttemptState.READY
         try:
-            with writer._transaction():
+            with writer._unit.transaction():
                 made = writer._add_another(number, token, at, Msisdn(phone) if phone is not None else None)
                 if was_ready:
                     raise Mistake("sale.live_attempt")
@@ -155,7 +156,10 @@ class Ledger:
         return self._apply(attempt, ev.CodeUsedElsewhere(till), at)
 
     def _reserved(self, attempt: str, at: int) -> None:
-        self._writer.note_reserved(self._attempts[attempt])
+        number = self._attempts[attempt]
+        # The engine notes what it was given to reserve, and nothing else.
+        if number in [one for one, _code in self._writer.codes_to_reserve(0)]:
+            self._writer.note_reserved(number)
 
     def _void(self, sale: str, at: int) -> Answer:
         number = self._sales[sale]
@@ -221,7 +225,7 @@ class Ledger:
         self._writer.note_reservation(reservation_subject(code), till, at, _cursor(position))
 
     def _lose(self, code: str, till: str, at: int) -> None:
-        self._writer.lose_payment(code, till)
+        self._writer.lose_payment(code, till, at)
 
     def _settle_strays(self, numbers: list[int], at: int) -> None:
         came = [stray.id for stray in reversed(self._reader.strays(with_settled=True))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -42,10 +43,10 @@ from pos_app.domain.values.ids import SaleId
 from pos_app.domain.values.money import Cents
 from pos_app.domain.values.order_reference import Reference
 from pos_app.domain.values.phone import Msisdn
-from pos_app.ledger.reader import LedgerReader
 from pos_app.ledger.rows import SPEAKS_OF_MONEY
+from pos_app.ledger.stores.messages import Cursor
 from pos_app.ledger.verify import verify
-from pos_app.ledger.writer import Cursor, LedgerWriter
+from pos_app.ledger.writer import LedgerWriter
 
 S = AttemptState
 QUERY_PAID, QUERY_CANCELLED = ev.QueryAnswered(PAID), ev.QueryAnswered(CANCELLED)
@@ -248,14 +249,16 @@ class Sales(RuleBasedStateMachine):
     def message(
         self, sale: int, outcome: Outcome, old: bool, cents: int | None, code: str | None, unclear: bool
     ) -> None:
-        found = self.ledger._attempts_of(self.sales[sale])[0 if old else -1]
+        found = self.ledger._attempts.of_sale(self.sales[sale])[0 if old else -1]
         amount = None if cents is None else Cents(cents)
         event: ev.CallbackArrived | ev.CallbackUnclear = ev.CallbackUnclear(amount, code)
         if not unclear:
             event = ev.CallbackArrived(outcome, f"m-{found.id}", f"ws-{found.id}", amount, code)
         self.position += 1
         self.now_ms += 12_000
-        token = self.ledger._db.execute("SELECT token_hash FROM attempts WHERE id = ?", (found.id,)).fetchone()[0]
+        token = self.ledger._unit.db.execute(
+            "SELECT token_hash FROM stk_attempts WHERE id = ?", (found.id,)
+        ).fetchone()[0]
         self.ledger.take_callback(
             token_digest=token, body=b"%d" % self.position, event=event, now_ms=self.now_ms,
             cursor=Cursor("r", self.position),
@@ -290,7 +293,7 @@ class Sales(RuleBasedStateMachine):
         except Mistake:
             return
         assert not said, "prompted again after paid was said"
-        received = self.ledger._db.execute("SELECT received_cents FROM sales WHERE id = ?", (self.sales[sale],))
+        received = self.ledger._unit.db.execute("SELECT received_cents FROM sales WHERE id = ?", (self.sales[sale],))
         assert attempt.amount_cents == 100_000 - received.fetchone()[0], "what came in is not asked for again"
 
     @rule(sale=st.integers(0, 1))
@@ -304,36 +307,37 @@ class Sales(RuleBasedStateMachine):
 
     def _said(self, sale: int) -> bool:
         """As a stranger to the rules would see it: by the words of every event that stands unsettled."""
-        paid_codes = {row[0] for row in self.ledger._db.execute(
-            "SELECT mpesa_code FROM attempts WHERE sale_id = ? AND mpesa_code IS NOT NULL UNION"
-            " SELECT mpesa_code FROM till_payments WHERE sale_id = ?", (self.sales[sale], self.sales[sale]))}  # fmt: skip
-        return any(self._speaks(attempt, paid_codes) for attempt in self.ledger._attempts_of(self.sales[sale]))
+        paid_codes = {row[0] for row in self.ledger._unit.db.execute(
+            "SELECT m.mpesa_code FROM mpesa_transactions m JOIN tenders t ON t.transaction_id = m.id"
+            " WHERE t.sale_id = ? AND t.state = 'received'", (self.sales[sale],))}  # fmt: skip
+        return any(self._speaks(attempt, paid_codes) for attempt in self.ledger._attempts.of_sale(self.sales[sale]))
 
     def _speaks(self, attempt: Attempt, paid_codes: set[str]) -> bool:
         if attempt.state is S.PAID:
             return False
         speaks = False
-        with closing(LedgerReader(self.path)) as reader:
-            events = [one for one in reader.timeline(attempt.sale_id) if one.attempt_id == attempt.id]
-        for one in events:
-            details = one.details
-            if one.kind == "review_settled":
+        events = self.ledger._unit.db.execute(
+            "SELECT kind, from_state, details FROM ledger_events WHERE subject = 'attempt' AND subject_id = ? ORDER BY id",
+            (attempt.id,),
+        )
+        for kind, from_state, text in events.fetchall():
+            details = json.loads(text)
+            if kind == "review_settled":
                 speaks = False
-            elif one.kind in ("callback", "callback_unclear") and (
-                details.get("outcome") == "paid" or one.kind == "callback_unclear"
+            elif kind in ("callback", "callback_unclear") and (
+                details.get("outcome") == "paid" or kind == "callback_unclear"
             ):
                 speaks |= details.get("mpesa_code") is None or details["mpesa_code"] not in paid_codes
-            elif one.kind == "query" and details["outcome"] == "paid":
-                speaks |= one.from_state not in ("pending", "unknown")
+            elif kind == "query" and details["outcome"] == "paid":
+                speaks |= from_state not in ("pending", "unknown")
         return speaks and not attempt.is_live
 
     @invariant()
     def received_is_what_came(self) -> None:
-        for sale in self.sales:
-            row = self.ledger._db.execute(
-                "SELECT received_cents, (SELECT coalesce(sum(amount_cents), 0) FROM attempts WHERE sale_id = s.id AND"
-                " state = 'paid') + (SELECT coalesce(sum(amount_cents), 0) FROM till_payments WHERE sale_id = s.id AND"
-                " use = 'pays') FROM sales s WHERE id = ?", (sale,),
+        for sale in range(len(self.sales)):
+            row = self.ledger._unit.db.execute(
+                "SELECT received_cents, (SELECT coalesce(sum(amount_cents), 0) FROM tenders WHERE sale_id = s.id AND"
+                " state = 'received') FROM sales s WHERE id = ?", (self.sales[sale],),
             ).fetchone()  # fmt: skip
             assert row[0] == row[1]
 
