@@ -48,7 +48,8 @@ _TRANSACTIONS: Final = (
     " m.paid_at_ms, m.phone_last3, m.payer_sealed, lower(hex(m.evidence)) AS evidence,"
     " lower(hex(m.reservation)) AS reservation, m.reserved_by,"
     " m.merged_into, m.allocated_cents,"
-    " (SELECT json_group_array(json_array(t.id, t.kind, t.sale_id, t.amount_cents, t.state)) FROM tenders t"
+    " (SELECT json_group_array(json_array(t.id, t.kind, t.sale_id, t.amount_cents, t.state, t.event_id,"
+    "   CASE t.kind WHEN 'c2b' THEN t.made_at_ms END)) FROM tenders t"
     "  WHERE t.transaction_id = m.id) AS parts FROM mpesa_transactions m ORDER BY m.id"
 )
 
@@ -224,9 +225,7 @@ def _told(db: sqlite3.Connection, subject: Subject) -> Iterator[tuple[int, list[
         yield (
             number,
             [
-                _Event(
-                    row["id"], row["sale_id"], row["at_ms"], row["kind"], row["to_state"], json.loads(row["details"])
-                )
+                _Event(row["id"], row["sale_id"], row["at_ms"], row["kind"], row["to_state"], _object(row["details"]))
                 for row in group
             ],
         )
@@ -333,8 +332,8 @@ def _transactions(db: sqlite3.Connection) -> Iterator[Finding]:
         for row in db.execute(_TRANSACTIONS):
             kept = dict(row)
             number, allocated = kept.pop("id"), kept.pop("allocated_cents")
-            parts = {tender: tuple(rest) for tender, *rest in json.loads(kept["parts"])}
-            summed = sum(amount for _kind, _sale, amount, state in parts.values() if state == "received")
+            parts = {tender: tuple(part) for tender, *part in json.loads(kept["parts"])}
+            summed = sum(part[2] for part in parts.values() if part[3] == "received")
             if allocated != summed:
                 text = _("received {kept}, its payments sum to {sum}").format(kept=allocated, sum=summed)
                 wrong.append(Finding("transaction", f"transaction {number}", text))
@@ -366,17 +365,28 @@ def _transaction_told(events: list[_Event]) -> Row:
     return made
 
 
-def _parts_told(events: list[_Event]) -> dict[int, tuple[str, int | None, int, str]]:
-    """The tenders over a transaction: kind, sale, amount and state of each."""
-    parts: dict[int, tuple[str, int | None, int, str]] = {}
+Part = tuple[str, int | None, int, str, int, int | None]
+
+
+def _parts_told(events: list[_Event]) -> dict[int, Part]:
+    """The tenders over a transaction.
+
+    Returns:
+        Kind, sale, amount and state of each, the event that changed it last, and when a payment was given.
+    """
+    parts: dict[int, Part] = {}
     for event in events:
         details = event.details
         released = details.get("released" if event.kind == OfTransaction.PROVED else "tender")
         if event.kind in (OfTransaction.DEALLOCATED, OfTransaction.PROVED) and released is not None:
-            parts[released] = (*parts[released][:3], "released")
-        if event.kind in (OfTransaction.PAID, OfTransaction.ALLOCATED, OfTransaction.PROVED):
-            kind = TenderKind.C2B if event.kind == OfTransaction.ALLOCATED else TenderKind.STK
-            parts[details["tender"]] = (kind.value, event.sale_id, details["amount_cents"], "received")
+            kind, sale, amount, _state, _event, given_ms = parts[released]
+            parts[released] = (kind, sale, amount, "released", event.id, given_ms)
+        if event.kind == OfTransaction.ALLOCATED:
+            amount = details["amount_cents"]
+            parts[details["tender"]] = (TenderKind.C2B.value, event.sale_id, amount, "received", event.id, event.at_ms)
+        if event.kind in (OfTransaction.PAID, OfTransaction.PROVED):
+            amount = details["amount_cents"]
+            parts[details["tender"]] = (TenderKind.STK.value, event.sale_id, amount, "received", event.id, None)
         if event.kind == OfTransaction.MERGED:
             # Its tender stands over the other row.
             parts.clear()
@@ -405,10 +415,12 @@ def _tenders(db: sqlite3.Connection) -> Iterator[Finding]:
 
 def _evidence(db: sqlite3.Connection) -> Iterator[Finding]:
     """What counted must still be there as it came, and nothing that came may be gone."""
+    named = "CASE WHEN json_valid(e.details) THEN bytes_of(json_extract(e.details, '$.evidence')) END"
     for event_id, subject, number in db.execute(
-        "SELECT e.id, e.subject, e.subject_id FROM ledger_events e"
-        " WHERE json_extract(e.details, '$.evidence') IS NOT NULL AND NOT EXISTS"
-        " (SELECT 1 FROM evidence v WHERE v.digest = bytes_of(json_extract(e.details, '$.evidence'))"
+        "SELECT e.id, e.subject, e.subject_id FROM ledger_events e"  # noqa: S608 - our own words
+        f" WHERE {named} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.digest = {named}"
+        "  AND v.received_at_ms = e.at_ms AND v.verdict = CASE e.kind WHEN 'callback' THEN 'read'"
+        "  WHEN 'callback_unclear' THEN 'unreadable' ELSE 'payment' END"
         "  AND (e.subject <> 'attempt' OR v.attempt_id = e.subject_id)) ORDER BY e.id"
     ):
         check = _CHECKS[Subject(subject)]
