@@ -73,7 +73,8 @@ class Ledger:
 
     def _told(self, applied: Iterable[Applied]) -> Answer:
         follows = [self._command(command) for one in applied for command in one.commands]
-        return {"follows": follows}
+        # The same news twice in one answer is one piece of news: a payment with one code rings once now (decision 0015).
+        return {"follows": list(dict.fromkeys(follows))}
 
     @staticmethod
     def _command(command: Command) -> str:
