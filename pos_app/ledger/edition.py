@@ -21,16 +21,12 @@ _HEADER_BYTES: Final = 100
 
 def is_first_edition(ledger: Path) -> bool:
     """Whether a file is a ledger of the first edition."""
-    try:
-        with ledger.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-    except OSError:
-        return False
-    application, version = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
-    if application == 0:
-        # A new file whose first page still stands in the WAL alone.
-        application, version = _said_by_wal(ledger)
-    return application == APPLICATION_ID and 0 < version < FIRST_VERSION
+    return 0 < _version_of(ledger) < FIRST_VERSION
+
+
+def is_second_edition(ledger: Path) -> bool:
+    """Whether a file is a ledger of this edition."""
+    return _version_of(ledger) >= FIRST_VERSION
 
 
 def is_aside(folder: Path) -> bool:
@@ -46,7 +42,7 @@ def unfinished(ledger: Path) -> Path | None:
 
 def is_to_be_set_aside(ledger: Path) -> bool:
     """Whether a ledger of the first edition lies here, or was being moved away when that was cut short."""
-    return is_first_edition(ledger) or (not ledger.exists() and unfinished(ledger) is not None)
+    return is_first_edition(ledger) or (unfinished(ledger) is not None and not is_second_edition(ledger))
 
 
 def refuse_first_edition(ledger: Path) -> None:
@@ -57,6 +53,20 @@ def refuse_first_edition(ledger: Path) -> None:
     """
     if is_to_be_set_aside(ledger):
         raise Outside("ledger.first_edition", path=str(ledger), copies=str(ledger.parent / "copies"))
+
+
+def _version_of(ledger: Path) -> int:
+    """The schema that a ledger of ours has; 0 where that cannot be told, or it is none."""
+    try:
+        with ledger.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError:
+        return 0
+    application, version = int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big")
+    if application == 0:
+        # A new file whose first page still stands in the WAL alone.
+        application, version = _said_by_wal(ledger)
+    return version if application == APPLICATION_ID else 0
 
 
 def _said_by_wal(ledger: Path) -> tuple[int, int]:

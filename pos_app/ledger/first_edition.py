@@ -19,7 +19,7 @@ from pos_app.common.errors import Mistake, Outside
 from pos_app.common.files import sync_folder
 from pos_app.common.paths import make_private
 from pos_app.ledger.db import converting
-from pos_app.ledger.edition import ASIDE, UNFINISHED, is_aside, is_first_edition, unfinished
+from pos_app.ledger.edition import ASIDE, UNFINISHED, is_aside, is_first_edition, is_second_edition, unfinished
 from pos_app.ledger.one_writer import only_writer
 
 _MOST: Final = 500
@@ -117,12 +117,15 @@ def set_aside(ledger: Path, day: str) -> Path:
 
 
 def _move(ledger: Path, folder: Path) -> None:
-    """All that lies beside it. The ledger goes last: where it is gone, or another edition lies there, all was moved."""
-    if not is_first_edition(ledger):
+    """All that lies beside it. The ledger goes last: where it is gone, or this edition's lies there, all was moved."""
+    if not ledger.exists() or is_second_edition(ledger):
         return
     for found in _belongings(ledger):
         target = folder / found.name
-        if not target.exists():
+        if found.name == f"{ledger.name}-shm":
+            # SQLite's own index of the WAL, made by whoever looked; the WAL makes it anew.
+            found.unlink()
+        elif not target.exists():
             found.replace(target)
         elif found.is_file() and found.stat().st_size == 0:
             # Made by whoever looked into the ledger after its own had been moved.

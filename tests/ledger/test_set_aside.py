@@ -48,6 +48,18 @@ OPENS: dict[str, Callable[[Path], object]] = {
 }
 
 
+def make_home_in_its_wal(folder: Path) -> Path:
+    """An old home whose ledger was never brought from its WAL into its own file: its header says nothing yet."""
+    old, written = make_old_home(folder), folder.with_name(f"{folder.name}-written")
+    written.mkdir()
+    with closing(sqlite3.connect(written / LEDGER, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript((KEPT / "first-edition.sql").read_text("utf-8"))
+        for name in (LEDGER, f"{LEDGER}-wal"):
+            (folder / name).write_bytes((written / name).read_bytes())
+    return old
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     return make_old_home(tmp_path / "production")
@@ -167,10 +179,13 @@ first_edition.set_aside(Path(sys.argv[1]), "2026-11-29")
 """
 
 
-def test_a_power_cut_at_any_step_parts_nothing_and_the_next_try_finishes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [make_old_home, make_home_in_its_wal])
+def test_a_power_cut_at_any_step_parts_nothing_and_the_next_try_finishes(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
     steps = 0
     while True:
-        old = make_old_home(tmp_path / str(steps))
+        old = make(tmp_path / str(steps))
         before = all_of(old.parent)
         ended = subprocess.run([sys.executable, "-c", KILLED, str(old), str(steps)], check=False).returncode
         if ended == 0:
@@ -224,13 +239,7 @@ def test_whoever_looks_into_it_after_a_cut_costs_it_nothing(old: Path) -> None:
 
 
 def test_one_that_stands_in_its_wal_alone_is_known(tmp_path: Path) -> None:
-    old, whole = tmp_path / "old" / LEDGER, tmp_path / LEDGER
-    old.parent.mkdir()
-    with closing(sqlite3.connect(whole, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript((KEPT / "first-edition.sql").read_text("utf-8"))
-        for name in (LEDGER, f"{LEDGER}-wal"):
-            (old.parent / name).write_bytes((tmp_path / name).read_bytes())
+    old = make_home_in_its_wal(tmp_path)
     assert old.read_bytes()[68:72] == bytes(4), "its header says nothing yet"
     before = all_of(old.parent)
     assert is_first_edition(old)
